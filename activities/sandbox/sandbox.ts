@@ -1,0 +1,82 @@
+import type { StepOwner } from '../../core/ids.ts';
+
+/** A directory of the host that a step sees. */
+export interface Mount {
+  /** Absolute path on the host. In Docker it appears at `target`; the local backend uses `source` itself. */
+  source: string;
+  /** Absolute path inside the sandbox; equal to `source` for what must have one path everywhere (object stores). */
+  target: string;
+  readOnly: boolean;
+}
+
+/**
+ * One process that an agent or a check is. Its `name` (see `stepName` in core) is its identity: running a step of a
+ * name that already ran, or runs, attaches to it instead of starting it again.
+ */
+export interface StepSpec {
+  name: string;
+  owner: StepOwner;
+  /**
+   * The workflow execution that may attach: the first execution run id of the task's (or train's) workflow. A step found
+   * under the same name with another `execution` or other content is never attached to; it is a failure.
+   */
+  execution: string;
+  kind: 'agent' | 'check';
+  /** A shell command line (`sh -c`), as the user wrote it; or an argument vector that needs no shell. */
+  command: string | readonly string[];
+  /** Text for the standard input; empty means an empty input, never an open one. */
+  stdin: string;
+  /** The step's working directory on the host: the work tree, mounted writable. */
+  workTree: string;
+  /** Other directories; the local backend needs none of the read-only ones mapped, since it sees the host's files. */
+  mounts: readonly Mount[];
+  /** The whole environment besides PATH, HOME, LANG, TERM and TZ, which the backend supplies. */
+  env: Readonly<Record<string, string>>;
+  /** Wall time in milliseconds, after which the step is ended; kept also when no worker lives. */
+  timeoutMs: number;
+  /** Most bytes kept of each output stream; the rest is read and dropped. */
+  outputLimit: number;
+  /** `gateway`: only the model gateway is reachable; `none`: nothing; `bridge`: the engine's ordinary network. */
+  network: 'gateway' | 'none' | 'bridge';
+}
+
+/** How a step ended. Exit code, signal, times and OOM come from the engine or the supervisor, never from the step. */
+export interface StepResult {
+  /** `null` when it was ended by a signal or lost. */
+  exitCode: number | null;
+  signal: string | null;
+  timedOut: boolean;
+  outOfMemory: boolean;
+  /** Ended by `end()`, on a person's word or because its owner is closed. */
+  ended: boolean;
+  startedAt: string;
+  endedAt: string;
+  /** Host paths of the recorded output, each at most `outputLimit` bytes. */
+  stdoutPath: string;
+  stderrPath: string;
+  stdoutTruncated: boolean;
+  stderrTruncated: boolean;
+  /** True when this call found the step already there and did not start it. */
+  attached: boolean;
+}
+
+/** Options of {@link Sandbox.run}. */
+export interface RunStepOptions {
+  /** Called with each newly read piece of standard output, from the start of the step, once per reader. */
+  onStdout?: (chunk: Buffer) => void;
+  /** Aborting it stops reading and rejects with the signal's reason. The step itself goes on: detaching is not ending. */
+  signal?: AbortSignal;
+}
+
+/** Where agents and checks run. Every method may be called again after a crash of the caller at any point. */
+export interface Sandbox {
+  readonly backend: 'docker' | 'local';
+  /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */
+  run(spec: StepSpec, options?: RunStepOptions): Promise<StepResult>;
+  /** Ends the step with everything it started; does nothing when it is over or never was. Resolves when it is dead. */
+  end(name: string): Promise<void>;
+  /** What the sandboxes of an attempt share (the gateway's sidecar) is removed; running steps of it are ended first. */
+  closeAttempt(owner: StepOwner): Promise<void>;
+  /** Names of the steps that run now, with their owners. */
+  list(): Promise<{ name: string; owner: StepOwner; execution: string }[]>;
+}

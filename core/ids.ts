@@ -1,0 +1,85 @@
+import { SignalboxError } from './failures.ts';
+
+const IDENTIFIER = /^[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$/;
+const TASK_IDENTIFIER = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+const LONGEST = 63;
+
+/** What an identifier names. Project ids are lower case; run and task ids may use upper case, but are unique ignoring it. */
+export type IdentifierKind = 'project' | 'run' | 'task';
+
+/** Says why `text` is no identifier, or `null` if it is one. */
+export function identifierProblem(kind: IdentifierKind, text: string): string | null {
+  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text);
+  if (text.length > LONGEST) return `${kind} id ${shown} has ${text.length} characters; at most ${LONGEST} are allowed`;
+  const pattern = kind === 'project' ? IDENTIFIER : TASK_IDENTIFIER;
+  if (!pattern.test(text)) {
+    const letters = kind === 'project' ? 'lower-case letters' : 'letters';
+    return `${kind} id ${shown} may hold only ${letters}, digits, ".", "_" and "-", and must start and end with a letter or digit`;
+  }
+  if (text.includes('..')) return `${kind} id ${shown} must not contain ".."`;
+  if (text.toLowerCase().endsWith('.lock')) return `${kind} id ${shown} must not end in ".lock"`;
+  return null;
+}
+
+/** Returns `text` if it is an identifier. @throws SignalboxError `usage` that says what is wrong with it */
+export function parseIdentifier(kind: IdentifierKind, text: string): string {
+  const problem = identifierProblem(kind, text);
+  if (problem !== null) throw new SignalboxError('usage', problem);
+  return text;
+}
+
+/** The workflow id of a run. */
+export function runWorkflowId(project: string, run: string): string {
+  return `signalbox/${project}/run/${run}`;
+}
+
+/** The workflow id of a task in a run. */
+export function taskWorkflowId(project: string, run: string, task: string): string {
+  return `${runWorkflowId(project, run)}/task/${task}`;
+}
+
+/** The workflow id of the lock table of one repository. `repository` is its identity (a hash), not its path. */
+export function repositoryWorkflowId(repository: string): string {
+  return `signalbox/repository/${repository}`;
+}
+
+/** The workflow id of the train into one branch of one repository. */
+export function trainWorkflowId(repository: string, branch: string): string {
+  return `signalbox/train/${repository}/${branch}`;
+}
+
+/** The workflow id of a planning. */
+export function planWorkflowId(project: string, plan: string): string {
+  return `signalbox/${project}/plan/${plan}`;
+}
+
+/** The task queue that every worker polls: for work that any host may do. */
+export const SHARED_QUEUE = 'signalbox';
+
+/** The task queue of one host, for work on what lies on its disk. */
+export function hostQueue(host: string): string {
+  return `signalbox-host-${host}`;
+}
+
+/** The ref in the bare repository that keeps what an attempt wrote. */
+export function attemptRef(run: string, task: string, attempt: number): string {
+  return `refs/signalbox/${run}/${task}/${attempt}`;
+}
+
+/** What a step belongs to. */
+export interface StepOwner {
+  project: string;
+  run: string;
+  task: string;
+  attempt: number;
+}
+
+/**
+ * The name of a step (an agent turn or a check): a directory, a container and an environment value carry it. The parts
+ * are joined by `..`, which no identifier holds, so two owners never share a name.
+ *
+ * @param step what is done, such as `turn-1` or `doctor`; letters, digits and `-`
+ */
+export function stepName(owner: StepOwner, step: string): string {
+  return [owner.project, owner.run, owner.task, String(owner.attempt), step].join('..');
+}

@@ -1,0 +1,24 @@
+/** Tokens and money spent on models. Input tokens include the cached ones, as OpenAI counts them. */
+export interface Usage {
+  input_tokens: number;
+  cached_input_tokens: number;
+  output_tokens: number;
+  /** US dollars. */
+  cost_usd: number;
+}
+
+/** Nothing spent. */
+export const NO_USAGE: Readonly<Usage> = { input_tokens: 0, cached_input_tokens: 0, output_tokens: 0, cost_usd: 0 };
+
+/** The sum of usages. */
+export function addUsage(...usages: readonly Readonly<Usage>[]): Usage {
+  return usages.reduce<Usage>(
+    (sum, usage) => ({
+      input_tokens: sum.input_tokens + usage.input_tokens,
+      cached_input_tokens: sum.cached_input_tokens + usage.cached_input_tokens,
+      output_tokens: sum.output_tokens + usage.output_tokens,
+      cost_usd: sum.cost_usd + usage.cost_usd,
+    }),
+    { ...NO_USAGE },
+  );
+}
