@@ -71,6 +71,8 @@ export interface RunStepOptions {
 /** Where agents and checks run. Every method may be called again after a crash of the caller at any point. */
 export interface Sandbox {
   readonly backend: 'docker' | 'local';
+  /** Where a step with `network: 'gateway'` reaches the model gateway, such as `http://127.0.0.1:8790`. */
+  readonly gatewayUrl: string;
   /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */
   run(spec: StepSpec, options?: RunStepOptions): Promise<StepResult>;
   /** Ends the step with everything it started; does nothing when it is over or never was. Resolves when it is dead. */
