@@ -1,0 +1,104 @@
+import type { CheckReport } from './checks.ts';
+import type { Evidence } from './evidence.ts';
+import type { TaskView } from './run-state.ts';
+import type { RepositoryRef, RunRef } from './run-ref.ts';
+import type { LandingNews, TrainMember } from './train.ts';
+import type { Usage } from './usage.ts';
+
+/** One attempt at a task. */
+export interface AttemptRef {
+  run: RunRef;
+  task: string;
+  attempt: number;
+  /** The first execution run id of the task's workflow: who may attach to the attempt's steps. */
+  execution: string;
+}
+
+/** An attempt whose workspace stands. */
+export interface PreparedAttempt {
+  attempt: number;
+  /** The tip that it started from. */
+  base: string;
+  /** The branch of its result in the bare repository. */
+  branch: string;
+  /** The task queue of the host that holds the workspace; the rest of the attempt runs there. */
+  queue: string;
+}
+
+/** What an agent's turn came to. Its whole work tree is kept in `commit`. */
+export interface TurnResult {
+  outcome: 'finished' | 'failed' | 'timed_out' | 'ended';
+  /** Why it did not finish: one sentence, with the head and tail of what was said. */
+  reason: string | null;
+  /** The agent's thread, to be resumed by the next turn. */
+  thread: string | null;
+  /** The agent's last message, bounded. */
+  message: string;
+  usage: Usage;
+  commit: string;
+  /** How many paths differ from the base; 0 means no work. */
+  changed: number;
+}
+
+/** Activities of tasks. Each may run twice: what it did the first time is found again. */
+export interface TaskActivities {
+  /** Takes the next attempt number above all that the repository knows, and makes the workspace at the current tip. */
+  prepare(input: { run: RunRef; task: string; execution: string; attemptsBefore: number }): Promise<PreparedAttempt>;
+  /** One prompt and all that the agent does until it yields. Cancelling it ends the agent and keeps its work. */
+  turn(input: {
+    attempt: AttemptRef;
+    base: string;
+    turn: number;
+    thread: string | null;
+    evidence: Evidence[];
+  }): Promise<TurnResult>;
+  /** Checks of the work so far, whose failure the agent may still mend in this attempt. */
+  hints(input: { attempt: AttemptRef; commit: string; turn: number }): Promise<CheckReport>;
+  /** The verdict on a snapshot, on a fresh checkout; afterwards the attempt's workspace is gone. */
+  verify(input: { attempt: AttemptRef; commit: string }): Promise<CheckReport>;
+  /** Ends what still runs for an attempt, keeps its work in its ref, and removes its workspace. */
+  closeAttempt(input: { attempt: AttemptRef; base: string }): Promise<{ commit: string | null }>;
+}
+
+/** A member merged onto the accepted tip, not yet accepted itself. */
+export type CandidateResult =
+  { kind: 'merged'; commit: string; tree: string; tip: string } | { kind: 'conflict'; evidence: Evidence };
+
+/** Activities of the train. They run on the repository's home host. */
+export interface TrainActivities {
+  /** Merges a member onto the accepted tip, with what the user committed meanwhile. */
+  candidate(input: { member: TrainMember }): Promise<CandidateResult>;
+  /** Runs the integration checks on exactly the candidate's tree. */
+  check(input: { member: TrainMember; candidate: string; execution: string }): Promise<CheckReport>;
+  /**
+   * Accepts the candidate by a compare-and-swap, and lands it on the user's branch. `moved`: the tip is another by now,
+   * the candidate must be made anew. Succeeds too when the tip already contains the candidate.
+   */
+  advance(input: {
+    repository: RepositoryRef;
+    candidate: string;
+    tip: string;
+  }): Promise<{ outcome: 'accepted'; landing: LandingNews } | { outcome: 'moved' }>;
+  /** Tries again to bring the accepted tip to the user's branch. */
+  land(input: { repository: RepositoryRef }): Promise<LandingNews>;
+}
+
+/** A workflow to start if its signal finds nobody: the train and the lock table live only while they are needed. */
+export interface ServiceStart {
+  workflow: 'repository' | 'train';
+  repository: RepositoryRef;
+}
+
+/** Activities of runs and of the lock table: what a workflow cannot ask the server itself. */
+export interface RunActivities {
+  /** A part of the run's tasks, as the scheduler needs them; small enough for a payload. */
+  loadTasks(input: { run: RunRef; from: number }): Promise<{ tasks: TaskView[]; next: number | null }>;
+  /** Sends a signal, and starts the workflow if it does not run. */
+  signalWithStart(input: { start: ServiceStart; signal: string; payload: unknown }): Promise<void>;
+  /** Waits until one of the workflows is closed; returns all that are. For children that a continued run inherited. */
+  watch(input: { workflowIds: string[] }): Promise<{ workflowId: string; status: string; result: unknown }[]>;
+  /** Workflow ids of the runs that are open on a repository. */
+  openRuns(input: { repository: string }): Promise<string[]>;
+  /** Which of these runs are closed; the tasks of those are cancelled, and have ended when this returns. */
+  reapRuns(input: { runs: string[] }): Promise<string[]>;
+}

@@ -1,0 +1,55 @@
+import type { Usage } from './usage.ts';
+
+/** What a run is doing, or how it ended. `waiting`: only a person can move it. */
+export type RunStatus = 'running' | 'paused' | 'waiting' | 'completed' | 'failed' | 'cancelled';
+
+/** What a task is doing, or how it ended; the words of docs/cli.md. */
+export type TaskStatus =
+  | 'pending'
+  | 'blocked'
+  | 'waiting_for_lock'
+  | 'working'
+  | 'checking'
+  | 'validating'
+  | 'merging'
+  | 'waiting_for_person'
+  | 'merged'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped';
+
+/** Statuses in which a task's workflow is over, or was never needed. */
+export const ENDED_STATUSES: readonly TaskStatus[] = ['merged', 'failed', 'cancelled', 'skipped'];
+
+/** One task of a {@link RunDescription}. Times are ISO 8601; commits are full object ids. */
+export interface TaskDescription {
+  name: string;
+  status: TaskStatus;
+  /** Why it is in this status, in one sentence; `null` where the status says it all. */
+  reason: string | null;
+  attempts: number;
+  turns: number;
+  /** The branch that holds the newest attempt's result in the project's bare repository. */
+  branch: string | null;
+  commit: string | null;
+  merged_commit: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+  usage: Usage;
+}
+
+/** The public shape of a run: `run describe -o json`, the status query and the result of its workflow. */
+export interface RunDescription {
+  run_id: string;
+  workflow_id: string;
+  status: RunStatus;
+  reason: string | null;
+  started_at: string;
+  ended_at: string | null;
+  integration_branch: string;
+  base_commit: string;
+  /** The accepted tip: what the last landed task made of the branch. */
+  head_commit: string;
+  usage: Usage;
+  tasks: Record<string, TaskDescription>;
+}

@@ -1,0 +1,98 @@
+import type { RunDescription, RunStatus, TaskDescription } from './description.ts';
+import { runWorkflowId } from './ids.ts';
+import type { RunRef } from './run-ref.ts';
+import { runUsage, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
+import { isExhausted, isHalted } from './schedule.ts';
+
+/** What a run is told apart by, and when it began and ended (milliseconds since the epoch). */
+export interface RunFacts {
+  run: RunRef;
+  baseCommit: string;
+  startedAt: number;
+  endedAt: number | null;
+}
+
+/** The public description of a run's state. */
+export function describeRun(state: RunState, views: TaskViews, facts: RunFacts): RunDescription {
+  const { status, reason } = statusOf(state);
+  return {
+    run_id: facts.run.run,
+    workflow_id: runWorkflowId(facts.run.project, facts.run.run),
+    status,
+    reason,
+    started_at: iso(facts.startedAt),
+    ended_at: facts.endedAt === null ? null : iso(facts.endedAt),
+    integration_branch: facts.run.repository.branch,
+    base_commit: facts.baseCommit,
+    head_commit: state.head,
+    usage: runUsage(state),
+    tasks: Object.fromEntries(
+      Object.entries(state.tasks).map(([id, task]) => [id, describeTask(task, views[id]?.name ?? id)]),
+    ),
+  };
+}
+
+/** The status of a run and the sentence that explains it. */
+export function statusOf(state: RunState): { status: RunStatus; reason: string | null } {
+  if (state.cancelling) return { status: 'cancelled', reason: 'cancelled by a person' };
+  if (isExhausted(state)) {
+    const failure = failureReason(state);
+    const reason = joinSentences(landingReason(state), failure);
+    if (state.landing !== null) return { status: 'waiting', reason };
+    return failure === null ? { status: 'completed', reason: null } : { status: 'failed', reason };
+  }
+  if (state.paused !== null) {
+    const how = state.paused === 'stopped' ? 'stopped, its agents ended' : 'paused by a person';
+    return { status: 'paused', reason: how };
+  }
+  return { status: 'running', reason: landingReason(state) };
+}
+
+/** Is nothing left to do but to say how it went? A run whose work has not landed stays open, and waits. */
+export function isOver(state: RunState): boolean {
+  const { status } = statusOf(state);
+  return status === 'completed' || status === 'failed';
+}
+
+function failureReason(state: RunState): string | null {
+  const tasks = Object.entries(state.tasks);
+  const failed = tasks.filter(([, task]) => task.status === 'failed' || task.status === 'cancelled');
+  const [first] = failed;
+  const stuck = tasks.filter(([, task]) => task.status === 'blocked' || (isHalted(state) && task.status === 'pending'));
+  if (first === undefined) return stuck.length === 0 ? null : `${stuck.length} tasks cannot start`;
+  const [id, task] = first;
+  const which = `${failed.length} of ${tasks.length} tasks did not succeed`;
+  const why = `${id} ${task.status}: ${task.reason ?? 'no reason was given'}`;
+  const rest = stuck.length === 0 ? '' : `; ${stuck.length} more could not start`;
+  return `${which}${rest} (${why})`;
+}
+
+function landingReason(state: RunState): string | null {
+  if (state.landing === null) return null;
+  const { reason, hint } = state.landing;
+  return `verified work has not reached your branch: ${reason ?? 'unknown'}${hint === null ? '' : `; ${hint}`}`;
+}
+
+function joinSentences(...sentences: (string | null)[]): string {
+  return sentences.filter((sentence) => sentence !== null).join('. ');
+}
+
+function describeTask(task: TaskProgress, name: string): TaskDescription {
+  return {
+    name,
+    status: task.status,
+    reason: task.reason,
+    attempts: task.attempts,
+    turns: task.turns,
+    branch: task.branch,
+    commit: task.commit,
+    merged_commit: task.mergedCommit,
+    started_at: task.startedAt === null ? null : iso(task.startedAt),
+    ended_at: task.endedAt === null ? null : iso(task.endedAt),
+    usage: task.usage,
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
