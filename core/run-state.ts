@@ -13,6 +13,9 @@ export interface TaskView {
   depends_on: string[];
   priority: number;
   claims: Claims;
+  /** Bounds of this task: the configuration's, or its own. */
+  attempts: number;
+  turns: number;
 }
 
 /** What a run knows of one task's progress. Plain and small: it is carried over continue-as-new. */
@@ -41,8 +44,6 @@ export interface TaskProgress {
 /** The limits and policies of a run. */
 export interface RunSettings {
   maxParallel: number;
-  attempts: number;
-  turns: number;
   onTaskFailure: 'continue' | 'stop';
 }
 

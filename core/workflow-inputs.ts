@@ -22,7 +22,9 @@ export interface TaskInput {
   run: RunRef;
   task: string;
   name: string;
-  settings: RunSettings;
+  /** How many attempts it may make now, and how many turns each. */
+  attempts: number;
+  turns: number;
   attemptsBefore: number;
   turnsBefore: number;
   usageBefore: Usage;
