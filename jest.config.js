@@ -1,12 +1,10 @@
-/** Tests are ES modules run by Node's own loader hooks; swc strips the types. */
+/** Tests are ES modules run by Node's own loader hooks; Node's own type stripping prepares them. */
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
-  transform: {
-    '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2023' }, module: { type: 'es6' } }],
-  },
+  transform: { '^.+\\.ts$': '<rootDir>/test/support/strip-types.mjs' },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/examples', '<rootDir>/.quickstart'],
   testTimeout: 60_000,
   maxWorkers: 2,
