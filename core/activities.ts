@@ -23,6 +23,8 @@ export interface PreparedAttempt {
   branch: string;
   /** The task queue of the host that holds the workspace; the rest of the attempt runs there. */
   queue: string;
+  /** Are there checks whose failure the agent may mend within the attempt? */
+  hints: boolean;
 }
 
 /** What an agent's turn came to. Its whole work tree is kept in `commit`. */
@@ -54,8 +56,11 @@ export interface TaskActivities {
   }): Promise<TurnResult>;
   /** Checks of the work so far, whose failure the agent may still mend in this attempt. */
   hints(input: { attempt: AttemptRef; commit: string; turn: number }): Promise<CheckReport>;
-  /** The verdict on a snapshot, on a fresh checkout; afterwards the attempt's workspace is gone. */
-  verify(input: { attempt: AttemptRef; commit: string }): Promise<CheckReport>;
+  /**
+   * The verdict on a snapshot, on a fresh checkout; afterwards the attempt's workspace is gone. `round` grows when a
+   * person stopped the verdict before.
+   */
+  verify(input: { attempt: AttemptRef; commit: string; round: number }): Promise<CheckReport>;
   /** Ends what still runs for an attempt, keeps its work in its ref, and removes its workspace. */
   closeAttempt(input: { attempt: AttemptRef; base: string }): Promise<{ commit: string | null }>;
 }

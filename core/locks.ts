@@ -40,6 +40,8 @@ const AGEING_MS = 5 * 60_000;
 /** What the table knows of one run. */
 export interface LockTableRun {
   seq: number;
+  /** Tasks that the run's newest snapshot showed as held: it knows of those grants. */
+  known: string[];
   holds: LockRequest[];
   wants: (LockRequest & { since: number })[];
   slots: number;
@@ -70,8 +72,10 @@ export function applySync(table: LockTable, sync: SyncRequest, now: number): Loc
   const unheard = (before?.holds ?? []).filter((hold) => wanted.has(hold.task) && !held.has(hold.task));
   const since = new Map(before?.wants.map((want) => [want.task, want.since]));
   const granted = new Set(unheard.map((hold) => hold.task));
+  if (sync.holds.length + sync.wants.length === 0) return removeRun(table, sync.run);
   const run: LockTableRun = {
     seq: sync.seq,
+    known: [...held],
     holds: [...sync.holds, ...unheard],
     wants: sync.wants
       .filter((want) => !granted.has(want.task))
@@ -83,8 +87,7 @@ export function applySync(table: LockTable, sync: SyncRequest, now: number): Loc
 
 /** Takes a run out of the table with all that it holds. */
 export function removeRun(table: LockTable, run: string): LockTable {
-  const { [run]: _gone, ...runs } = table.runs;
-  return { ...table, runs };
+  return { ...table, runs: Object.fromEntries(Object.entries(table.runs).filter(([id]) => id !== run)) };
 }
 
 /** Grants by run, and for each waiter that stays why it waits. */
@@ -123,14 +126,14 @@ export function grant(table: LockTable, now: number): Granting {
   return { table: { ...table, runs }, granted, refused };
 }
 
-/** The answer to a run: all grants that its snapshot does not show yet are told again. */
-export function answerTo(sync: SyncRequest, granting: Granting): LocksAnswer {
-  const known = new Set(sync.holds.map((hold) => hold.task));
-  const holds = granting.table.runs[sync.run]?.holds ?? [];
+/** What a run has to be told: all grants that its snapshot does not show yet, told again, and who must wait for whom. */
+export function answerTo(run: string, granting: Granting): LocksAnswer {
+  const entry = granting.table.runs[run];
+  const known = new Set(entry?.known);
   return {
-    seq: sync.seq,
-    granted: holds.map((hold) => hold.task).filter((task) => !known.has(task)),
-    refused: granting.refused[sync.run] ?? [],
+    seq: entry?.seq ?? 0,
+    granted: (entry?.holds ?? []).map((hold) => hold.task).filter((task) => !known.has(task)),
+    refused: granting.refused[run] ?? [],
   };
 }
 

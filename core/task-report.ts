@@ -2,7 +2,7 @@ import type { Usage } from './usage.ts';
 
 /** How an attempt ended, other than by a result that was merged. */
 export type AttemptFailure =
-  'failed_check' | 'agent_error' | 'conflict' | 'failed_integration' | 'no_change' | 'limit' | 'lost';
+  'failed_check' | 'agent_error' | 'conflict' | 'failed_integration' | 'no_change' | 'interrupted' | 'limit' | 'lost';
 
 /**
  * What a task tells its run: once when an attempt failed and another follows, once at the end. `seq` grows within the
@@ -24,4 +24,9 @@ export interface TaskReport {
   /** The newest snapshot. */
   commit: string | null;
   mergedCommit: string | null;
+}
+
+/** Is this value, which came from outside, a report? */
+export function isTaskReport(value: unknown): value is TaskReport {
+  return typeof value === 'object' && value !== null && 'task' in value && 'seq' in value && 'state' in value;
 }

@@ -1,0 +1,65 @@
+import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { RunActivities, TaskActivities, TrainActivities } from '../core/activities.ts';
+import { hostQueue, SHARED_QUEUE } from '../core/ids.ts';
+import type { RepositoryRef } from '../core/run-ref.ts';
+
+/**
+ * Agents and checks may work for hours; a worker that dies is noticed within seconds by its missing heartbeat, and its
+ * successor attaches to the step. So attempts are not counted here: the step's own record bounds it.
+ */
+const STEP: ActivityOptions = {
+  startToCloseTimeout: '24h',
+  scheduleToCloseTimeout: '48h',
+  heartbeatTimeout: '5s',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+};
+
+const BOUNDED = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s', maximumAttempts: 12 };
+
+/** Activities of one attempt that run where its workspace lies. @param summary what the Web UI shows for the step */
+export function stepActivities(queue: string, summary: string): Pick<TaskActivities, 'turn' | 'hints' | 'verify'> {
+  return proxyActivities<TaskActivities>({ ...STEP, taskQueue: queue, summary });
+}
+
+/** Places an attempt: on the shared queue, so that any host may take it, and never on the asking worker just because it asked. */
+export function placingActivities(summary: string): Pick<TaskActivities, 'prepare'> {
+  return proxyActivities<TaskActivities>({
+    taskQueue: SHARED_QUEUE,
+    startToCloseTimeout: '30m',
+    heartbeatTimeout: '5s',
+    allowEagerDispatch: false,
+    summary,
+    retry: BOUNDED,
+  });
+}
+
+/** Clean-up after an attempt, on its host. */
+export function closingActivities(queue: string, summary: string): Pick<TaskActivities, 'closeAttempt'> {
+  return proxyActivities<TaskActivities>({
+    taskQueue: queue,
+    startToCloseTimeout: '10m',
+    heartbeatTimeout: '5s',
+    summary,
+    retry: BOUNDED,
+  });
+}
+
+/** The train's activities, where the repository lies. */
+export function trainActivities(repository: RepositoryRef, summary: string): TrainActivities {
+  return proxyActivities<TrainActivities>({ ...STEP, taskQueue: hostQueue(repository.host), summary, retry: BOUNDED });
+}
+
+/** Short activities of runs and lock tables, on any host. */
+export const runActivities = proxyActivities<Omit<RunActivities, 'watch'>>({
+  startToCloseTimeout: '2m',
+  heartbeatTimeout: '10s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
+});
+
+/** Watches workflows for as long as it takes. */
+export const watchActivities = proxyActivities<Pick<RunActivities, 'watch'>>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+});

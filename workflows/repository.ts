@@ -1,0 +1,73 @@
+import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import { answerTo, applySync, emptyLockTable, grant, removeRun, type LockTable } from '../core/locks.ts';
+import type { RepositoryInput } from '../core/workflow-inputs.ts';
+import { runActivities } from './activity-proxies.ts';
+import * as messages from './messages.ts';
+import { signalIfOpen } from './services.ts';
+
+/** Without a run for so long, the table goes home; the next snapshot starts it again. */
+const IDLE = '10m';
+
+/** How often the runs in the table are looked for: one that was terminated cannot say so. */
+const ROLL_CALL = '30s';
+
+/** How long a new table waits for the runs it found, before it looks whether they still live. */
+const PATIENCE = '5s';
+
+/**
+ * The lock table of one repository, for all its runs. Its state is what the runs' snapshots say: a new table asks them
+ * all, and grants nothing before each has answered or is closed.
+ */
+export async function repository(input: RepositoryInput): Promise<void> {
+  let table: LockTable = input.table ?? emptyLockTable();
+  const silent = new Set<string>();
+  const heard = new Set<string>();
+  // Its handlers write it between awaits, which the compiler's flow analysis does not see.
+  let changed = false as boolean;
+
+  setHandler(messages.lockTableQuery, () => table);
+  setHandler(messages.syncSignal, (sync) => {
+    table = applySync(table, sync, Date.now());
+    silent.delete(sync.run);
+    heard.add(sync.run);
+    changed = true;
+  });
+
+  const rollCall = async (runs: readonly string[]): Promise<void> => {
+    for (const run of await runActivities.reapRuns({ runs: [...runs] })) {
+      silent.delete(run);
+      table = removeRun(table, run);
+      changed = true;
+    }
+  };
+  const serve = async (): Promise<void> => {
+    changed = false;
+    const granting = grant(table, Date.now());
+    table = granting.table;
+    const answer = new Set([...heard, ...Object.keys(granting.granted)].filter((run) => table.runs[run] !== undefined));
+    heard.clear();
+    await Promise.all([...answer].map((run) => signalIfOpen(run, messages.locksSignal, answerTo(run, granting))));
+  };
+
+  if (input.table === undefined) {
+    for (const run of await runActivities.openRuns({ repository: input.repository.id })) {
+      if (table.runs[run] !== undefined || heard.has(run)) continue;
+      silent.add(run);
+      if (!(await signalIfOpen(run, messages.resyncSignal))) silent.delete(run);
+    }
+    while (silent.size > 0 && !(await condition(() => silent.size === 0, PATIENCE))) await rollCall([...silent]);
+  }
+  for (;;) {
+    if (changed) await serve();
+    const runs = Object.keys(table.runs);
+    const woken = await condition(() => changed, runs.length > 0 ? ROLL_CALL : IDLE);
+    if (!woken && runs.length > 0) await rollCall(runs);
+    if (!woken && runs.length === 0) {
+      await condition(allHandlersFinished);
+      if (Object.keys(table.runs).length === 0) return;
+    }
+    if (workflowInfo().continueAsNewSuggested && !changed) {
+      await continueAsNew<typeof repository>({ ...input, table });
+    }
+  }
+}

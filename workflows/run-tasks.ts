@@ -1,0 +1,159 @@
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  ParentClosePolicy,
+  startChild,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowIdReusePolicy,
+  workflowInfo,
+  type ChildWorkflowHandle,
+  type ChildWorkflowOptions,
+} from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { taskWorkflowId } from '../core/ids.ts';
+import type { RunEvent, RunState, TaskView } from '../core/run-state.ts';
+import { attributeKey, STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
+import { isTaskReport, type TaskReport } from '../core/task-report.ts';
+import type { RunInput } from '../core/workflow-inputs.ts';
+import { watchActivities } from './activity-proxies.ts';
+import type { task } from './task.ts';
+
+/**
+ * The tasks' workflows of a run: starts them, and notices how each closes, also those that an earlier execution of the
+ * run started (a child's end is not told to a continued parent). They are abandoned on close: they outlive an execution.
+ */
+export class RunTasks {
+  readonly #input: RunInput;
+  readonly #views: Readonly<Record<string, TaskView>>;
+  readonly #apply: (event: RunEvent) => void;
+  readonly #starting = new Set<string>();
+  readonly #inherited = new Set<string>();
+
+  constructor(input: RunInput, views: Readonly<Record<string, TaskView>>, apply: (event: RunEvent) => void) {
+    this.#input = input;
+    this.#views = views;
+    this.#apply = apply;
+  }
+
+  /** Takes the right to start a task; false if that is under way. */
+  claim(id: string): boolean {
+    if (this.#starting.has(id)) return false;
+    this.#starting.add(id);
+    return true;
+  }
+
+  /** Is a start under way? */
+  starting(): boolean {
+    return this.#starting.size > 0;
+  }
+
+  /** Starts a claimed task. Resolves when its start is confirmed; only then does it survive a continue-as-new. */
+  async start(id: string, state: RunState): Promise<void> {
+    const progress = state.tasks[id];
+    const view = this.#views[id];
+    if (progress === undefined || view === undefined) return;
+    const { run } = this.#input;
+    try {
+      const handle = await startChild<typeof task>('task', {
+        workflowId: this.#idOf(id),
+        args: [
+          {
+            version: 1,
+            run,
+            task: id,
+            name: view.name,
+            attempts: view.attempts,
+            turns: view.turns,
+            attemptsBefore: progress.attempts,
+            turnsBefore: progress.turns,
+            usageBefore: progress.usage,
+            seqBefore: progress.seq,
+            held: state.paused !== null,
+          },
+        ],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+        staticSummary: `${id} ${view.name}`.slice(0, 200),
+        staticDetails: `Task \`${id}\` of run \`${run.run}\` in project \`${run.project}\`, into \`${run.repository.branch}\`.`,
+        ...this.#attributes(id),
+      });
+      this.#apply({ type: 'started', at: Date.now(), task: id });
+      void this.#watchChild(id, handle);
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        this.#apply({ type: 'started', at: Date.now(), task: id });
+        this.watchInherited([id]);
+      } else {
+        const how = `not started: ${error instanceof Error ? error.message : String(error)}`;
+        this.#apply({ type: 'closed', at: Date.now(), task: id, how, report: null });
+      }
+    } finally {
+      this.#starting.delete(id);
+    }
+  }
+
+  /** Watches tasks whose handles an earlier execution had. */
+  watchInherited(ids: readonly string[]): void {
+    const idle = this.#inherited.size === 0;
+    for (const id of ids) this.#inherited.add(id);
+    if (idle && ids.length > 0) void this.#watchAll();
+  }
+
+  async #watchAll(): Promise<void> {
+    while (this.#inherited.size > 0) {
+      const byWorkflow = new Map([...this.#inherited].map((id) => [this.#idOf(id), id]));
+      const closed = await watchActivities.watch({ workflowIds: [...byWorkflow.keys()] });
+      for (const { workflowId, status, result } of closed) {
+        const id = byWorkflow.get(workflowId);
+        if (id === undefined) continue;
+        this.#inherited.delete(id);
+        this.#closed(id, status, isTaskReport(result) ? result : null);
+      }
+    }
+  }
+
+  async #watchChild(id: string, handle: ChildWorkflowHandle<typeof task>): Promise<void> {
+    try {
+      this.#closed(id, 'completed', await handle.result());
+    } catch (error) {
+      const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
+      this.#closed(id, howItClosed(cause), reportIn(cause));
+    }
+  }
+
+  #closed(id: string, how: string, report: TaskReport | null): void {
+    this.#apply({ type: 'closed', at: Date.now(), task: id, how, report });
+  }
+
+  #idOf(id: string): string {
+    return taskWorkflowId(this.#input.run.project, this.#input.run.run, id);
+  }
+
+  /** Search attributes for a task, if the run itself has some: then the server knows them. */
+  #attributes(id: string): Pick<ChildWorkflowOptions, 'typedSearchAttributes'> {
+    const { run } = this.#input;
+    if (workflowInfo().typedSearchAttributes.get(STATUS_ATTRIBUTE) === undefined) return {};
+    return {
+      typedSearchAttributes: [
+        { key: attributeKey('SignalboxProject'), value: run.project },
+        { key: attributeKey('SignalboxRepository'), value: run.repository.id },
+        { key: attributeKey('SignalboxRun'), value: run.run },
+        { key: attributeKey('SignalboxTask'), value: id },
+      ],
+    };
+  }
+}
+
+function howItClosed(cause: unknown): string {
+  if (cause instanceof TerminatedFailure) return 'terminated';
+  if (cause instanceof TimeoutFailure) return 'timed out';
+  if (cause instanceof CancelledFailure) return 'cancelled';
+  return `failed: ${cause instanceof Error ? cause.message : String(cause)}`;
+}
+
+function reportIn(cause: unknown): TaskReport | null {
+  const detail: unknown = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
+  return isTaskReport(detail) ? detail : null;
+}

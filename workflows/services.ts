@@ -1,0 +1,36 @@
+import { getExternalWorkflowHandle, type SignalDefinition } from '@temporalio/workflow';
+import type { ServiceStart } from '../core/activities.ts';
+import { repositoryWorkflowId, trainWorkflowId } from '../core/ids.ts';
+import { runActivities } from './activity-proxies.ts';
+
+/** Signals the lock table or the train, starting it if it has gone home. */
+export async function signalService<T>(start: ServiceStart, signal: SignalDefinition<[T]>, payload: T): Promise<void> {
+  const { id, branch } = start.repository;
+  const workflowId = start.workflow === 'repository' ? repositoryWorkflowId(id) : trainWorkflowId(id, branch);
+  if (await signalIfOpen(workflowId, signal, payload)) return;
+  await runActivities.signalWithStart({ start, signal: signal.name, payload });
+}
+
+/** Signals a workflow by its id. @returns false if no such workflow is open */
+export async function signalIfOpen<Args extends unknown[]>(
+  workflowId: string,
+  signal: SignalDefinition<Args>,
+  ...args: Args
+): Promise<boolean> {
+  try {
+    await getExternalWorkflowHandle(workflowId).signal(signal, ...args);
+    return true;
+  } catch {
+    // The server knows one reason for refusing a signal of the same namespace: nobody is there.
+    return false;
+  }
+}
+
+/** Asks a workflow to cancel itself; one that is over stays over. */
+export async function cancelIfOpen(workflowId: string): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(workflowId).cancel();
+  } catch {
+    // It is over already.
+  }
+}
