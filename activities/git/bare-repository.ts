@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
+import { diskFailure, requireGit, runGit, type GitOptions, type GitResult } from './git-command.ts';
+import { parseCommit, readLooseObject, type CommitInfo } from './objects.ts';
+import { readRef, readRefs } from './refs.ts';
+import { branchTip, requireBranchName, requireSupported, type UserRepository } from './user-repository.ts';
+
+const CONFIG = `[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+\tlogallrefupdates = false
+\tprotectHFS = true
+\tprotectNTFS = true
+[gc]
+\tauto = 0
+[index]
+\tversion = 2
+[checkout]
+\tworkers = 2
+\tthresholdForParallelism = 500
+[advice]
+\tdetachedHead = false
+`;
+
+/**
+ * Attributes of highest precedence for every tree that we check out or take in: no filter drivers and no re-encoding,
+ * whatever `.gitattributes` says. Line endings stay as the project wants them.
+ */
+export const ATTRIBUTES = '* -filter -working-tree-encoding\n';
+
+const ZERO = '0'.repeat(40);
+
+/**
+ * The bare repository that holds everything of one project. `refs/heads/<branch>` are the accepted tips,
+ * `refs/user/heads/<branch>` the user's own as last seen, `refs/signalbox/<run>/<task>/<attempt>` what agents wrote.
+ * Reads of refs and of fresh commits cost no process; every write of a ref is native git.
+ */
+export class BareRepository {
+  readonly gitDir: string;
+
+  private constructor(gitDir: string) {
+    this.gitDir = gitDir;
+  }
+
+  /** Opens the repository at `gitDir`, making it if it is not there; several processes may do so at once. */
+  static async open(gitDir: string): Promise<BareRepository> {
+    if (!existsSync(path.join(gitDir, 'HEAD'))) {
+      await requireGit();
+      create(gitDir);
+    }
+    return new BareRepository(gitDir);
+  }
+
+  /** The directory that clones borrow objects from (`objects/info/alternates`); sandboxes see it read-only. */
+  get objectStore(): string {
+    return path.join(this.gitDir, 'objects');
+  }
+
+  /** Runs git in this repository; see {@link runGit}. */
+  git(args: readonly string[], options: Omit<GitOptions, 'gitDir'> = {}): Promise<GitResult> {
+    return runGit(args, { ...options, gitDir: this.gitDir });
+  }
+
+  /**
+   * Brings the user's branch over as `refs/user/heads/<branch>`, and makes it the accepted tip if there is none yet.
+   * No process when nothing changed since the last time. Returns the user's tip.
+   */
+  async importBranch(user: UserRepository, branch: string): Promise<string> {
+    requireSupported(user);
+    const tip = branchTip(user, branch);
+    const seen = `refs/user/heads/${branch}`;
+    if (readRef(this.gitDir, seen) !== tip) {
+      const uploadPack = "git -c safe.directory='*' upload-pack";
+      const options = [
+        '--quiet',
+        '--no-tags',
+        '--no-write-fetch-head',
+        '--no-auto-maintenance',
+        '--no-recurse-submodules',
+      ];
+      const refspec = `+refs/heads/${branch}:${seen}`;
+      await this.git(['fetch', ...options, `--upload-pack=${uploadPack}`, '--', user.commonDir, refspec], {
+        config: { 'core.alternateRefsCommand': 'true', 'fetch.unpackLimit': '200' },
+      });
+    }
+    const now = readRef(this.gitDir, seen) ?? tip;
+    if (this.tip(branch) === null) await this.moveTip(branch, now, null);
+    return now;
+  }
+
+  /** The accepted tip of a branch, or `null`. */
+  tip(branch: string): string | null {
+    return readRef(this.gitDir, `refs/heads/${branch}`);
+  }
+
+  /**
+   * Moves the accepted tip by compare-and-swap. True when the branch now is at `commit` by this call or already was;
+   * false when somebody else moved it.
+   */
+  moveTip(branch: string, commit: string, expected: string | null): Promise<boolean> {
+    requireBranchName(branch);
+    return this.moveRef(`refs/heads/${branch}`, commit, expected);
+  }
+
+  /** {@link moveTip} for any ref, by its full name. No reflog is written. */
+  async moveRef(name: string, commit: string, expected: string | null): Promise<boolean> {
+    if (readRef(this.gitDir, name) === commit) return true;
+    try {
+      await this.git(['update-ref', name, commit, expected ?? ZERO]);
+      return true;
+    } catch (error) {
+      const now = readRef(this.gitDir, name);
+      if (now === commit) return true;
+      if (now !== expected && error instanceof CommandFailedError) return false;
+      throw error;
+    }
+  }
+
+  /** The commit that a full ref name stands for, or `null`. */
+  ref(name: string): string | null {
+    return readRef(this.gitDir, name);
+  }
+
+  refExists(name: string): boolean {
+    return this.ref(name) !== null;
+  }
+
+  /** Refs whose names start with `prefix`, which ends in `/`, with their commits. */
+  listRefs(prefix: string): Map<string, string> {
+    return readRefs(this.gitDir, prefix);
+  }
+
+  /** The highest attempt of a task in a run that has a ref, 0 when none has. */
+  highestAttempt(run: string, task: string): number {
+    const prefix = `refs/signalbox/${run}/${task}/`;
+    const attempts = [...this.listRefs(prefix).keys()].map((name) =>
+      Number(/^\d+/.exec(name.slice(prefix.length))?.[0] ?? 0),
+    );
+    return Math.max(0, ...attempts);
+  }
+
+  /** @throws CommandFailedError when there is no such commit */
+  async commitInfo(commit: string): Promise<CommitInfo> {
+    const loose = readLooseObject(this.gitDir, commit);
+    if (loose?.type === 'commit') return parseCommit(loose.content);
+    return parseCommit((await this.git(['cat-file', 'commit', commit])).stdout);
+  }
+
+  async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
+    if (ancestor === descendant) return true;
+    const { exitCode } = await this.git(['merge-base', '--is-ancestor', ancestor, descendant], {
+      allowedExitCodes: [0, 1],
+    });
+    return exitCode === 0;
+  }
+}
+
+function create(gitDir: string): void {
+  const draft = `${gitDir}.new-${randomUUID().slice(0, 8)}`;
+  try {
+    for (const directory of ['objects/info', 'objects/pack', 'refs/heads', 'info'])
+      mkdirSync(path.join(draft, directory), { recursive: true, mode: 0o700 });
+    writeFileSync(path.join(draft, 'config'), CONFIG);
+    // A file system that ignores case answers to another spelling; git wants to know.
+    if (existsSync(path.join(draft, 'CoNfIg')))
+      writeFileSync(path.join(draft, 'config'), `${CONFIG}[core]\n\tignorecase = true\n\tprecomposeunicode = true\n`);
+    writeFileSync(path.join(draft, 'info', 'attributes'), ATTRIBUTES);
+    writeFileSync(path.join(draft, 'HEAD'), 'ref: refs/heads/main\n');
+    renameSync(draft, gitDir);
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    // Somebody else was first: a rename never replaces a directory that holds something.
+    if (existsSync(path.join(gitDir, 'HEAD'))) return;
+    throw (
+      diskFailure(error) ??
+      new SignalboxError('environment', `the repository ${gitDir} cannot be made: ${String(error)}`, { cause: error })
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import type { BareRepository } from './bare-repository.ts';
+
+/** How a path differs between two trees; `type`: a file, symbolic link or submodule took the place of another kind. */
+export type ChangeKind = 'added' | 'modified' | 'deleted' | 'type';
+
+/** A path that differs. */
+export interface Change {
+  /** As git shows it, decoded as UTF-8. */
+  path: string;
+  kind: ChangeKind;
+}
+
+const KINDS: Readonly<Record<string, ChangeKind>> = { A: 'added', M: 'modified', D: 'deleted', T: 'type' };
+
+/** The paths that differ between two commits or trees, in git's order; a rename is a deletion and an addition. */
+export async function changedPaths(bare: BareRepository, from: string, to: string): Promise<Change[]> {
+  if (from === to) return [];
+  const { stdout } = await bare.git(['diff-tree', '-r', '-z', '--no-renames', '--name-status', from, to]);
+  const fields = stdout.toString('utf8').split('\0');
+  const changes: Change[] = [];
+  for (let at = 0; at + 1 < fields.length; at += 2)
+    changes.push({ kind: KINDS[fields[at] ?? ''] ?? 'modified', path: fields[at + 1] ?? '' });
+  return changes;
+}
+
+/** A patch, cut at `limit` bytes (1 MiB by default). Runs no external diff and no text conversion. */
+export async function patch(
+  bare: BareRepository,
+  from: string,
+  to: string,
+  options: { limit?: number; paths?: readonly string[]; signal?: AbortSignal } = {},
+): Promise<{ text: string; truncated: boolean }> {
+  if (from === to) return { text: '', truncated: false };
+  const flags = ['-r', '-p', '--no-color', '--no-ext-diff', '--no-textconv', '--find-renames'];
+  const { stdout, truncated } = await bare.git(['diff-tree', ...flags, from, to, '--', ...(options.paths ?? [])], {
+    maxOutput: options.limit ?? 1024 * 1024,
+    overflow: 'cut',
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+  return { text: stdout.toString('utf8'), truncated };
+}

@@ -1,0 +1,150 @@
+import { CommandFailedError } from '../../core/failures.ts';
+import type { BareRepository } from './bare-repository.ts';
+import { readRef } from './refs.ts';
+import { requireBranchName, type UserRepository } from './user-repository.ts';
+import { fileInTheWay, operationUnderWay, workTreesOf, type Obstacle } from './worktrees.ts';
+
+/** What became of {@link land}. Only `landed` changed anything. */
+export type LandingResult =
+  | { outcome: 'landed' }
+  /** The user's branch contains the commit. */
+  | { outcome: 'already' }
+  /** The user's branch has commits that this one lacks: `theirs` is its tip. */
+  | { outcome: 'diverged'; theirs: string }
+  | ({ outcome: 'refused' } & Obstacle);
+
+/** What is to reach which branch of the user's repository. */
+export interface LandingRequest {
+  bare: BareRepository;
+  user: UserRepository;
+  branch: string;
+  commit: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * The receiving side runs with the user's own configuration (their filters and line endings make their checkout), but
+ * without hooks, monitor or automatic gc; git does not hand our environment's settings to it.
+ */
+const RECEIVE_PACK = [
+  'unset GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GIT_ATTR_NOSYSTEM GIT_CONFIG_COUNT; exec git',
+  '-c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false',
+  "-c receive.denyCurrentBranch=updateInstead -c safe.directory='*' receive-pack",
+].join(' ');
+
+/**
+ * Fast-forwards the user's branch to a commit. Where the branch is checked out, ref, index and files move together or not
+ * at all; a checkout that is not clean, or has a file in the way, refuses, and nothing of it changes.
+ */
+export async function land(request: LandingRequest): Promise<LandingResult> {
+  const { user, branch, commit } = request;
+  requireBranchName(branch);
+  const theirs = readRef(user.commonDir, `refs/heads/${branch}`);
+  if (theirs === commit) return { outcome: 'already' };
+  if (theirs === null)
+    return {
+      outcome: 'refused',
+      reason: `branch ${branch} is gone from ${user.commonDir}`,
+      hint: `Create it again, at refs/remotes/signalbox/${branch} or wherever it should be.`,
+    };
+  const relation = await relate(request, theirs);
+  if (relation !== 'behind') return relation === 'contains' ? { outcome: 'already' } : { outcome: 'diverged', theirs };
+  const obstacle = await findObstacle(request, theirs);
+  if (obstacle !== null) return { outcome: 'refused', ...obstacle };
+  return push(request, theirs);
+}
+
+/** Where the user's tip stands; one that we have not seen yet is fetched. */
+async function relate(
+  { bare, user, branch, commit }: LandingRequest,
+  theirs: string,
+): Promise<'behind' | 'contains' | 'diverged'> {
+  if (bare.ref(`refs/user/heads/${branch}`) !== theirs && bare.tip(branch) !== theirs)
+    await bare.importBranch(user, branch);
+  if (await bare.isAncestor(theirs, commit)) return 'behind';
+  return (await bare.isAncestor(commit, theirs)) ? 'contains' : 'diverged';
+}
+
+async function findObstacle({ bare, user, branch, commit }: LandingRequest, theirs: string): Promise<Obstacle | null> {
+  const trees = workTreesOf(user, branch);
+  if (trees.length === 0) return null;
+  for (const tree of trees) {
+    const obstacle = operationUnderWay(tree);
+    if (obstacle !== null) return obstacle;
+  }
+  // Git itself would write over an ignored file.
+  const { stdout } = await bare.git([
+    'diff-tree',
+    '-r',
+    '-z',
+    '--no-renames',
+    '--name-only',
+    '--diff-filter=A',
+    theirs,
+    commit,
+  ]);
+  const added = stdout
+    .toString('latin1')
+    .split('\0')
+    .filter((name) => name !== '')
+    .map((name) => Buffer.from(name, 'latin1'));
+  return trees.reduce<Obstacle | null>((found, tree) => found ?? fileInTheWay(tree, added), null);
+}
+
+async function push({ bare, user, branch, commit, signal }: LandingRequest, theirs: string): Promise<LandingResult> {
+  const ref = `refs/heads/${branch}`;
+  const lease = `--force-with-lease=${ref}:${theirs}`;
+  const flags = [
+    '--porcelain',
+    '--no-verify',
+    '--no-follow-tags',
+    '--recurse-submodules=no',
+    `--receive-pack=${RECEIVE_PACK}`,
+  ];
+  try {
+    await bare.git(
+      ['push', ...flags, lease, '--', user.commonDir, `${commit}:${ref}`],
+      signal === undefined ? {} : { signal },
+    );
+    return { outcome: 'landed' };
+  } catch (error) {
+    if (!(error instanceof CommandFailedError)) throw error;
+    const now = readRef(user.commonDir, ref);
+    if (now === commit) return { outcome: 'landed' };
+    if (now !== null && now !== theirs) return { outcome: 'diverged', theirs: now };
+    const said = /^!\t[^\t]*\t(?:\[[^\]]*\] )?\(?(.*?)\)?$/m.exec(error.facts.stdout)?.[1];
+    if (said === undefined) throw error;
+    return { outcome: 'refused', ...explain(said, user, branch) };
+  }
+}
+
+function explain(said: string, user: UserRepository, branch: string): Obstacle {
+  const where = workTreesOf(user, branch)[0]?.topLevel ?? user.commonDir;
+  if (/unstaged|staged|Up-to-date check|not be merged|Working directory|working tree/i.test(said))
+    return {
+      reason: `the checkout of ${branch} in ${where} is not clean (${said})`,
+      hint: `Commit or stash the changes there ("git -C ${where} status" names them).`,
+    };
+  return {
+    reason: `${user.commonDir} refused the push: ${said}`,
+    hint: 'Look into that repository; the work itself is kept.',
+  };
+}
+
+/**
+ * Shows an accepted tip in the user's repository as `refs/remotes/signalbox/<branch>`, so that they can look at it, merge
+ * it or reset to it whatever holds their own branch back. No process when it is there already.
+ */
+export async function publish({ bare, user, branch, commit, signal }: LandingRequest): Promise<void> {
+  requireBranchName(branch);
+  const ref = `refs/remotes/signalbox/${branch}`;
+  if (readRef(user.commonDir, ref) === commit) return;
+  const flags = [
+    '--quiet',
+    '--no-verify',
+    '--no-follow-tags',
+    '--recurse-submodules=no',
+    `--receive-pack=${RECEIVE_PACK}`,
+  ];
+  await bare.git(['push', ...flags, '--', user.commonDir, `+${commit}:${ref}`], signal === undefined ? {} : { signal });
+}

@@ -1,0 +1,176 @@
+import { lstatSync, rmSync } from 'node:fs';
+import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
+import type { BareRepository } from './bare-repository.ts';
+import { changedPaths, type Change } from './diff.ts';
+import { readIndex } from './index-file.ts';
+import { writeCommit, type Signature } from './objects.ts';
+import { shownPath } from './paths.ts';
+import { walkNew, walkTree, type Walk } from './walk.ts';
+import { workspaceAt } from './workspace.ts';
+
+/** What is to be snapshotted, and how. */
+export interface SnapshotRequest {
+  bare: BareRepository;
+  workspaceDirectory: string;
+  /** The commit that the snapshot continues: the workspace's first, or its last snapshot. */
+  parent: string;
+  /** The full name of the ref that keeps it. */
+  ref: string;
+  message: string;
+  author: Signature;
+  /** By default the author. */
+  committer?: Signature;
+  /** In bytes; larger files are left out. By default 100 MiB. */
+  maxFileSize?: number;
+  signal?: AbortSignal;
+}
+
+/** A snapshot as it is in the bare repository, kept by its ref. */
+export interface Snapshot {
+  /** The parent itself when nothing changed. */
+  commit: string;
+  tree: string;
+  /** From the parent to this commit. */
+  changes: Change[];
+  unchanged: boolean;
+  /** What lies in the work tree and not in the snapshot, with the reason; at most {@link LEFT_OUT_LIMIT}. */
+  leftOut: { path: string; reason: string }[];
+}
+
+/** The most entries of {@link Snapshot.leftOut}. */
+export const LEFT_OUT_LIMIT = 200;
+
+/**
+ * Commits the state of an agent's work tree to a ref. Every process that writes there must be dead. Git is told the
+ * paths one by one by a walk of our own and never looks at the agent's `.git`, at nested repositories or at filters, so
+ * nothing that the agent wrote can run. What git cannot hold is left out with a reason; it never fails the snapshot.
+ * The same state gives the same ref again, so that the call can be repeated after a crash.
+ */
+export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
+  const { bare, parent, ref } = request;
+  const { tree: workTree, index: indexFile } = workspaceAt(request.workspaceDirectory);
+  if (lstatSync(workTree, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new SignalboxError('refused', `${workTree} is no directory any more`);
+  const abort = request.signal === undefined ? {} : { signal: request.signal };
+  const context = { workTree, indexFile, ...abort };
+  rmSync(`${indexFile}.lock`, { force: true });
+
+  const index = readIndex(indexFile);
+  const written = lstatSync(indexFile, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+  const maxFileSize = request.maxFileSize ?? 100 * 1024 * 1024;
+  const walk = await walkTree(workTree, index, written, maxFileSize);
+  const links = walk.untracked.filter((path) => index.directories.has(path));
+  const fresh = await withoutIgnored(bare, context, walk, new Set(links), maxFileSize);
+
+  const { gone, buried } = sortGone(walk, new Set([...fresh, ...walk.changed]));
+  if (buried.length > 0) await stage(bare, context, ['--force-remove'], buried, walk.leftOut);
+  // Removals first: where a directory took the place of a file, git must still find the file's entry, or it would look
+  // inside for a nested repository.
+  await stage(bare, context, ['--add', '--remove', '--replace'], [...gone, ...walk.changed, ...fresh], walk.leftOut);
+  const tree = (await bare.git(['write-tree'], context)).stdout.toString().trim();
+  const changes = await changedPaths(bare, parent, tree);
+  const before = bare.ref(ref);
+  const commit = changes.length === 0 ? parent : await commitState(request, tree, before);
+  if (!(await bare.moveRef(ref, commit, before)))
+    throw new SignalboxError('refused', `${ref} was moved by somebody else during the snapshot`, { retryable: true });
+  const leftOut = [...walk.leftOut]
+    .slice(0, LEFT_OUT_LIMIT)
+    .map(([path, reason]) => ({ path: shownPath(path), reason }));
+  return { commit, tree, changes, unchanged: changes.length === 0, leftOut };
+}
+
+interface Context {
+  workTree: string;
+  indexFile: string;
+  signal?: AbortSignal;
+}
+
+/** The commit that `before` already is, if it holds this state on this parent; else a new one. */
+async function commitState(request: SnapshotRequest, tree: string, before: string | null): Promise<string> {
+  const { bare, parent, author, committer = author, message } = request;
+  if (before !== null) {
+    const known = await bare.commitInfo(before);
+    if (known.tree === tree && known.parents.length === 1 && known.parents[0] === parent) return before;
+  }
+  return writeCommit(bare.gitDir, { tree, parents: [parent], message, author, committer });
+}
+
+/** New paths that no ignore rule covers; the ignored ones are noted as left out. At most two processes. */
+async function withoutIgnored(
+  bare: BareRepository,
+  context: Context,
+  walk: Walk,
+  keep: Set<string>,
+  maxFileSize: number,
+): Promise<string[]> {
+  const admit = async (paths: string[]): Promise<string[]> => {
+    if (!walk.ignoreRules || paths.length === 0) return paths;
+    const input = nulSeparated(paths);
+    const asked = ['check-ignore', '--no-index', '-z', '--stdin'];
+    const { stdout } = await bare.git(asked, { ...context, input, allowedExitCodes: [0, 1] });
+    const ignored = new Set(stdout.toString('latin1').split('\0'));
+    for (const path of ignored) if (path !== '' && !keep.has(path)) walk.leftOut.set(path, 'is ignored');
+    return paths.filter((path) => keep.has(path) || !ignored.has(path));
+  };
+  const large = new Set(walk.large);
+  const admitted = await admit([...walk.untracked, ...walk.large]);
+  const more = await walkNew(
+    context.workTree,
+    admitted.filter((path) => large.has(path)),
+    maxFileSize,
+  );
+  for (const [path, reason] of more.leftOut) walk.leftOut.set(path, reason);
+  walk.ignoreRules ||= more.ignoreRules;
+  return [...admitted.filter((path) => !large.has(path)), ...(await admit(more.untracked))];
+}
+
+/**
+ * Parts the paths that are gone: those in whose parent's place something new is added go with it; those in whose
+ * parent's place something lies that is not added are `buried`, and git must not look for them.
+ */
+function sortGone(walk: Walk, added: ReadonlySet<string>): { gone: string[]; buried: string[] } {
+  const present = new Set([...walk.untracked, ...walk.leftOut.keys()]);
+  const gone: string[] = [];
+  const buried: string[] = [];
+  for (const path of walk.gone) {
+    const above = parents(path);
+    if (above.some((parent) => added.has(parent))) continue;
+    (present.has(path) || above.some((parent) => present.has(parent)) ? buried : gone).push(path);
+  }
+  return { gone, buried };
+}
+
+function parents(path: string): string[] {
+  const above: string[] = [];
+  for (let slash = path.lastIndexOf('/'); slash > 0; slash = path.lastIndexOf('/', slash - 1))
+    above.push(path.slice(0, slash));
+  return above;
+}
+
+function nulSeparated(paths: readonly string[]): Buffer {
+  return Buffer.from(paths.map((path) => `${path}\0`).join(''), 'latin1');
+}
+
+/** Updates the index; a path that git refuses for a reason of its own is left out, and the others are tried again. */
+async function stage(
+  bare: BareRepository,
+  context: Context,
+  flags: readonly string[],
+  paths: readonly string[],
+  leftOut: Map<string, string>,
+): Promise<void> {
+  const pending = new Set(paths);
+  while (pending.size > 0) {
+    try {
+      await bare.git(['update-index', ...flags, '-z', '--stdin'], { ...context, input: nulSeparated([...pending]) });
+      return;
+    } catch (error) {
+      if (!(error instanceof CommandFailedError)) throw error;
+      const { stderr } = error.facts;
+      const refused = [...pending].find((path) => stderr.includes(`Unable to process path ${shownPath(path)}\n`));
+      if (refused === undefined) throw error;
+      pending.delete(refused);
+      leftOut.set(refused, `is refused by git: ${stderr.split('\n')[0] ?? ''}`);
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import { chmodSync, lstatSync, readdirSync } from 'node:fs';
+import { GITLINK, matches, type GitIndex, type IndexTime } from './index-file.ts';
+import { isGitDirectoryName, isGitmodulesName, onDisk } from './paths.ts';
+
+/** What a walk over a work tree found, as byte-string paths. */
+export interface Walk {
+  /** Tracked paths whose file may differ from the index. */
+  changed: string[];
+  /** Tracked paths that are gone, or where something now lies that git cannot hold. */
+  gone: string[];
+  /** New files and symbolic links, not counting those in `large`. */
+  untracked: string[];
+  /** New directories with too much in them to be listed before it is known whether they are ignored. */
+  large: string[];
+  /** Path and reason of what a snapshot cannot hold. */
+  leftOut: Map<string, string>;
+  /** Whether any `.gitignore` was seen. */
+  ignoreRules: boolean;
+}
+
+/** How many entries of a new directory are listed before asking whether it is ignored as a whole. */
+const LARGE = 1000;
+const PAUSE_EVERY = 2000;
+
+/**
+ * Walks a work tree without git, never through a symbolic link, and compares it with the index. `.git` at the top is
+ * the agent's own and passed over; below, git directories are left out and the files beside them are plain files.
+ * Modes that keep us from reading are mended. Nothing may write to the tree meanwhile.
+ *
+ * @param maxFileSize in bytes; larger files are left out, a tracked one stays as the index has it
+ */
+export async function walkTree(tree: string, index: GitIndex, written: IndexTime, maxFileSize: number): Promise<Walk> {
+  const walk = new TreeWalk(tree, index, written, maxFileSize);
+  await walk.directory('', true);
+  for (const [path] of index.entries)
+    if (!walk.seen.has(path) && !walk.underUnreadable(path)) walk.found.gone.push(path);
+  return walk.found;
+}
+
+/** Lists the files of new directories, whatever their number. */
+export async function walkNew(tree: string, directories: readonly string[], maxFileSize: number): Promise<Walk> {
+  const empty: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set() };
+  const walk = new TreeWalk(tree, empty, 0n, maxFileSize);
+  for (const directory of directories) await walk.directory(directory, false);
+  return walk.found;
+}
+
+class TreeWalk {
+  readonly found: Walk = { changed: [], gone: [], untracked: [], large: [], leftOut: new Map(), ignoreRules: false };
+  readonly seen = new Set<string>();
+  private readonly unreadable: string[] = [];
+  private readonly tree: string;
+  private readonly index: GitIndex;
+  private readonly written: IndexTime;
+  private readonly maxFileSize: number;
+  private visited = 0;
+
+  constructor(tree: string, index: GitIndex, written: IndexTime, maxFileSize: number) {
+    this.tree = tree;
+    this.index = index;
+    this.written = written;
+    this.maxFileSize = maxFileSize;
+  }
+
+  underUnreadable(path: string): boolean {
+    return this.unreadable.some((directory) => path.startsWith(`${directory}/`));
+  }
+
+  /** Visits a directory; with `tracked`, its new directories are counted first and set aside when they are large. */
+  async directory(directory: string, tracked: boolean): Promise<void> {
+    for (const { name, kind } of this.list(directory)) {
+      if ((this.visited += 1) % PAUSE_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
+      const path = directory === '' ? name : `${directory}/${name}`;
+      if (name === '.git' && directory === '') continue;
+      if (isGitDirectoryName(name)) this.found.leftOut.set(path, 'is, or looks like, a git directory');
+      else if (kind === 'directory') await this.subdirectory(path, tracked);
+      else if (kind === 'other') this.found.leftOut.set(path, 'is neither a file, a directory nor a symbolic link');
+      else this.file(path, name, kind);
+    }
+  }
+
+  private async subdirectory(path: string, tracked: boolean): Promise<void> {
+    if (this.index.entries.get(path)?.mode === GITLINK) {
+      this.seen.add(path);
+      if (this.list(path).length > 0) this.found.leftOut.set(path, 'is a submodule; its pointer stays as it was');
+    } else if (this.index.directories.has(path) || !tracked) await this.directory(path, tracked);
+    else if (this.count(path, 0) > LARGE) this.found.large.push(path);
+    else await this.directory(path, false);
+  }
+
+  private file(path: string, name: string, kind: 'file' | 'link'): void {
+    const entry = this.index.entries.get(path);
+    const stat = lstatSync(onDisk(this.tree, path), { bigint: true });
+    if (name === '.gitignore' && kind === 'file') this.found.ignoreRules = true;
+    if (kind === 'link' && isGitmodulesName(name)) {
+      this.found.leftOut.set(path, 'is a symbolic link in the place of .gitmodules');
+      return;
+    }
+    if (entry !== undefined) this.seen.add(path);
+    if (entry !== undefined && entry.mode !== GITLINK && matches(this.index, entry, stat, this.written)) return;
+    if (kind === 'file' && stat.size > BigInt(this.maxFileSize)) {
+      this.found.leftOut.set(path, `is larger than ${this.maxFileSize} bytes`);
+      return;
+    }
+    if (kind === 'file' && (stat.mode & 0o400n) === 0n && !this.mend(path, Number(stat.mode & 0o777n) | 0o600)) return;
+    if (entry === undefined) this.found.untracked.push(path);
+    else this.found.changed.push(path);
+  }
+
+  private list(directory: string): { name: string; kind: 'directory' | 'file' | 'link' | 'other' }[] {
+    const read = (): ReturnType<typeof TreeWalk.read> => TreeWalk.read(onDisk(this.tree, directory));
+    try {
+      return read();
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if ((code === 'EACCES' || code === 'EPERM') && this.mend(directory, 0o755)) return read();
+      this.found.leftOut.set(directory, `cannot be read (${code ?? String(error)})`);
+      this.unreadable.push(directory);
+      return [];
+    }
+  }
+
+  private static read(directory: Buffer): { name: string; kind: 'directory' | 'file' | 'link' | 'other' }[] {
+    return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).map((entry) => ({
+      name: entry.name.toString('latin1'),
+      kind: entry.isDirectory() ? 'directory' : entry.isFile() ? 'file' : entry.isSymbolicLink() ? 'link' : 'other',
+    }));
+  }
+
+  private mend(path: string, mode: number): boolean {
+    try {
+      chmodSync(onDisk(this.tree, path), mode);
+      return true;
+    } catch (error) {
+      this.found.leftOut.set(path, `cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`);
+      return false;
+    }
+  }
+
+  private count(directory: string, sofar: number): number {
+    let entries = sofar;
+    for (const { name, kind } of this.list(directory)) {
+      entries += 1;
+      if (entries > LARGE) break;
+      if (kind === 'directory' && !isGitDirectoryName(name)) entries = this.count(`${directory}/${name}`, entries);
+    }
+    return entries;
+  }
+}

@@ -1,0 +1,102 @@
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { UserRepository } from './user-repository.ts';
+
+/** A work tree of the user's repository, main or linked. */
+export interface WorkTree {
+  gitDir: string;
+  /** `null` for the main one of a bare repository. */
+  topLevel: string | null;
+}
+
+/** Why a branch cannot move under a work tree, and what to do. */
+export interface Obstacle {
+  reason: string;
+  hint: string;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+function workTrees(user: UserRepository): WorkTree[] {
+  const linked = path.join(user.commonDir, 'worktrees');
+  const trees = existsSync(linked) ? readdirSync(linked).map((name) => path.join(linked, name)) : [];
+  const main = user.gitDir === user.commonDir ? user.topLevel : user.bare ? null : path.dirname(user.commonDir);
+  return [
+    { gitDir: user.commonDir, topLevel: main },
+    ...trees.map((gitDir) => ({ gitDir, topLevel: path.dirname(read(path.join(gitDir, 'gitdir'))) })),
+  ];
+}
+
+/** The work trees that have a branch checked out, or are rebasing or bisecting it. Reads files only. */
+export function workTreesOf(user: UserRepository, branch: string): WorkTree[] {
+  const ref = `refs/heads/${branch}`;
+  return workTrees(user).filter(({ gitDir, topLevel }) => {
+    if (topLevel === null || !existsSync(topLevel)) return false;
+    if (read(path.join(gitDir, 'HEAD')) === `ref: ${ref}`) return true;
+    const rebased = ['rebase-merge', 'rebase-apply'].some((name) => read(path.join(gitDir, name, 'head-name')) === ref);
+    return rebased || [branch, ref].includes(read(path.join(gitDir, 'BISECT_START')));
+  });
+}
+
+const UNDER_WAY: readonly (readonly [file: string, what: string, command: string])[] = [
+  ['rebase-merge', 'a rebase', 'rebase'],
+  ['rebase-apply', 'a rebase or "git am"', 'rebase'],
+  ['MERGE_HEAD', 'a merge', 'merge'],
+  ['CHERRY_PICK_HEAD', 'a cherry-pick', 'cherry-pick'],
+  ['REVERT_HEAD', 'a revert', 'revert'],
+  ['sequencer', 'a cherry-pick or revert', 'cherry-pick'],
+];
+
+/** What is under way in a work tree that the branch must not move under, or `null`. */
+export function operationUnderWay({ gitDir, topLevel }: WorkTree): Obstacle | null {
+  const where = topLevel ?? gitDir;
+  for (const [file, what, command] of UNDER_WAY)
+    if (existsSync(path.join(gitDir, file)))
+      return {
+        reason: `${what} is under way in ${where}`,
+        hint: `Finish it ("git ${command} --continue") or give it up ("git ${command} --abort").`,
+      };
+  if (existsSync(path.join(gitDir, 'BISECT_LOG')))
+    return { reason: `a bisect is under way in ${where}`, hint: 'End it with "git bisect reset".' };
+  if (existsSync(path.join(gitDir, 'index.lock')))
+    return {
+      reason: `the index of ${where} is locked`,
+      hint: `Let the git command that runs there end; if none does, remove ${path.join(gitDir, 'index.lock')}.`,
+    };
+  return null;
+}
+
+/** The first of some new files that would be written over something that lies in the work tree, or `null`. */
+export function fileInTheWay({ topLevel }: WorkTree, added: readonly Buffer[]): Obstacle | null {
+  if (topLevel === null) return null;
+  const root = Buffer.from(`${topLevel}/`);
+  const kinds = new Map<string, 'nothing' | 'directory' | 'file'>();
+  const kindOf = (name: Buffer): 'nothing' | 'directory' | 'file' => {
+    const key = name.toString('latin1');
+    const known = kinds.get(key);
+    if (known !== undefined) return known;
+    const stat = lstatSync(Buffer.concat([root, name]), { throwIfNoEntry: false });
+    const kind = stat === undefined ? 'nothing' : stat.isDirectory() ? 'directory' : 'file';
+    kinds.set(key, kind);
+    return kind;
+  };
+  for (const name of added) {
+    for (let slash = name.indexOf(47); ; slash = name.indexOf(47, slash + 1)) {
+      const part = slash === -1 ? name : name.subarray(0, slash);
+      const kind = kindOf(part);
+      if (kind === 'nothing') break;
+      if (kind === 'file' || slash === -1)
+        return {
+          reason: `${part.toString('utf8')} in ${topLevel} is in the way of a new file`,
+          hint: 'Commit it, move it or remove it.',
+        };
+    }
+  }
+  return null;
+}
