@@ -49,6 +49,8 @@ export interface StepResult {
   outOfMemory: boolean;
   /** Ended by `end()`, on a person's word or because its owner is closed. */
   ended: boolean;
+  /** Nobody knows how it ended: its machine restarted, or its supervisor or container was removed. Its output may be cut. */
+  lost: boolean;
   startedAt: string;
   endedAt: string;
   /** Host paths of the recorded output, each at most `outputLimit` bytes. */

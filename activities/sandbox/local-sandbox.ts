@@ -1,0 +1,94 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { stepName } from '../../core/ids.ts';
+import type { StepOwner } from '../../core/ids.ts';
+import type { Home } from '../home.ts';
+import { DirectoryChanges } from './directory-changes.ts';
+import { LocalStep } from './local-step.ts';
+import { OutputTail } from './output-tail.ts';
+import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
+import { StepDirectory } from './step-directory.ts';
+import { startSupervisor } from './supervisor.ts';
+import { killProcessesOfStep } from './processes.ts';
+
+/** How long nothing is looked at when the system reports no change, in milliseconds. */
+const SLOW_POLL = 1000;
+/** How long the pipes of a step whose command is over may stay open before we look who holds them. */
+const PIPE_GRACE = 50;
+
+/** What a {@link LocalSandbox} needs. */
+export interface LocalSandboxOptions {
+  home: Home;
+  /** Where the model gateway listens on loopback. */
+  gatewayUrl: string;
+  /** The worker's environment: PATH, LANG and TZ of a step come from it, and nothing else. */
+  env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Steps as process groups of the host, each under a supervisor of its own that outlives the worker. It keeps order, not
+ * safety: a step sees the host's files and network, and may hide from {@link LocalSandbox.end} by clearing its environment
+ * in a session of its own.
+ */
+export class LocalSandbox implements Sandbox {
+  readonly backend = 'local';
+  readonly gatewayUrl: string;
+  private readonly options: LocalSandboxOptions;
+
+  constructor(options: LocalSandboxOptions) {
+    this.options = options;
+    this.gatewayUrl = options.gatewayUrl;
+  }
+
+  async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {
+    options.signal?.throwIfAborted();
+    const directory = new StepDirectory(this.options.home.steps, spec.name);
+    const input = directory.claim(spec);
+    const changes = new DirectoryChanges(directory.path);
+    const tail = options.onStdout && new OutputTail(directory.file('stdout'), input.outputLimit, options.onStdout);
+    try {
+      const step = new LocalStep(directory);
+      const started = step.isUnstarted() ? await startSupervisor(directory, spec, this.options.env) : null;
+      for (;;) {
+        tail?.pump();
+        const exit = await step.poll(started);
+        if (exit !== null) {
+          tail?.pump();
+          await killProcessesOfStep(spec.name);
+          await rm(directory.file('home'), { recursive: true, force: true });
+          return directory.result(input, exit, step.supervisor()?.pid !== started?.pid);
+        }
+        await changes.next(step.isCommandOver() ? PIPE_GRACE : SLOW_POLL, options.signal);
+      }
+    } finally {
+      changes.close();
+      tail?.close();
+    }
+  }
+
+  async end(name: string): Promise<void> {
+    const directory = new StepDirectory(this.options.home.steps, name);
+    if (directory.input() === null) return;
+    await new LocalStep(directory).end();
+  }
+
+  async closeAttempt(owner: StepOwner): Promise<void> {
+    const prefix = stepName(owner, '');
+    for (const name of this.names()) if (name.startsWith(prefix)) await this.end(name);
+  }
+
+  list(): Promise<{ name: string; owner: StepOwner; execution: string }[]> {
+    const running = this.names().flatMap((name) => {
+      const directory = new StepDirectory(this.options.home.steps, name);
+      const input = directory.has('exit') ? null : directory.input();
+      if (input === null || !new LocalStep(directory).isRunning()) return [];
+      return [{ name, owner: input.owner, execution: input.execution }];
+    });
+    return Promise.resolve(running);
+  }
+
+  private names(): string[] {
+    const { steps } = this.options.home;
+    return existsSync(steps) ? readdirSync(steps) : [];
+  }
+}

@@ -1,0 +1,123 @@
+import { readFileSync, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { SignalboxError } from '../../core/failures.ts';
+import { DirectoryChanges } from './directory-changes.ts';
+import { unlessMissing } from './disk-failure.ts';
+import { isAlive, kill, killProcessesOfStep } from './processes.ts';
+import type { ProcessIdentity } from './processes.ts';
+import type { StepDirectory, StepExit } from './step-directory.ts';
+import type { StartedSupervisor } from './supervisor.ts';
+
+/** Rounds of `end` that wait for the supervisor to record the exit before it is killed as well. */
+const PATIENCE = 20;
+/** Milliseconds within which a supervisor that has taken the step must have written who it is. */
+const INTRODUCTION = 5000;
+
+/** One step of the local backend, seen from outside: its supervisor, and whether it is over. */
+export class LocalStep {
+  private readonly directory: StepDirectory;
+
+  constructor(directory: StepDirectory) {
+    this.directory = directory;
+  }
+
+  /** The supervisor that runs the step, once it has said so. */
+  supervisor(): ProcessIdentity | null {
+    const text = unlessMissing(() => readFileSync(this.directory.file('supervisor'), 'utf8'));
+    const match = text === null ? null : /^(\d+) (\S+) (.+)\n$/.exec(text);
+    const [, pid, boot, started] = match ?? [];
+    if (pid === undefined || boot === undefined || started === undefined) return null;
+    return { pid: Number(pid), boot, started };
+  }
+
+  isUnstarted(): boolean {
+    return !this.directory.has('supervisor') && !this.directory.has('exit');
+  }
+
+  isRunning(): boolean {
+    const supervisor = this.supervisor();
+    return supervisor !== null && isAlive(supervisor);
+  }
+
+  /** Whether the command itself has ended, so that only what it left behind can still hold its output open. */
+  isCommandOver(): boolean {
+    return this.directory.has('exit.tmp');
+  }
+
+  /**
+   * The exit, if there is one by now. What a finished command left behind with its output open is killed; a step whose
+   * supervisor is gone without a word is recorded as lost.
+   *
+   * @param started the supervisor that the caller has just started, if it has
+   */
+  async poll(started: StartedSupervisor | null): Promise<StepExit | null> {
+    const exit = this.directory.exit();
+    if (exit !== null) return exit;
+    if (this.isCommandOver()) await killProcessesOfStep(this.directory.name);
+    if (this.isUnstarted()) {
+      if (started?.isOver() === true) throw this.notStarted();
+      return null;
+    }
+    if (!this.isGone()) return null;
+    return this.directory.exit() ?? (await this.recordLost());
+  }
+
+  /** Ends the step with all its processes, and resolves when its exit is recorded. */
+  async end(): Promise<void> {
+    this.directory.markEnded();
+    const changes = new DirectoryChanges(this.directory.path);
+    try {
+      for (let round = 0; !this.directory.has('exit'); round++) {
+        const supervisor = this.supervisor();
+        if (this.isGone() || this.isUnstarted()) {
+          this.directory.recordExit({ status: null });
+        } else if (supervisor !== null && isAlive(supervisor)) {
+          this.killGroup();
+          if (round > PATIENCE) kill(-supervisor.pid);
+        }
+        await killProcessesOfStep(this.directory.name);
+        if (!this.directory.has('exit')) await changes.next(50);
+      }
+      await killProcessesOfStep(this.directory.name);
+    } finally {
+      changes.close();
+    }
+  }
+
+  /** Kills the command's group, which may hold what cleared its environment. Called only while the supervisor lives:
+   * later the number may be somebody else's. */
+  private killGroup(): void {
+    const group = Number(unlessMissing(() => readFileSync(this.directory.file('group'), 'utf8')) ?? 0);
+    if (group > 1) kill(-group);
+  }
+
+  /** Whether the supervisor has come and gone. One that could not even write who it is counts after a while. */
+  private isGone(): boolean {
+    const supervisor = this.supervisor();
+    if (supervisor !== null) return !isAlive(supervisor);
+    const since = unlessMissing(() => statSync(this.directory.file('supervisor')).mtimeMs);
+    return since !== null && Date.now() - since > INTRODUCTION;
+  }
+
+  private notStarted(): SignalboxError {
+    return new SignalboxError('environment', `the supervisor of step ${this.directory.name} could not start`, {
+      hint: `check that ${this.directory.path} is writable and its disk not full`,
+      retryable: true,
+    });
+  }
+
+  private async recordLost(): Promise<StepExit> {
+    await killProcessesOfStep(this.directory.name);
+    const { bavail } = await statfs(this.directory.path);
+    if (bavail === 0) {
+      throw new SignalboxError(
+        'environment',
+        `the disk is full: step ${this.directory.name} could not record its end`,
+        {
+          hint: 'make room, then start the task again',
+        },
+      );
+    }
+    return this.directory.recordExit({ status: null });
+  }
+}

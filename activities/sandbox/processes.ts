@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SignalboxError } from '../../core/failures.ts';
+
+const ROUNDS = 120;
+
+/** A process for sure: its number alone would be given to another one in time. */
+export interface ProcessIdentity {
+  pid: number;
+  /** The boot of the machine, or `-` where the system does not name it. */
+  boot: string;
+  /** Start time in the system's own form. */
+  started: string;
+}
+
+const hasProc = process.platform === 'linux';
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    // The process is gone, or belongs to somebody else: either way it is none that we look for.
+    return '';
+  }
+}
+
+/** Whether that very process still runs; one that is dead but not yet reaped does not. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  if (!hasProc) return listed(['-o', 'lstart=', '-p', String(identity.pid)]).trim() === identity.started;
+  if (read('/proc/sys/kernel/random/boot_id').trim() !== identity.boot) return false;
+  const stat = read(`/proc/${identity.pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[19] === identity.started && fields[0] !== 'Z' && fields[0] !== 'X';
+}
+
+/** Every process that carries `SIGNALBOX_STEP=<name>`, exactly, in its environment, whatever session it went to. */
+export function processesOfStep(name: string): number[] {
+  if (!hasProc) return listedOfStep(name);
+  const entry = `SIGNALBOX_STEP=${name}\0`;
+  return readdirSync('/proc')
+    .filter((directory) => /^\d+$/.test(directory))
+    .filter((pid) => {
+      const environment = read(`/proc/${pid}/environ`);
+      return environment.startsWith(entry) || environment.includes(`\0${entry}`);
+    })
+    .map(Number);
+}
+
+/**
+ * Kills every process that carries the step's name, again and again until none is left.
+ *
+ * @throws SignalboxError `environment` if one survives that for ten seconds, as one that waits for a dead disk does
+ */
+export async function killProcessesOfStep(name: string): Promise<void> {
+  for (let round = 0; ; round++) {
+    const found = processesOfStep(name);
+    if (found.length === 0) return;
+    if (round > ROUNDS) {
+      const pids = found.join(', ');
+      throw new SignalboxError('environment', `step ${name} has processes that cannot be killed: ${pids}`, {
+        retryable: true,
+      });
+    }
+    for (const pid of found) kill(pid);
+    await sleep(Math.min(100, 2 * (round + 1)));
+  }
+}
+
+/** Kills a process, or with a negative number a process group; one that is gone already is fine. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone, or not ours to kill; the callers look again and see.
+  }
+}
+
+function listed(args: readonly string[]): string {
+  try {
+    return execFileSync('ps', args, {
+      encoding: 'utf8',
+      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
+      stdio: 'pipe',
+    });
+  } catch {
+    return '';
+  }
+}
+
+function listedOfStep(name: string): number[] {
+  const lines = listed(['-axEww', '-o', 'pid=,command=']).split('\n');
+  return lines
+    .filter((line) => line.split(' ').includes(`SIGNALBOX_STEP=${name}`))
+    .map((line) => Number.parseInt(line.trim(), 10))
+    .filter((pid) => pid !== process.pid);
+}

@@ -1,0 +1,31 @@
+import { SignalboxError } from '../../core/failures.ts';
+import type { StepSpec } from './sandbox.ts';
+
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/**
+ * Looks at a spec before anything is written.
+ *
+ * @throws SignalboxError `usage` for a variable that a shell would drop, a NUL, or an empty command
+ */
+export function checkSpec(spec: StepSpec): void {
+  for (const [name, value] of Object.entries(spec.env)) {
+    if (!VARIABLE.test(name) || value.includes('\0')) {
+      throw new SignalboxError('usage', `${JSON.stringify(name)} cannot be set in a step's environment`);
+    }
+  }
+  const args = argumentsOf(spec.command);
+  if (args.length === 0 || args[0] === '' || args.join('').includes('\0')) {
+    throw new SignalboxError('usage', `step ${spec.name} has no command that could be run`);
+  }
+}
+
+/** What a step adds to its backend's variables. Its own name is set by the backend when the command starts. */
+export function stepVariables(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name !== 'SIGNALBOX_STEP'));
+}
+
+/** The argument vector of a step's command: a command line is a shell's business. */
+export function argumentsOf(command: string | readonly string[]): readonly string[] {
+  return typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+}

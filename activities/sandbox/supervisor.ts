@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import path from 'node:path';
+import { SignalboxError } from '../../core/failures.ts';
+import { makePrivateDirectory } from '../home.ts';
+import { packageRoot } from '../package-root.ts';
+import { diskFailure } from './disk-failure.ts';
+import type { StepSpec } from './sandbox.ts';
+import type { StepDirectory } from './step-directory.ts';
+import { argumentsOf, stepVariables } from './step-environment.ts';
+
+/** A supervisor that this process has started; it goes on when this process ends. */
+export interface StartedSupervisor {
+  pid: number;
+  /** Whether it has ended, or given way to one that was there before it. */
+  isOver(): boolean;
+}
+
+/**
+ * Starts `docker/step-local.sh` for a step, in a session of its own. Several may be started for one step: only the first
+ * runs it.
+ *
+ * @throws SignalboxError `environment` if the work tree is missing or no process can be made
+ */
+export async function startSupervisor(
+  directory: StepDirectory,
+  spec: StepSpec,
+  hostEnv: Readonly<Record<string, string | undefined>>,
+): Promise<StartedSupervisor> {
+  const home = diskFailure(directory.path, () => makePrivateDirectory(directory.file('home')));
+  const env = {
+    ...hostVariables(hostEnv),
+    HOME: home,
+    TERM: 'dumb',
+    ...stepVariables(spec.env),
+    SIGNALBOX_SUPERVISED: spec.name,
+  };
+  const script = path.join(packageRoot(), 'docker', 'step-local.sh');
+  const seconds = (spec.timeoutMs / 1000).toFixed(3);
+  const blocks = String(Math.ceil(spec.outputLimit / 512));
+  const args = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
+  const stdin = openSync(directory.file('stdin'), 'r');
+  try {
+    const child = spawn('/bin/sh', args, {
+      cwd: spec.workTree,
+      env,
+      detached: true,
+      stdio: [stdin, 'ignore', 'ignore'],
+    });
+    const pid = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('spawn', () => {
+        resolve(child.pid ?? 0);
+      });
+    });
+    child.unref();
+    return { pid, isOver: () => child.exitCode !== null || child.signalCode !== null };
+  } catch (error) {
+    throw new SignalboxError('environment', `cannot start step ${spec.name} in ${spec.workTree}: ${String(error)}`, {
+      cause: error,
+    });
+  } finally {
+    closeSync(stdin);
+  }
+}
+
+function hostVariables(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const path = env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+  const zone = env['TZ'];
+  return { PATH: path, LANG: env['LANG'] ?? 'C.UTF-8', ...(zone === undefined ? {} : { TZ: zone }) };
+}
