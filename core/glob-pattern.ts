@@ -7,12 +7,15 @@ export type Atom = readonly Range[] | '*';
 /** What stands between two slashes: `**`, a name without wildcards, or alternatives that one must match. */
 export type Segment = { kind: 'globstar' } | { kind: 'name'; name: string } | { kind: 'atoms'; choices: Atom[][] };
 
-/** A glob ready to be compared: its brace alternatives, each a list of segments. */
-export interface CompiledGlob {
-  alternatives: Segment[][];
+/** One way to read a glob's braces, ready to be compared. */
+export interface Alternative {
+  segments: Segment[];
   /** The text that every matching path starts with, as far as it is plain. */
   prefix: string;
 }
+
+/** A glob ready to be compared: a path matches it that matches one of the alternatives. */
+export type CompiledGlob = readonly Alternative[];
 
 const SLASH = 0x2f;
 const ANY: Atom = [
@@ -163,16 +166,16 @@ function findBrace(pattern: string): { start: number; end: number; options: stri
  */
 export function compileGlob(pattern: string, ignoreCase: boolean): CompiledGlob {
   const expanded = globProblem(pattern) === null ? expandBraces(pattern) : null;
-  if (expanded === null) return { alternatives: [[{ kind: 'globstar' }]], prefix: '' };
-  const alternatives = expanded.map((alternative) => {
+  if (expanded === null) return [{ segments: [{ kind: 'globstar' }], prefix: '' }];
+  return expanded.map((alternative) => {
     const segments = trimmed(alternative)
       .split('/')
-      .map((segment) => compileSegment(segment, ignoreCase));
+      .map((segment): Segment => compileSegment(segment, ignoreCase));
     // A name without wildcards means a file, or a directory with all below it.
     const isTree = alternative.endsWith('/') || segments.every((segment) => segment.kind === 'name');
-    return isTree ? [...segments, { kind: 'globstar' } as const] : segments;
+    if (isTree) segments.push({ kind: 'globstar' });
+    return { segments, prefix: plainPrefix(segments) };
   });
-  return { alternatives, prefix: alternatives.length === 1 ? plainPrefix(alternatives[0] ?? []) : '' };
 }
 
 /** Compiles a path: every character stands for itself. */

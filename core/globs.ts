@@ -23,24 +23,32 @@ export interface GlobOptions {
  * without wildcards covers what lies below it: `src/auth` also means `src/auth/**`.
  */
 export function canMeet(a: string, b: string, options: GlobOptions = {}): boolean {
-  const one = compiled(a, options);
-  const other = compiled(b, options);
-  const shared = Math.min(one.prefix.length, other.prefix.length);
-  if (one.prefix.slice(0, shared) !== other.prefix.slice(0, shared)) return false;
-  return one.alternatives.some((left) => other.alternatives.some((right) => pathsMeet(left, right)));
+  return compiledMeet(compiled(a, options), compiled(b, options));
 }
 
 /** Does the glob match the path (relative, `/` between names)? Exact, but for `ignoreCase`, where it may wrongly say yes. */
 export function matchesGlob(glob: string, path: string, options: GlobOptions = {}): boolean {
   const segments = compilePath(path, options.ignoreCase ?? false);
-  return compiled(glob, options).alternatives.some((alternative) => pathsMeet(alternative, segments));
+  return compiled(glob, options).some((alternative) => pathsMeet(alternative.segments, segments));
 }
 
 /** Do two claims clash: does one write what the other reads or writes? Readers share. */
 export function claimsMeet(a: Claims, b: Claims, options: GlobOptions = {}): boolean {
-  const meet = (left: readonly string[], right: readonly string[]): boolean =>
-    left.some((one) => right.some((other) => canMeet(one, other, options)));
-  return meet(a.writes, b.writes) || meet(a.writes, b.reads) || meet(a.reads, b.writes);
+  const all = (globs: readonly string[]): CompiledGlob[] => globs.map((glob) => compiled(glob, options));
+  const meet = (left: readonly CompiledGlob[], right: readonly CompiledGlob[]): boolean =>
+    left.some((one) => right.some((other) => compiledMeet(one, other)));
+  const [writesA, writesB] = [all(a.writes), all(b.writes)];
+  return meet(writesA, writesB) || meet(writesA, all(b.reads)) || meet(all(a.reads), writesB);
+}
+
+function compiledMeet(a: CompiledGlob, b: CompiledGlob): boolean {
+  return a.some((one) =>
+    b.some(
+      (other) =>
+        (one.prefix.startsWith(other.prefix) || other.prefix.startsWith(one.prefix)) &&
+        pathsMeet(one.segments, other.segments),
+    ),
+  );
 }
 
 function compiled(glob: string, { ignoreCase = false, cache }: GlobOptions): CompiledGlob {

@@ -1,4 +1,4 @@
-import { claimsMeet, type Claims } from './globs.ts';
+import { claimsMeet, type Claims, type GlobOptions } from './globs.ts';
 
 /** A task's request for, or hold of, the paths that it claims. Granted whole or not at all, so there is no deadlock. */
 export interface LockRequest {
@@ -108,10 +108,11 @@ export function grant(table: LockTable, now: number): Granting {
   const refused: Record<string, { task: string; by: string }[]> = {};
   const runs = structuredCopy(table.runs);
   const taken = Object.entries(runs).flatMap(([run, { holds }]) => holds.map((hold) => ({ run, ...hold })));
+  const globs: GlobOptions = { cache: new Map() };
   for (const waiter of waiters(table, now)) {
     const owner = runs[waiter.run];
     if (owner === undefined || owner.slots === 0) continue;
-    const clash = taken.find((other) => claimsMeet(other.claims, waiter.claims));
+    const clash = taken.find((other) => claimsMeet(other.claims, waiter.claims, globs));
     taken.push(waiter);
     if (clash !== undefined) {
       const by = clash.run === waiter.run ? clash.task : `${clash.task} of ${clash.run}`;

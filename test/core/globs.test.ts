@@ -78,7 +78,8 @@ describe('canMeet', () => {
         minLength: 1,
         maxLength: 3,
       })
-      .map((segments) => segments.join('/'));
+      .map((segments) => segments.join('/'))
+      .filter((pattern) => /[*?[]/.test(pattern));
     fc.assert(
       fc.property(small, small, (a, b) => {
         const inBoth = (path: string): boolean => matchesGlob(a, path, { cache }) && matchesGlob(b, path, { cache });
@@ -149,7 +150,9 @@ describe('matchesGlob', () => {
         const below = path.split('/').some((_, i, names) => i > 0 && matchedBy(pattern)(names.slice(0, i).join('/')));
         const ours = matchesGlob(pattern, path);
         if (theirs) expect(ours).toBe(true);
-        if (ours && !below && !pattern.includes('{') && !pattern.includes('[')) expect(theirs).toBe(true);
+        // picomatch lets `a/**` match `a`, but not always `a*/**`.
+        const exact = !/[[{]|\/\*\*$/.test(pattern);
+        if (ours && !below && exact) expect(theirs).toBe(true);
       }),
       { numRuns: 5000 },
     );
