@@ -1,7 +1,17 @@
 import * as z from 'zod';
-import { commands, duration, identifier, line, size, text } from './fields.ts';
+import {
+  branchName,
+  branchPrefix,
+  commands,
+  duration,
+  globs,
+  identifier,
+  line,
+  size,
+  text,
+  variableName,
+} from './fields.ts';
 
-const globs = () => z.array(line());
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
 const count = () => z.int().min(1);
@@ -9,13 +19,13 @@ const dollars = () => z.number().nonnegative();
 
 const repository = z.strictObject({
   path: text().prefault('.').describe("The user's repository, relative to the directory that holds `.signalbox`."),
-  integration_branch: line()
+  integration_branch: branchName()
     .prefault('main')
     .describe('The branch that proven work is merged into. It must exist; it is never created silently.'),
-  task_branch_prefix: line().prefault('signalbox/').describe("What the names of tasks' branches begin with."),
+  task_branch_prefix: branchPrefix().prefault('signalbox/').describe("What the names of tasks' branches begin with."),
   remote: z
     .strictObject({
-      name: line().describe("The remote's name in the repository, such as `origin`."),
+      name: branchName().describe("The remote's name in the repository, such as `origin`."),
       push: z
         .enum(['none', 'branch', 'pull_request'])
         .prefault('none')
@@ -77,11 +87,7 @@ const checks = z.strictObject({
   canary: z
     .strictObject({
       mode: z.enum(['off', 'env']).prefault('off').describe('`env`: prove the check by making it fail.'),
-      variable: z
-        .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable')
-        .prefault('SIGNALBOX_CANARY')
-        .describe('The environment variable to set.'),
+      variable: variableName().prefault('SIGNALBOX_CANARY').describe('The environment variable to set.'),
     })
     .prefault({})
     .describe('Runs the integration check again with the variable set, where it must fail.'),
@@ -150,7 +156,7 @@ const sandbox = z.strictObject({
   pids: count().optional().describe('Processes and threads of one step.'),
   runtime: line().optional().describe('An OCI runtime that the engine knows, such as `runsc`.'),
   env: z
-    .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable'))
+    .array(variableName())
     .prefault([])
     .describe("Names of environment variables that steps get from the worker's environment."),
 });
@@ -200,6 +206,12 @@ export const configSchema = z
     if (config.agent.provider === 'command' && config.agent.command === undefined) {
       context.addIssue({ code: 'custom', path: ['agent', 'command'], message: 'must be set for `provider: command`' });
     }
+    const names = config.resources.map(({ name }) => name.toLowerCase());
+    names.forEach((name, index) => {
+      if (names.indexOf(name) === index) return;
+      const message = `${JSON.stringify(config.resources[index]?.name)} is already the name of another resource`;
+      context.addIssue({ code: 'custom', path: ['resources', index, 'name'], message });
+    });
   });
 
 /** A parsed configuration: keys as in the file, defaults applied, durations in milliseconds, sizes in bytes. */

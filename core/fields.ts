@@ -1,5 +1,7 @@
 import * as z from 'zod';
+import { branchNameProblem } from './branch-name.ts';
 import { DURATION_PATTERN, durationOf } from './duration.ts';
+import { globProblem } from './glob-pattern.ts';
 import { type IdentifierKind, identifierProblem } from './ids.ts';
 import { SIZE_PATTERN, sizeOf } from './size.ts';
 
@@ -50,10 +52,35 @@ export function commands() {
     .transform((value) => (typeof value === 'string' ? [value] : value));
 }
 
+/** A text about which `problem` has nothing to say. */
+function checkedText(problem: (value: string) => string | null) {
+  return z.string().superRefine((value, context) => {
+    const message = problem(value);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  });
+}
+
 /** An identifier of the given kind. */
 export function identifier(kind: IdentifierKind) {
-  return z.string().superRefine((value, context) => {
-    const problem = identifierProblem(kind, value);
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-  });
+  return checkedText((value) => identifierProblem(kind, value));
+}
+
+/** Globs of paths in the repository. */
+export function globs() {
+  return z.array(checkedText(globProblem));
+}
+
+/** The name of a branch or remote. */
+export function branchName() {
+  return checkedText(branchNameProblem);
+}
+
+/** What the names of branches begin with. */
+export function branchPrefix() {
+  return checkedText((value) => branchNameProblem(`${value}x`));
+}
+
+/** The name of an environment variable. */
+export function variableName() {
+  return z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
 }

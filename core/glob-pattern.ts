@@ -172,8 +172,8 @@ export function compileGlob(pattern: string, ignoreCase: boolean): CompiledGlob 
       .split('/')
       .map((segment): Segment => compileSegment(segment, ignoreCase));
     // A name without wildcards means a file, or a directory with all below it.
-    const isTree = alternative.endsWith('/') || segments.every((segment) => segment.kind === 'name');
-    if (isTree) segments.push({ kind: 'globstar' });
+    const wild = segments.some((segment) => segment.kind !== 'name');
+    if (!wild || alternative.endsWith('/')) segments.push({ kind: 'globstar' });
     return { segments, prefix: plainPrefix(segments) };
   });
 }

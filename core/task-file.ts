@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { agentFields, limitFields } from './config.ts';
-import { commands, duration, identifier, line, text } from './fields.ts';
+import { commands, duration, globs as globList, identifier, text } from './fields.ts';
 
-const globs = () => z.array(line()).prefault([]);
+const globs = () => globList().prefault([]);
 const names = () => z.array(z.string()).prefault([]);
 
 const overrides = z.strictObject({
