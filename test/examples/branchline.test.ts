@@ -2,15 +2,28 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { z } from 'zod';
-import { loadScripts } from '../../examples/scripted-model/script.ts';
+import { configSchema } from '../../core/config.ts';
+import type { Evidence } from '../../core/evidence.ts';
+import { renderPrompt } from '../../core/prompt.ts';
+import { type Task, manifestSchema } from '../../core/task-file.ts';
+import { chooseScript, loadScripts } from '../../examples/scripted-model/script.ts';
 import { branchlineScripts, branchlineSource, createBranchline, runIn } from './branchline.ts';
 
 const scripts = new Map(loadScripts(branchlineScripts).map((script) => [script.name, script]));
-const config = z
-  .object({ checks: z.object({ doctor: z.string() }) })
-  .parse(parse(readFileSync(join(branchlineSource, '.signalbox/config.yaml'), 'utf8')));
-const doctor = config.checks.doctor;
+const config = configSchema.parse(parse(readFileSync(join(branchlineSource, '.signalbox/config.yaml'), 'utf8')));
+const doctor = config.checks.doctor.join('\n');
+
+/** The example's tasks, in the order of their files. */
+function readTasks(): Task[] {
+  const folder = join(branchlineSource, '.signalbox/tasks');
+  return readdirSync(folder)
+    .sort()
+    .map((file) => {
+      const [, front = '', body = ''] = /^---\n(.*?)\n---\n(.*)$/s.exec(readFileSync(join(folder, file), 'utf8')) ?? [];
+      const manifest = manifestSchema.parse(parse(front));
+      return { manifest: { ...manifest, id: manifest.id!, name: manifest.name! }, body, file, digest: '' };
+    });
+}
 
 const copies: { remove: () => void }[] = [];
 const create = (): ReturnType<typeof createBranchline> => {
@@ -50,19 +63,23 @@ describe('the example repository', () => {
     expect(runIn(dir, `${branchlineSource}/create.sh .`)).toEqual({ code: 2, output: 'create.sh: . is not empty\n' });
   });
 
-  test('has a script for each task, known by the title of its spec and by no other', () => {
-    const folder = join(branchlineSource, '.signalbox/tasks');
-    const specs = readdirSync(folder)
-      .sort()
-      .map((file) => readFileSync(join(folder, file), 'utf8'));
-    expect(specs).toHaveLength(8);
-    for (const script of scripts.values()) {
-      expect(specs.filter((spec) => spec.includes(script.title))).toEqual([
-        expect.stringContaining(`\nid: "${script.task}"\n`),
-      ]);
-      if (script.when !== undefined) expect(specs.join('\n')).not.toContain(script.when);
+  test('has a script for the prompt of each task, and one more for a retry after a failed check', () => {
+    const tasks = readTasks();
+    expect(tasks).toHaveLength(8);
+    for (const task of tasks) {
+      const name = task.file.replace(/\.md$/, '');
+      expect(`${task.manifest.id}-${task.manifest.name}.md`).toBe(task.file);
+      const chosen = (evidence: Evidence[]): string | undefined => {
+        const facts = { task, attempt: 1, turn: 1, resumed: false, evidence, checks: [doctor] };
+        return chooseScript([...scripts.values()], renderPrompt(facts))?.name;
+      };
+      expect(chosen([])).toBe(name);
+      const when = scripts.get(`${name}.retry`)?.when;
+      if (when === undefined) continue;
+      const failed = { kind: 'failed_check', summary: 'doctor failed', attempt: 1, commit: null } as const;
+      expect(chosen([{ ...failed, detail: `✖ ${when} (0.9ms)` }])).toBe(`${name}.retry`);
     }
-    expect(new Set([...scripts.values()].map(({ task }) => task)).size).toBe(8);
+    expect(scripts.size).toBe(tasks.length + 1);
   });
 });
 
