@@ -8,7 +8,7 @@ import type { Task } from './task-file.ts';
 export interface PlacedTask {
   task: Task;
   /** Where the value at a path of the manifest stands, such as `['depends_on', 0]`; else where its nearest parent does. */
-  place(path: readonly (string | number)[]): Place;
+  place: (path: readonly (string | number)[]) => Place;
 }
 
 /** The part of the configuration that scopes refer to. */

@@ -23,7 +23,8 @@ export function selectTasks(tasks: readonly Task[], ids: readonly string[]): Tas
     manifest.depends_on.filter((id) => !wanted.has(id)).map((id) => ({ task: manifest.id, id })),
   );
   if (left.length > 0) {
-    const all = tasks.map(({ manifest }) => manifest.id).filter((id) => withDependencies(tasks, wanted).has(id));
+    const closed = withDependencies(tasks, wanted);
+    const all = tasks.map(({ manifest }) => manifest.id).filter((id) => closed.has(id));
     throw new SignalboxError(
       'usage',
       left.map(({ task, id }) => `task ${task} depends on ${id}, which is not selected`).join('\n'),
