@@ -1,0 +1,46 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How {@link withProcessLock} waits. */
+export interface ProcessLockOptions {
+  /** Called once, when somebody else holds the lock. */
+  onWait?: () => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs `work` while no other process (or caller in this one) runs under the same lock file. The lock is the operating
+ * system's own, taken through SQLite, so that it is free the moment its holder dies, however it dies; the file stays.
+ */
+export async function withProcessLock<T>(
+  file: string,
+  work: () => Promise<T>,
+  options: ProcessLockOptions = {},
+): Promise<T> {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  const database = new DatabaseSync(file);
+  try {
+    let waiting = false;
+    while (!tryLock(database)) {
+      if (!waiting) options.onWait?.();
+      waiting = true;
+      await delay(50, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    }
+    return await work();
+  } finally {
+    database.close();
+  }
+}
+
+function tryLock(database: DatabaseSync): boolean {
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+    return true;
+  } catch (error) {
+    // 5 is SQLITE_BUSY; its extended codes keep it in the low byte.
+    if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5) return false;
+    throw error;
+  }
+}

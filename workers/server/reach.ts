@@ -1,0 +1,34 @@
+import { Connection, type ConnectionOptions } from '@temporalio/client';
+
+import { SignalboxError } from '../../core/failures.ts';
+
+/**
+ * Connects to a Temporal server and asks it for its version, so that what comes back is known to work.
+ *
+ * @param timeout milliseconds in which it must answer
+ * @throws SignalboxError `environment` when it does not answer, or refuses
+ */
+export async function connectTemporal(options: ConnectionOptions, timeout = 5000): Promise<Connection> {
+  const address = options.address ?? '127.0.0.1:7233';
+  let connection: Connection | null = null;
+  try {
+    const lazy = Connection.lazy({ ...options, connectTimeout: timeout });
+    connection = lazy;
+    await lazy.withDeadline(Date.now() + timeout, () => lazy.workflowService.getSystemInfo({}));
+    return lazy;
+  } catch (error) {
+    await connection?.close().catch(() => undefined);
+    throw new SignalboxError('environment', `Temporal at ${address} does not answer: ${reasonOf(error)}`, {
+      hint: 'Start that server or correct the address (TEMPORAL_ADDRESS or the profile in Temporal’s configuration).',
+      retryable: true,
+      cause: error,
+    });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return 'details' in error && typeof error.details === 'string' && error.details !== ''
+    ? error.details
+    : error.message;
+}
