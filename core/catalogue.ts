@@ -17,11 +17,18 @@ type Resources = Pick<Config, 'resources'>;
 /**
  * Everything that is wrong between tasks: ids that differ only in case, dependencies that do not exist, cycles, and
  * resources that the configuration does not name. What one file alone can have wrong is its schema's business.
+ *
+ * @param unreadable ids of tasks whose files are themselves wrong; depending on them is no second problem
  */
-export function catalogueProblems(tasks: readonly PlacedTask[], config: Resources): Problem[] {
+export function catalogueProblems(
+  tasks: readonly PlacedTask[],
+  config: Resources,
+  unreadable: readonly string[] = [],
+): Problem[] {
+  const ids = new Set([...tasks.map(({ task }) => task.manifest.id), ...unreadable]);
   return [
     ...duplicates(tasks),
-    ...tasks.flatMap((placed) => missingDependencies(placed, tasks)),
+    ...tasks.flatMap((placed) => missingDependencies(placed, ids)),
     ...cycles(tasks),
     ...tasks.flatMap((placed) => unknownResources(placed, config)),
   ];
@@ -68,8 +75,7 @@ function duplicates(tasks: readonly PlacedTask[]): Problem[] {
   });
 }
 
-function missingDependencies(placed: PlacedTask, tasks: readonly PlacedTask[]): Problem[] {
-  const ids = new Set(tasks.map(({ task }) => task.manifest.id));
+function missingDependencies(placed: PlacedTask, ids: ReadonlySet<string>): Problem[] {
   return placed.task.manifest.depends_on.flatMap((id, index) => {
     if (ids.has(id)) return [];
     const message = `depends on ${JSON.stringify(id)}, which is no task`;

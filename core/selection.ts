@@ -15,7 +15,7 @@ export function selectTasks(tasks: readonly Task[], ids: readonly string[]): Tas
       const hint = didYouMean(id, known);
       return `there is no task ${JSON.stringify(id)}${hint === undefined ? '' : `; ${hint}`}`;
     });
-    throw new SignalboxError('usage', said.join('\n'), { hint: 'see the ids with: signalbox run start --dry-run' });
+    throw new SignalboxError('usage', said.join('\n'), { hint: 'See the ids with: signalbox run start --dry-run' });
   }
   const wanted = new Set(ids);
   const selected = tasks.filter(({ manifest }) => wanted.has(manifest.id));
@@ -28,7 +28,7 @@ export function selectTasks(tasks: readonly Task[], ids: readonly string[]): Tas
     throw new SignalboxError(
       'usage',
       left.map(({ task, id }) => `task ${task} depends on ${id}, which is not selected`).join('\n'),
-      { hint: `select it too: --tasks ${all.join(',')}` },
+      { hint: `Select with dependencies: --tasks ${all.join(',')}` },
     );
   }
   return selected;

@@ -1,16 +1,5 @@
 import type { z } from 'zod';
-import {
-  isCollection,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  LineCounter,
-  type Node,
-  parseDocument,
-  type Scalar,
-  visit,
-} from 'yaml';
+import { isCollection, isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { Place, Problem } from '../../core/problems.ts';
 import { checkSchema } from '../../core/schema-problems.ts';
 

@@ -76,7 +76,7 @@ function findRoot(directory: string): string {
     if (path.dirname(here) === here) break;
   }
   throw new SignalboxError('config', `there is no ${CONFIG_FILE} in ${start} or above`, {
-    hint: 'write one with: signalbox init',
+    hint: 'Write one with: signalbox init',
   });
 }
 

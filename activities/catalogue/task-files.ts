@@ -37,9 +37,12 @@ export function loadTasks(
   const placed = read.flatMap((result) => ('task' in result ? [result] : []));
   const problems = [
     ...read.flatMap((result) => ('problems' in result ? result.problems : [])),
-    ...catalogueProblems(placed, config),
+    ...catalogueProblems(
+      placed,
+      config,
+      read.flatMap((result) => ('problems' in result ? [result.id] : [])),
+    ),
   ];
-  // A file that cannot be parsed hides its id: then "no such dependency" may only follow from that.
   if (problems.length > 0) throw new TaskFilesError(problems.toSorted(byPlace));
   const tasks = placed.map(({ task }) => task).sort((a, b) => compare(a.manifest.id, b.manifest.id));
   return only === undefined ? tasks : selectTasks(tasks, only);
@@ -55,7 +58,7 @@ export function idAndNameOf(file: string): { id: string; name: string } {
 function taskDirectory(root: string, relative: string): string {
   const directory = path.resolve(root, relative);
   const missing = `there are no task files: ${relative} does not exist`;
-  const hint = 'write one with: signalbox init';
+  const hint = 'Write one with: signalbox init';
   let real: string;
   try {
     real = realpathSync(directory);
@@ -76,14 +79,19 @@ function taskFileNames(directory: string, shown: string): string[] {
   const names = entries.map(({ name }) => name).filter((name) => name.endsWith('.md') && !name.startsWith('.'));
   if (names.length > 0) return names.sort(compare);
   throw new SignalboxError('task_files', `there are no task files in ${shown}`, {
-    hint: 'write one with: signalbox init',
+    hint: 'Write one with: signalbox init',
   });
 }
 
-function readTask(directory: string, file: string): PlacedTask | { problems: Problem[] } {
-  const at = (message: string, line = 1): { problems: Problem[] } => ({
-    problems: [{ file, line, column: 1, message }],
-  });
+/** A task file that is wrong, with the id that it has, or by its name should have. */
+interface Unreadable {
+  id: string;
+  problems: Problem[];
+}
+
+function readTask(directory: string, file: string): PlacedTask | Unreadable {
+  const own = idAndNameOf(file).id;
+  const at = (message: string, line = 1): Unreadable => ({ id: own, problems: [{ file, line, column: 1, message }] });
   const absolute = path.join(directory, path.posix.basename(file));
   let content: ReturnType<typeof readTextFile>;
   try {
@@ -98,17 +106,25 @@ function readTask(directory: string, file: string): PlacedTask | { problems: Pro
 
   const yaml = parseLocated(parts.yaml, { file, linesBefore: parts.linesBefore });
   const checked = checkLocated(yaml, manifestSchema, file);
-  const empty = parts.body === '' ? at('has no text that says what to do', parts.bodyLine).problems : [];
-  if ('problems' in checked) return { problems: [...checked.problems, ...empty] };
-  const { id, name } = fromName(file, checked.value.id, checked.value.name);
-  const named = checked.value.id === undefined ? identifierProblem('task', id) : null;
-  if (named !== null) return { problems: [...at(`${named} (taken from the file's name)`).problems, ...empty] };
-  if (empty.length > 0) return { problems: empty };
+  const problems = 'problems' in checked ? [...checked.problems] : [];
+  const manifest = 'problems' in checked ? null : checked.value;
+  if (manifest?.id === undefined && manifest !== null) {
+    const problem = identifierProblem('task', own);
+    if (problem !== null) problems.push(...at(`${problem} (taken from the file's name)`).problems);
+  }
+  if (parts.body === '') problems.push(...at('has no text that says what to do', parts.bodyLine).problems);
+  if (manifest === null || problems.length > 0) return { id: writtenId(yaml.value) ?? own, problems };
+  const { id, name } = fromName(file, manifest.id, manifest.name);
   const digest = createHash('sha256').update(content.bytes).digest('hex');
   return {
-    task: { manifest: { ...checked.value, id, name }, body: parts.body, file, digest },
+    task: { manifest: { ...manifest, id, name }, body: parts.body, file, digest },
     place: (where) => yaml.place(where),
   };
+}
+
+function writtenId(value: unknown): string | null {
+  const id: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'id') : null;
+  return typeof id === 'string' ? id : null;
 }
 
 /** What the front matter leaves out comes from the file's name; a name that is no identifier falls back to the id. */
