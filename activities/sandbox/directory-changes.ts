@@ -15,11 +15,11 @@ export class DirectoryChanges {
   }
 
   /**
-   * Resolves at the first change since the last call, or after `milliseconds`.
+   * Resolves with `true` at the first change since the last call, or with `false` after `milliseconds` without one.
    *
    * @throws the signal's reason, when it is aborted
    */
-  async next(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  async next(milliseconds: number, signal?: AbortSignal): Promise<boolean> {
     signal?.throwIfAborted();
     if (!this.changed) {
       await new Promise<void>((resolve) => {
@@ -34,8 +34,10 @@ export class DirectoryChanges {
       });
       this.wake = null;
     }
-    this.changed = false;
     signal?.throwIfAborted();
+    const changed = this.changed;
+    this.changed = false;
+    return changed;
   }
 
   close(): void {

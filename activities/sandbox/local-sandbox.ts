@@ -1,5 +1,4 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
@@ -49,16 +48,16 @@ export class LocalSandbox implements Sandbox {
     try {
       const step = new LocalStep(directory);
       const started = step.isUnstarted() ? await startSupervisor(directory, spec, this.options.env) : null;
-      for (;;) {
+      for (let quiet = started === null; ;) {
         tail?.pump();
-        const exit = await step.poll(started);
+        const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);
         if (exit !== null) {
           tail?.pump();
           await killProcessesOfStep(spec.name);
-          await rm(directory.file('home'), { recursive: true, force: true });
+          directory.removeHome();
           return directory.result(input, exit, step.supervisor()?.pid !== started?.pid);
         }
-        await changes.next(step.isCommandOver() ? PIPE_GRACE : SLOW_POLL, options.signal);
+        quiet = !(await changes.next(step.isCommandOver() ? PIPE_GRACE : SLOW_POLL, options.signal));
       }
     } finally {
       changes.close();

@@ -45,14 +45,12 @@ export class LocalStep {
   }
 
   /**
-   * The exit, if there is one by now. What a finished command left behind with its output open is killed; a step whose
-   * supervisor is gone without a word is recorded as lost.
+   * The exit of a step in whose directory nothing happens, if there is one. What a finished command left behind with its
+   * output open is killed; a step whose supervisor is gone without a word is recorded as lost.
    *
    * @param started the supervisor that the caller has just started, if it has
    */
-  async poll(started: StartedSupervisor | null): Promise<StepExit | null> {
-    const exit = this.directory.exit();
-    if (exit !== null) return exit;
+  async examine(started: StartedSupervisor | null): Promise<StepExit | null> {
     if (this.isCommandOver()) await killProcessesOfStep(this.directory.name);
     if (this.isUnstarted()) {
       if (started?.isOver() === true) throw this.notStarted();

@@ -5,6 +5,8 @@ import {
   linkSync,
   openSync,
   readFileSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   truncateSync,
@@ -52,9 +54,10 @@ export function stepDigest(spec: StepSpec): string {
 }
 
 /**
- * `<steps>/<name>/`: the record of one step, which outlives every process. `input.json` says what it is, `stdin`,
- * `stdout` and `stderr` are its streams, `exit` how it ended, `ended` that somebody ended it. All writes are exclusive or
- * by rename, so that any number of workers may hold the same step.
+ * `<steps>/<name>/`: the record of one step, which outlives every process. `input.json` says what it is, `stdin` (unless
+ * it is empty), `stdout` and `stderr` are its streams, `exit` how it ended, `ended` that somebody ended it, `home` the
+ * directory that is $HOME while it runs. All writes are exclusive or by rename, so that any number of workers may hold
+ * the same step.
  */
 export class StepDirectory {
   readonly name: string;
@@ -136,6 +139,15 @@ export class StepDirectory {
     });
   }
 
+  /** Removes the step's $HOME. */
+  removeHome(): void {
+    try {
+      rmdirSync(this.file('home'));
+    } catch {
+      rmSync(this.file('home'), { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
   /** The result of a step whose exit is recorded. @throws SignalboxError `environment` if its output could not be kept */
   result(input: StepInput, exit: StepExit, attached: boolean): StepResult {
     const exitAt = statSync(this.file('exit')).mtime.toISOString();
@@ -179,10 +191,20 @@ export class StepDirectory {
     return true;
   }
 
+  /** Puts the whole record in place at once, by renaming a directory; somebody else's that is there already stays. */
   private create(wanted: StepInput, stdin: string): StepInput {
-    diskFailure(this.path, () => makePrivateDirectory(this.path));
-    this.publish('stdin', stdin);
-    this.publish('input.json', `${JSON.stringify(wanted)}\n`);
+    const draft = path.join(path.dirname(this.path), `.${randomUUID()}`);
+    diskFailure(this.path, () => {
+      try {
+        makePrivateDirectory(path.join(draft, 'home'));
+        writeFileSync(path.join(draft, 'input.json'), `${JSON.stringify(wanted)}\n`, { mode: 0o600 });
+        if (stdin !== '') writeFileSync(path.join(draft, 'stdin'), stdin, { mode: 0o600 });
+        renameSync(draft, this.path);
+      } catch (error) {
+        rmSync(draft, { recursive: true, force: true });
+        if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error;
+      }
+    });
     return this.input() ?? wanted;
   }
 }

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { SignalboxError } from '../../core/failures.ts';
-import { makePrivateDirectory } from '../home.ts';
 import { packageRoot } from '../package-root.ts';
-import { diskFailure } from './disk-failure.ts';
+import { unlessMissing } from './disk-failure.ts';
 import type { StepSpec } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 import { argumentsOf, stepVariables } from './step-environment.ts';
@@ -27,10 +26,9 @@ export async function startSupervisor(
   spec: StepSpec,
   hostEnv: Readonly<Record<string, string | undefined>>,
 ): Promise<StartedSupervisor> {
-  const home = diskFailure(directory.path, () => makePrivateDirectory(directory.file('home')));
   const env = {
     ...hostVariables(hostEnv),
-    HOME: home,
+    HOME: directory.file('home'),
     TERM: 'dumb',
     ...stepVariables(spec.env),
     SIGNALBOX_SUPERVISED: spec.name,
@@ -39,13 +37,13 @@ export async function startSupervisor(
   const seconds = (spec.timeoutMs / 1000).toFixed(3);
   const blocks = String(Math.ceil(spec.outputLimit / 512));
   const args = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
-  const stdin = openSync(directory.file('stdin'), 'r');
+  const stdin = unlessMissing(() => openSync(directory.file('stdin'), 'r'));
   try {
     const child = spawn('/bin/sh', args, {
       cwd: spec.workTree,
       env,
       detached: true,
-      stdio: [stdin, 'ignore', 'ignore'],
+      stdio: [stdin ?? 'ignore', 'ignore', 'ignore'],
     });
     const pid = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
@@ -60,7 +58,7 @@ export async function startSupervisor(
       cause: error,
     });
   } finally {
-    closeSync(stdin);
+    if (stdin !== null) closeSync(stdin);
   }
 }
 
