@@ -1,4 +1,5 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { destination, pino } from 'pino';
 
@@ -6,12 +7,12 @@ import { homeOf, makePrivateDirectory } from '../activities/home.ts';
 import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { GatewayLedger } from '../activities/models/gateway-ledger.ts';
 import { gatewaySecret, keyFingerprint } from '../activities/models/gateway-secret.ts';
-import { createGatewayServer } from '../activities/models/gateway-server.ts';
+import { createGatewayServer, type GatewayServer } from '../activities/models/gateway-server.ts';
 import { readGatewayState, writeGatewayState } from '../activities/models/gateway-state.ts';
 import { defaultUpstream, upstreamOf } from '../activities/models/upstream.ts';
 import { processStartTime } from '../activities/process-identity.ts';
+import { withProcessLock } from '../activities/process-lock.ts';
 import { listenOnPort, listenOnSocket } from './gateway-listeners.ts';
-import { takeProcessLock } from './gateway-lock.ts';
 
 /**
  * The process that is the model gateway of a home (`SIGNALBOX_HOME`). It outlives the workers. It ends on SIGTERM,
@@ -28,72 +29,76 @@ process.umask(0o077);
 const home = homeOf(process.env);
 const layout = gatewayLayout(home);
 makePrivateDirectory(layout.directory);
-const lock = await takeProcessLock(layout.lock, LOCK_PATIENCE_MS);
-if (lock === null) process.exit(0);
+try {
+  const gateway = await withProcessLock(layout.lock, serve, { signal: AbortSignal.timeout(LOCK_PATIENCE_MS) });
+  await drained(gateway);
+} catch (error) {
+  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+}
+process.exit(0);
 
-const file = destination({ dest: layout.log, mode: 0o600, sync: true });
-const log = pino({ base: { pid: process.pid } }, file);
-const upstream = upstreamOf(process.env) ?? defaultUpstream();
-const secret = gatewaySecret(home);
-const fingerprint = keyFingerprint(secret, upstream.apiKey);
-const ledger = new GatewayLedger();
-const gateway = createGatewayServer({ upstream, secret, ledger, log, status });
-const before = readGatewayState(layout);
-const listeners = [gateway.listener(), gateway.listener()] as const;
-const port = await listenOnPort(listeners[1], before?.port ?? null);
-await listenOnSocket(listeners[0], layout);
-writeGatewayState(layout, {
-  version: 1,
-  pid: process.pid,
-  started: processStartTime(process.pid),
-  socket: layout.socket,
-  port,
-  upstream: upstream.url,
-  keyFingerprint: fingerprint,
-});
-log.info({ socket: layout.socket, port, upstream: upstream.url, key: upstream.apiKey !== null }, 'listening');
-const around = setInterval(lookAround, LOOK_AROUND_MS);
-process.once('SIGTERM', () => retire('told to'));
-process.once('SIGINT', () => retire('told to'));
-// A second signal while it drains is no reason to cut streams; SIGKILL is.
-process.on('SIGTERM', () => undefined);
-
-function status(): object {
-  return {
+/** Serves until it is time to go, and frees the addresses. Requests may still be under way then. */
+async function serve(): Promise<GatewayServer> {
+  const file = destination({ dest: layout.log, mode: 0o600, sync: true });
+  const log = pino({ base: { pid: process.pid } }, file);
+  const upstream = upstreamOf(process.env) ?? defaultUpstream();
+  const secret = gatewaySecret(home);
+  const fingerprint = keyFingerprint(secret, upstream.apiKey);
+  const ledger = new GatewayLedger();
+  const gateway = createGatewayServer({ upstream, secret, ledger, log, status });
+  const [onSocket, onPort] = [gateway.listener(), gateway.listener()];
+  const port = await listenOnPort(onPort, readGatewayState(layout)?.port ?? null);
+  await listenOnSocket(onSocket, layout);
+  writeGatewayState(layout, {
+    version: 1,
     pid: process.pid,
+    started: processStartTime(process.pid),
     socket: layout.socket,
-    url: `http://127.0.0.1:${port}`,
+    port,
     upstream: upstream.url,
     keyFingerprint: fingerprint,
-    active: gateway.active,
-    total: ledger.total,
-  };
-}
-
-function lookAround(): void {
-  if (!existsSync(layout.socket) || readGatewayState(layout)?.pid !== process.pid) {
-    process.exit(0);
-  }
-  if (gateway.active === 0 && Date.now() - gateway.lastUse > IDLE_MS) retire('not used for long');
-  if (statSync(layout.log).size > LOG_LIMIT) {
-    renameSync(layout.log, `${layout.log}.1`);
-    file.reopen();
-  }
-}
-
-/** Frees the addresses and the lock at once, for the next gateway; stays only for the streams that still run. */
-function retire(why: string): void {
-  clearInterval(around);
+  });
+  log.info({ socket: layout.socket, port, upstream: upstream.url, key: upstream.apiKey !== null }, 'listening');
+  const why = await timeToGo(gateway, file);
   log.info({ why, active: gateway.active }, 'retiring');
-  for (const listener of listeners) {
+  for (const listener of [onSocket, onPort]) {
     listener.close();
     listener.closeIdleConnections();
   }
-  lock?.release();
-  setTimeout(() => process.exit(0), DRAIN_MS).unref();
-  const done = setInterval(() => {
-    if (gateway.active > 0) return;
-    clearInterval(done);
-    process.exit(0);
-  }, 50);
+  return gateway;
+
+  function status(): object {
+    return {
+      pid: process.pid,
+      socket: layout.socket,
+      url: `http://127.0.0.1:${port}`,
+      upstream: upstream.url,
+      keyFingerprint: fingerprint,
+      active: gateway.active,
+      total: ledger.total,
+    };
+  }
+}
+
+/** Resolves with the reason to retire; ends the process when the home is gone. Looks after the log meanwhile. */
+async function timeToGo(gateway: GatewayServer, file: ReturnType<typeof destination>): Promise<string> {
+  // Kept for the whole life: a second signal while streams run to their end must not cut them.
+  const told = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(`got ${signal}`));
+  });
+  for (;;) {
+    const why = await Promise.race([told, sleep(LOOK_AROUND_MS, null)]);
+    if (why !== null) return why;
+    if (!existsSync(layout.socket) || readGatewayState(layout)?.pid !== process.pid) process.exit(0);
+    if (gateway.active === 0 && Date.now() - gateway.lastUse > IDLE_MS) return 'not used for long';
+    if (statSync(layout.log).size > LOG_LIMIT) {
+      renameSync(layout.log, `${layout.log}.1`);
+      file.reopen();
+    }
+  }
+}
+
+async function drained(gateway: GatewayServer): Promise<void> {
+  const until = Date.now() + DRAIN_MS;
+  while (gateway.active > 0 && Date.now() < until) await sleep(50);
 }

@@ -1,0 +1,86 @@
+import type { StepResult, StepSpec } from '../sandbox/sandbox.ts';
+import type { AgentTurnRequest, AgentTurnResult, RunTurnOptions } from './agent.ts';
+import { CodexTranscript } from './codex-events.ts';
+import { fileExcerpt } from './file-excerpt.ts';
+
+/** Bytes kept of each output stream of a turn. Codex prints a few KB an event. */
+const OUTPUT_LIMIT = 64 * 1024 * 1024;
+
+/** What makes an agent's step: all else is the same for every agent. */
+export type AgentStep = Pick<StepSpec, 'command' | 'env' | 'mounts'>;
+
+/** What was read from a step that is over. */
+export interface AgentStepOutput {
+  result: StepResult;
+  transcript: CodexTranscript;
+}
+
+/** Runs a turn's step, or attaches to it, and reads the events that it prints on standard output, each once. */
+export async function runAgentStep(
+  request: AgentTurnRequest,
+  step: AgentStep,
+  options: RunTurnOptions,
+): Promise<AgentStepOutput> {
+  const transcript = new CodexTranscript();
+  const { gitObjects, mounts = [] } = request;
+  const result = await request.sandbox.run(
+    {
+      ...request.step,
+      kind: 'agent',
+      command: step.command,
+      stdin: request.prompt,
+      workTree: request.workTree,
+      mounts: [{ source: gitObjects, target: gitObjects, readOnly: true }, ...mounts, ...step.mounts],
+      env: { ...step.env },
+      timeoutMs: request.timeoutMs,
+      outputLimit: OUTPUT_LIMIT,
+      network: request.network,
+    },
+    {
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onStdout: (chunk) => {
+        if (!transcript.push(chunk)) return;
+        const { events, message, usage } = transcript;
+        options.onProgress?.({ events, usage, ...(message === '' ? {} : { lastMessage: message }) });
+      },
+    },
+  );
+  transcript.end();
+  return { result, transcript };
+}
+
+/** The turn's result; `problem` is what the agent itself says went wrong, if it knows. */
+export async function turnResult(
+  request: AgentTurnRequest,
+  { result, transcript }: AgentStepOutput,
+  problem: string | null,
+): Promise<AgentTurnResult> {
+  const { usage, message, events } = transcript;
+  const threadId = transcript.threadId ?? request.threadId;
+  const told = { threadId, usage, message, events, attached: result.attached };
+  if (result.ended) return { outcome: 'ended', reason: 'the turn was ended by request', ...told };
+  if (result.timedOut) {
+    return { outcome: 'timed_out', reason: `the agent was not done after ${seconds(request.timeoutMs)}`, ...told };
+  }
+  if (result.exitCode === 0 && problem === null) return { outcome: 'finished', reason: null, ...told };
+  return { outcome: 'failed', reason: `${howItEnded(result)}${await evidence(result, problem)}`, ...told };
+}
+
+function howItEnded(result: StepResult): string {
+  if (result.lost) return 'the agent was lost: its machine restarted, or its process or container was removed';
+  if (result.outOfMemory) return 'the agent ran out of memory';
+  if (result.exitCode === null) return `the agent was ended by ${result.signal ?? 'something unknown'}`;
+  return result.exitCode === 0
+    ? 'the agent did not finish its turn'
+    : `the agent ended with exit code ${result.exitCode}`;
+}
+
+async function evidence(result: StepResult, problem: string | null): Promise<string> {
+  const said =
+    problem || (await fileExcerpt(result.stderrPath)).trim() || (await fileExcerpt(result.stdoutPath)).trim();
+  return said === '' ? '' : `: ${said}`;
+}
+
+function seconds(milliseconds: number): string {
+  return `${Math.round(milliseconds / 1000)} s`;
+}

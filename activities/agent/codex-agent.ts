@@ -1,0 +1,91 @@
+import { chown } from 'node:fs/promises';
+
+import type { Home } from '../home.ts';
+import { makePrivateDirectory } from '../home.ts';
+import { stepToken } from '../models/gateway-secret.ts';
+import type { Mount } from '../sandbox/sandbox.ts';
+import type { Agent, AgentTurnRequest, AgentTurnResult, RunTurnOptions } from './agent.ts';
+import { runAgentStep, turnResult, type AgentStep } from './agent-step.ts';
+import { codexCommand, codexEnvironment, type CodexSandboxMode } from './codex-command.ts';
+import type { CodexTranscript } from './codex-events.ts';
+import { findCodex } from './codex-installation.ts';
+import { probeCodexSandbox } from './codex-sandbox.ts';
+
+/** Where a container sees Codex and the agent's home. */
+const CODEX_IN_CONTAINER = '/opt/codex';
+const HOME_IN_CONTAINER = '/opt/agent-home';
+
+/** What {@link CodexAgent} needs. */
+export interface CodexAgentOptions {
+  /** Its secret signs the steps' tokens. */
+  home: Home;
+  /** Called once, when commands of Codex run on the host without a sandbox of its own, since that does not start there. */
+  onUnsandboxed?: (reason: string) => void;
+}
+
+/** The real Codex, `codex exec`, as a step. Its thread is kept in the attempt's `agentHome`. */
+export class CodexAgent implements Agent {
+  readonly provider = 'codex';
+  readonly #options: CodexAgentOptions;
+  #localSandbox: Promise<boolean> | null = null;
+
+  constructor(options: CodexAgentOptions) {
+    this.#options = options;
+  }
+
+  async runTurn(request: AgentTurnRequest, options: RunTurnOptions = {}): Promise<AgentTurnResult> {
+    await this.#makeHome(request);
+    const step = request.sandbox.backend === 'docker' ? this.#inContainer(request) : await this.#onHost(request);
+    const output = await runAgentStep(request, step, options);
+    return await turnResult(request, output, problemOf(output.transcript, output.result.stdoutTruncated));
+  }
+
+  async #makeHome({ agentHome, sandbox }: AgentTurnRequest): Promise<void> {
+    makePrivateDirectory(agentHome);
+    const owner = sandbox.fileOwner;
+    if (owner !== undefined) await chown(agentHome, owner.uid, owner.gid);
+  }
+
+  #inContainer(request: AgentTurnRequest): AgentStep {
+    const { root } = findCodex('linux');
+    const mounts: Mount[] = [
+      { source: root, target: CODEX_IN_CONTAINER, readOnly: true },
+      { source: request.agentHome, target: HOME_IN_CONTAINER, readOnly: false },
+    ];
+    return {
+      command: codexCommand(`${CODEX_IN_CONTAINER}/bin/codex`, request),
+      env: this.#environment(request, HOME_IN_CONTAINER, 'danger-full-access'),
+      mounts,
+    };
+  }
+
+  async #onHost(request: AgentTurnRequest): Promise<AgentStep> {
+    const { binary } = findCodex();
+    this.#localSandbox ??= this.#probe(binary);
+    const works = await this.#localSandbox;
+    const wanted = request.access === 'read' ? 'read-only' : 'workspace-write';
+    return {
+      command: codexCommand(binary, request),
+      env: this.#environment(request, request.agentHome, works ? wanted : 'danger-full-access'),
+      mounts: [],
+    };
+  }
+
+  #environment(request: AgentTurnRequest, home: string, sandbox: CodexSandboxMode): Record<string, string> {
+    const token = stepToken(this.#options.home, request.step.name);
+    const { gatewayUrl } = request.sandbox;
+    return { ...request.env, ...codexEnvironment({ home, gatewayUrl, token, sandbox }) };
+  }
+
+  async #probe(binary: string): Promise<boolean> {
+    const { works, reason } = await probeCodexSandbox(binary);
+    if (!works) this.#options.onUnsandboxed?.(reason ?? 'unknown');
+    return works;
+  }
+}
+
+/** Codex leaves with exit code 0 only after a completed turn; but when its output was cut, we may not have seen that. */
+function problemOf(transcript: CodexTranscript, truncated: boolean): string | null {
+  if (transcript.completed || truncated) return null;
+  return transcript.error ?? '';
+}

@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { execa } from 'execa';
+
+import { headAndTail } from '../../core/failures.ts';
+
+/** Whether Codex can keep its commands in a sandbox of its own on this host, outside a container. */
+export interface CodexSandboxProbe {
+  works: boolean;
+  /** Why not, in Codex's words. */
+  reason: string | null;
+}
+
+/** Tries Codex's own sandbox on a command that does nothing. Takes about 0.1 s. */
+export async function probeCodexSandbox(binary: string): Promise<CodexSandboxProbe> {
+  const home = await mkdtemp(path.join(tmpdir(), 'signalbox-codex-'));
+  try {
+    const { failed, shortMessage, stderr } = await execa(binary, ['sandbox', '--', '/bin/sh', '-c', ':'], {
+      cwd: home,
+      env: { PATH: process.env['PATH'], HOME: home, CODEX_HOME: home },
+      extendEnv: false,
+      stdin: 'ignore',
+      timeout: 10_000,
+      reject: false,
+    });
+    return failed
+      ? { works: false, reason: headAndTail(stderr.trim() || (shortMessage ?? 'unknown'), 500) }
+      : { works: true, reason: null };
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
