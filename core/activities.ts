@@ -65,25 +65,37 @@ export interface TaskActivities {
   closeAttempt(input: { attempt: AttemptRef; base: string }): Promise<{ commit: string | null }>;
 }
 
-/** A member merged onto the accepted tip, not yet accepted itself. */
+/** What is to be merged: a finished task, or (`member: null`) only what the user committed meanwhile. */
+export interface CandidateRequest {
+  run: RunRef;
+  member: TrainMember | null;
+}
+
+/** A tree that could become the accepted tip, not checked yet. */
 export type CandidateResult =
-  { kind: 'merged'; commit: string; tree: string; tip: string } | { kind: 'conflict'; evidence: Evidence };
+  | {
+      kind: 'merged';
+      commit: string;
+      /** The accepted tip that it would replace. */
+      tip: string;
+      /** Nothing new is in it: it is accepted already. */
+      unchanged: boolean;
+    }
+  | { kind: 'conflict'; evidence: Evidence };
 
 /** Activities of the train. They run on the repository's home host. */
 export interface TrainActivities {
   /** Merges a member onto the accepted tip, with what the user committed meanwhile. */
-  candidate(input: { member: TrainMember }): Promise<CandidateResult>;
+  candidate(input: CandidateRequest): Promise<CandidateResult>;
   /** Runs the integration checks on exactly the candidate's tree. */
-  check(input: { member: TrainMember; candidate: string; execution: string }): Promise<CheckReport>;
+  check(input: CandidateRequest & { candidate: string }): Promise<CheckReport>;
   /**
-   * Accepts the candidate by a compare-and-swap, and lands it on the user's branch. `moved`: the tip is another by now,
-   * the candidate must be made anew. Succeeds too when the tip already contains the candidate.
+   * Accepts the candidate by a compare-and-swap, and lands it on the user's branch. `moved`: the tip, or the user's
+   * branch, is another by now, and the candidate must be made anew. Succeeds too when the tip already contains it.
    */
-  advance(input: {
-    repository: RepositoryRef;
-    candidate: string;
-    tip: string;
-  }): Promise<{ outcome: 'accepted'; landing: LandingNews } | { outcome: 'moved' }>;
+  advance(
+    input: CandidateRequest & { candidate: string; tip: string },
+  ): Promise<{ outcome: 'accepted'; landing: LandingNews } | { outcome: 'moved' }>;
   /** Tries again to bring the accepted tip to the user's branch. */
   land(input: { repository: RepositoryRef }): Promise<LandingNews>;
 }

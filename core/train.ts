@@ -33,6 +33,8 @@ export interface LandingNews {
   /** Why the user's repository refused it, and how to mend that; `null` when it landed. */
   reason: string | null;
   hint: string | null;
+  /** The user's branch has commits that the accepted tip lacks: they must be joined and checked before it can land. */
+  diverged: boolean;
 }
 
 /** The train's state; plain JSON. Members are identified by run, task and attempt. */

@@ -1,4 +1,5 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { CandidateRequest } from '../core/activities.ts';
 import { checkEvidence, type Evidence } from '../core/evidence.ts';
 import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
 import type { RunRef } from '../core/run-ref.ts';
@@ -17,6 +18,10 @@ const LANDING_RETRIES = [2, 4, 8, 15, 30];
 
 /** How often a candidate is made anew because somebody moved the branch meanwhile. */
 const MOST_MOVES = 20;
+
+/** What became of a candidate. */
+type Carried =
+  { outcome: 'merged'; commit: string } | { outcome: 'rejected'; evidence: Evidence } | { outcome: 'withdrawn' };
 
 /**
  * The train into one branch: merges finished tasks onto a candidate, checks exactly that tree, and lands it. It is the
@@ -50,27 +55,41 @@ export async function train(input: TrainInput): Promise<void> {
     }
   };
 
-  const carry = async (member: TrainMember): Promise<TrainResult> => {
-    const { attempt } = member;
-    const named = `${member.task} ${member.name}`.slice(0, 100);
+  /** Brings a member, or only the user's own new commits, through candidate and checks to the accepted tip. */
+  const carry = async (request: CandidateRequest, name: string): Promise<Carried> => {
+    const { run, member } = request;
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
-      const candidate = await trainActivities(repository, `merge ${named}`).candidate({ member });
-      if (candidate.kind === 'conflict') return { outcome: 'rejected', attempt, evidence: candidate.evidence };
-      const checking = trainActivities(repository, `integration checks of ${named}`);
-      const execution = workflowInfo().firstExecutionRunId;
-      const report = await checking.check({ member, candidate: candidate.commit, execution });
+      const candidate = await trainActivities(repository, `merge ${name}`).candidate(request);
+      if (candidate.kind === 'conflict') return { outcome: 'rejected', evidence: candidate.evidence };
+      const checking = trainActivities(repository, `integration checks of ${name}`);
+      const report = await checking.check({ ...request, candidate: candidate.commit });
       if (report.failure !== null) {
-        const evidence = checkEvidence('failed_integration', report.failure, attempt, candidate.commit);
-        return { outcome: 'rejected', attempt, evidence };
+        const evidence = checkEvidence('failed_integration', report.failure, member?.attempt ?? 0, candidate.commit);
+        return { outcome: 'rejected', evidence };
       }
-      if (withdrawn.has(rules.memberKey(member))) return { outcome: 'withdrawn', attempt };
-      const advancing = trainActivities(repository, `land ${named}`);
-      const step = await advancing.advance({ repository, candidate: candidate.commit, tip: candidate.tip });
+      if (member !== null && withdrawn.has(rules.memberKey(member))) return { outcome: 'withdrawn' };
+      const advancing = trainActivities(repository, `land ${name}`);
+      const step = await advancing.advance({ ...request, candidate: candidate.commit, tip: candidate.tip });
       if (step.outcome === 'moved') continue;
-      await landed(step.landing, member.run);
-      return { outcome: 'merged', attempt, commit: candidate.commit };
+      await landed(step.landing, run);
+      return { outcome: 'merged', commit: candidate.commit };
     }
-    return { outcome: 'rejected', attempt, evidence: ejected(member, 'the branch was moved again and again') };
+    return { outcome: 'rejected', evidence: ejected(member, 'the branch was moved again and again') };
+  };
+
+  /** Tries again to land; joins what the user committed meanwhile if that is what keeps the two apart. */
+  const landAgain = async (run: RunRef): Promise<void> => {
+    const news = await trainActivities(repository, 'land the accepted tip').land({ repository });
+    await landed(news, null);
+    if (!news.diverged) return;
+    const end = await carry({ run, member: null }, `the commits that ${repository.branch} got meanwhile`);
+    if (end.outcome !== 'rejected') return;
+    const { summary } = end.evidence;
+    const hint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
+    await landed(
+      { ...news, reason: `your new commits do not go together with the accepted work: ${summary}`, hint },
+      null,
+    );
   };
 
   for (;;) {
@@ -80,7 +99,8 @@ export async function train(input: TrainInput): Promise<void> {
     if (!woken && queue.unlanded !== null) {
       tries += 1;
       try {
-        await landed(await trainActivities(repository, 'land the accepted tip').land({ repository }), null);
+        const [run] = queue.unlanded.runs;
+        if (run !== undefined) await landAgain(run);
       } catch {
         // The next try comes by itself; the reason shown stays the one before.
       }
@@ -91,11 +111,10 @@ export async function train(input: TrainInput): Promise<void> {
       queue = queue.current === null ? rules.begin(queue) : queue;
       const member = queue.current;
       if (member === null) continue;
-      const result = await carry(member).catch((error: unknown): TrainResult => ({
-        outcome: 'rejected',
-        attempt: member.attempt,
-        evidence: ejected(member, messageOf(error)),
-      }));
+      const carried = await carry({ run: member.run, member }, `${member.task} ${member.name}`.slice(0, 100)).catch(
+        (error: unknown): Carried => ({ outcome: 'rejected', evidence: ejected(member, messageOf(error)) }),
+      );
+      const result: TrainResult = { ...carried, attempt: member.attempt };
       queue = rules.finish(queue, result);
       withdrawn.delete(rules.memberKey(member));
       await tellTask(member, result);
@@ -115,9 +134,9 @@ async function tellTask(member: Pick<TrainMember, 'run' | 'task'>, result: Train
   );
 }
 
-function ejected(member: TrainMember, why: string): Evidence {
+function ejected(member: TrainMember | null, why: string): Evidence {
   const summary = `it could not be merged: ${why}`.slice(0, 500);
-  return { kind: 'lost', summary, detail: why, attempt: member.attempt, commit: member.commit };
+  return { kind: 'lost', summary, detail: why, attempt: member?.attempt ?? 0, commit: member?.commit ?? null };
 }
 
 function messageOf(error: unknown): string {

@@ -1,0 +1,36 @@
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { headAndTail, SignalboxError } from '../core/failures.ts';
+
+/** The longest failure message that goes into a history, in characters. */
+const LONGEST = 4000;
+
+/**
+ * Makes activities of functions: a failure of ours becomes an application failure whose type is our code, retried only
+ * if the same call may succeed later. Anything else is a defect; Temporal retries it within the activity's bounds.
+ */
+export function asActivities<T extends object>(functions: T): T {
+  return Object.fromEntries(
+    Object.entries(functions).map(([name, activity]) => [
+      name,
+      typeof activity === 'function' ? guarded(activity) : activity,
+    ]),
+  ) as T;
+}
+
+function guarded(activity: (...args: unknown[]) => unknown): (...args: unknown[]) => Promise<unknown> {
+  return async (...args) => {
+    try {
+      return await activity(...args);
+    } catch (error) {
+      throw mapped(error);
+    }
+  };
+}
+
+function mapped(error: unknown): unknown {
+  if (error instanceof CancelledFailure || error instanceof CompleteAsyncError || error instanceof ApplicationFailure)
+    return error;
+  if (!(error instanceof SignalboxError)) return error;
+  const message = headAndTail(error.hint === undefined ? error.message : `${error.message}. ${error.hint}`, LONGEST);
+  return ApplicationFailure.create({ type: error.code, message, nonRetryable: !error.retryable });
+}

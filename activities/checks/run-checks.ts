@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import type { AttemptRef } from '../../core/activities.ts';
+import type { CheckFailure, CheckReport } from '../../core/checks.ts';
+import { headAndTail } from '../../core/failures.ts';
+import { stepName } from '../../core/ids.ts';
+import type { RunManifest } from '../../core/run-manifest.ts';
+import type { Task } from '../../core/task-file.ts';
+import { taskFileMount } from '../attempt/task-file-copy.ts';
+import type { ProjectHost } from '../project-host.ts';
+import type { Sandbox, StepResult } from '../sandbox/sandbox.ts';
+import { endable, type StepControl } from '../step-control.ts';
+import { stepEnvironment } from '../step-facts.ts';
+
+/** Bytes of output kept of each stream of a check. */
+const OUTPUT_LIMIT = 4 * 1024 * 1024;
+/** Characters of a failed check's output that travel on, into prompts and reports. */
+const EVIDENCE_LIMIT = 6000;
+
+/** One command of a check. */
+export interface Check {
+  /** `lint`, `doctor`, `integration`. */
+  name: string;
+  command: string;
+}
+
+/** What is checked: a commit, on a fresh checkout. */
+export interface CheckRequest {
+  host: ProjectHost;
+  manifest: RunManifest;
+  task: Task;
+  attempt: AttemptRef;
+  commit: string;
+  checks: readonly Check[];
+  /** Makes the steps' names; the same label finds the same steps again. */
+  label: string;
+  control: StepControl;
+}
+
+/**
+ * Runs checks one after the other on a fresh checkout of a commit, each as a step, until one fails. When it is called
+ * again for the same label, steps that are over are read, one that runs is attached to.
+ *
+ * @throws the reason of `control.detached`; `ended` ends the running step and rejects with its reason
+ */
+export async function runChecks(request: CheckRequest): Promise<CheckReport> {
+  const started = Date.now();
+  const { host, attempt, checks, commit, control } = request;
+  if (checks.length === 0) return { failure: null, commands: 0, durationMs: 0 };
+  const sandbox = await host.sandboxOf(request.manifest);
+  const pool = await host.pool(attempt.run.repository, sandbox);
+  const key = stepName(host.ownerOf(attempt), request.label);
+  const checkout = await pool.acquire(key, commit);
+  let failure: CheckFailure | null = null;
+  try {
+    for (const [index, check] of checks.entries()) {
+      const result = await runCheck(request, sandbox, checkout.directory, check, `${request.label}-${index + 1}`);
+      if (result.exitCode === 0) continue;
+      failure = await describeFailure(check, result);
+      break;
+    }
+  } finally {
+    // A step that this worker only lets go of still works in the checkout.
+    if (!control.detached.aborted) await pool.release(key);
+  }
+  return { failure, commands: checks.length, durationMs: Date.now() - started };
+}
+
+async function runCheck(
+  request: CheckRequest,
+  sandbox: Sandbox,
+  workTree: string,
+  check: Check,
+  label: string,
+): Promise<StepResult> {
+  const { host, manifest, attempt, control, task } = request;
+  const owner = host.ownerOf(attempt);
+  const name = stepName(owner, label);
+  const taskFile = taskFileMount(host, attempt.run, task);
+  const objects = (await host.bare(attempt.run.repository)).objectStore;
+  const result = await endable(control, sandbox, name, () =>
+    sandbox.run(
+      {
+        name,
+        owner,
+        execution: attempt.execution,
+        kind: 'check',
+        command: check.command,
+        stdin: '',
+        workTree,
+        mounts: [taskFile, { source: objects, target: objects, readOnly: true }],
+        env: stepEnvironment(host, manifest, attempt, label, taskFile.target),
+        timeoutMs: manifest.config.checks.timeout,
+        outputLimit: OUTPUT_LIMIT,
+        network: manifest.config.sandbox.network === 'bridge' ? 'bridge' : 'none',
+      },
+      { signal: control.detached },
+    ),
+  );
+  control.ended.throwIfAborted();
+  return result;
+}
+
+async function describeFailure(check: Check, result: StepResult): Promise<CheckFailure> {
+  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
+  const output = streams
+    .map((text) => text.trimEnd())
+    .filter((text) => text !== '')
+    .join('\n');
+  return {
+    check: check.name,
+    command: check.command,
+    exitCode: result.exitCode,
+    signal: result.signal,
+    timedOut: result.timedOut,
+    outOfMemory: result.outOfMemory,
+    output: headAndTail(output, EVIDENCE_LIMIT),
+  };
+}

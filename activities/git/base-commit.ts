@@ -1,0 +1,43 @@
+import { SignalboxError } from '../../core/failures.ts';
+import type { BareRepository } from './bare-repository.ts';
+import { joinUserBranch, type MergeConflict } from './candidate.ts';
+import type { Signature } from './objects.ts';
+import type { UserRepository } from './user-repository.ts';
+
+/** Where new work starts, and what a landing has to replace. */
+export interface BaseCommit {
+  /** The accepted tip as the bare repository has it: the old value of the next compare-and-swap. */
+  accepted: string;
+  /** What candidates are merged onto: the accepted tip with what the user committed meanwhile. */
+  commit: string;
+}
+
+/**
+ * Finds the base for new work. While all accepted work has landed, the user's branch is the accepted tip, whatever they
+ * did to it: what they took out on purpose does not come back. Otherwise their new commits join what has not landed yet.
+ *
+ * @returns a conflict if the user's new commits and accepted work that has not landed yet cannot be merged
+ */
+export async function findBase(request: {
+  bare: BareRepository;
+  user: UserRepository;
+  branch: string;
+  author: Signature;
+}): Promise<BaseCommit | MergeConflict> {
+  const { bare, user, branch, author } = request;
+  const seenBefore = bare.ref(`refs/user/heads/${branch}`);
+  const theirs = await bare.importBranch(user, branch);
+  const accepted = bare.tip(branch);
+  if (accepted === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip after its import`);
+  if (accepted === theirs) return { accepted, commit: theirs };
+  const landedBefore =
+    seenBefore !== null && (accepted === seenBefore || (await bare.isAncestor(accepted, seenBefore)));
+  if (landedBefore) {
+    // What is on their branch is theirs to decide; a train that is about to move the tip notices by its old value.
+    await bare.moveTip(branch, theirs, accepted);
+    return { accepted: theirs, commit: theirs };
+  }
+  const join = await joinUserBranch({ bare, branch, userTip: theirs, acceptedTip: accepted, author });
+  if (join.kind === 'conflict') return join;
+  return { accepted, commit: join.kind === 'up_to_date' ? accepted : join.commit };
+}

@@ -1,0 +1,67 @@
+import type { Client } from '@temporalio/client';
+import type { RunActivities, TaskActivities, TrainActivities } from '../core/activities.ts';
+import type { RunManifest } from '../core/run-manifest.ts';
+import { asActivities } from '../activities/activity-failure.ts';
+import { createAgents } from '../activities/agent/agents.ts';
+import { createTaskActivities } from '../activities/attempt/task-activities.ts';
+import { hostId, type Home } from '../activities/home.ts';
+import { createTrainActivities } from '../activities/merge/train-activities.ts';
+import { ProjectHost } from '../activities/project-host.ts';
+import { ArtefactStore } from '../activities/records/artefact-store.ts';
+import { ManifestReader } from '../activities/records/manifest-reader.ts';
+import { createRunActivities } from '../activities/runs/run-activities.ts';
+import { LocalSandbox } from '../activities/sandbox/local-sandbox.ts';
+import type { Sandbox } from '../activities/sandbox/sandbox.ts';
+import { ensureGateway } from './gateway-process.ts';
+
+/** A host's activities over the real adapters, and what else works on the same steps. */
+export interface ComposedHost {
+  activities: TaskActivities & TrainActivities & RunActivities;
+  sandboxes(): readonly Sandbox[];
+  host: string;
+}
+
+/** Wires the adapters of one host together: the only place that knows them all. */
+export function composeHost(options: {
+  home: Home;
+  env: Readonly<Record<string, string | undefined>>;
+  client: Client;
+  searchable: boolean;
+  onProgress: (text: string) => void;
+}): ComposedHost {
+  const { home, env, client, searchable, onProgress } = options;
+  const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
+  const sandboxes = new Map<string, Sandbox>();
+  const making = new Map<string, Promise<Sandbox>>();
+  const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
+    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest);
+    const key = JSON.stringify([manifest.backend, wantsGateway, manifest.config.sandbox]);
+    let made = making.get(key);
+    if (made === undefined) {
+      made = (async () => {
+        const gateway = wantsGateway ? await ensureGateway({ home, env, onProgress }) : null;
+        const sandbox = new LocalSandbox({ home, env, gatewayUrl: gateway?.url ?? '' });
+        sandboxes.set(key, sandbox);
+        return sandbox;
+      })();
+      making.set(key, made);
+      made.catch(() => making.delete(key));
+    }
+    return await made;
+  };
+  const host = new ProjectHost({ home, host: hostId(home), env, manifests, sandboxOf, agents: createAgents({ home }) });
+  return {
+    activities: asActivities({
+      ...createTaskActivities(host),
+      ...createTrainActivities(host),
+      ...createRunActivities({ client, manifests, searchable }),
+    }),
+    sandboxes: () => [...sandboxes.values()],
+    host: host.host,
+  };
+}
+
+function usesCodex(manifest: RunManifest): boolean {
+  const { agent } = manifest.config;
+  return manifest.tasks.some((task) => (task.manifest.agent.provider ?? agent.provider) === 'codex');
+}

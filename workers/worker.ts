@@ -1,0 +1,103 @@
+import { Client } from '@temporalio/client';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type NativeConnectionOptions,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { hostQueue, SHARED_QUEUE } from '../core/ids.ts';
+import type { Home } from '../activities/home.ts';
+import { composeHost } from './compose-host.ts';
+import { Janitor } from './janitor.ts';
+import { registerSearchAttributes } from './server/namespace.ts';
+import { connectTemporal } from './server/reach.ts';
+import type { TemporalTarget } from './server/target.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+
+/** What a worker is started with. */
+export interface StartWorkerOptions {
+  home: Home;
+  env: Readonly<Record<string, string | undefined>>;
+  connection: TemporalTarget['connection'];
+  namespace: string;
+  /** Told what takes long, and what went wrong beside the workflows. */
+  onProgress?: (text: string) => void;
+}
+
+/** A worker of this host. */
+export interface RunningWorker {
+  host: string;
+  /** Resolves when it has shut down. Steps go on without it. */
+  run(): Promise<void>;
+  shutdown(): void;
+}
+
+/** How many activities a host works on at once: more than the tasks of a few runs, since most of them only wait. */
+const MOST_ACTIVITIES = 100;
+
+/**
+ * Starts a worker: one poller for the queue that all hosts share, with the workflows, and one for what lies on this
+ * host's disk.
+ */
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const { home, env, connection: target, namespace, onProgress = () => undefined } = options;
+  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+  const [connection, native, workflows] = await Promise.all([
+    connectTemporal(target),
+    NativeConnection.connect(nativeOptions(target)),
+    workflowBundle(env),
+  ]);
+  const client = new Client({ connection, namespace });
+  const registration = await registerSearchAttributes(connection, namespace);
+  const searchable = registration.registered;
+  const composed = composeHost({ home, env, client, searchable, onProgress });
+  const shared: WorkerOptions = {
+    connection: native,
+    namespace,
+    taskQueue: SHARED_QUEUE,
+    activities: composed.activities,
+    // Detaching from steps is quick; nothing that was paid for depends on this.
+    shutdownGraceTime: '5s',
+    // A cancelled step should end at once: the word comes with the answer to a heartbeat.
+    maxHeartbeatThrottleInterval: '1s',
+    maxConcurrentActivityTaskExecutions: MOST_ACTIVITIES,
+  };
+  const workers = await Promise.all([
+    Worker.create({
+      ...shared,
+      workflowBundle: workflows,
+      maxCachedWorkflows: 60,
+      stickyQueueScheduleToStartTimeout: '2s',
+      reuseV8Context: true,
+    }),
+    Worker.create({ ...shared, taskQueue: hostQueue(composed.host) }),
+  ]);
+  const janitor = new Janitor({ client, sandboxes: () => composed.sandboxes(), onProblem: onProgress });
+  return {
+    host: composed.host,
+    async run() {
+      janitor.start();
+      try {
+        await Promise.all(workers.map((worker) => worker.run()));
+      } finally {
+        janitor.stop();
+        await Promise.all([connection.close(), native.close()]);
+      }
+    },
+    shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+/** The connection's options without what only the client's kind takes (an API key that is a function). */
+function nativeOptions({ address, tls, apiKey, metadata }: TemporalTarget['connection']): NativeConnectionOptions {
+  return {
+    address,
+    ...(tls === undefined || tls === null ? {} : { tls }),
+    ...(typeof apiKey === 'string' ? { apiKey } : {}),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}

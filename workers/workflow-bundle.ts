@@ -1,0 +1,50 @@
+import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker';
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { packageRoot } from '../activities/package-root.ts';
+import { cacheDirectory } from '../activities/home.ts';
+
+/**
+ * The workflows' code for a worker. An installed package brings it; in a checkout it is bundled when its sources changed,
+ * and kept, since a bundler in the worker's process costs a hundred megabytes.
+ */
+export async function workflowBundle(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Extract<WorkflowBundleOption, { codePath: string }>> {
+  const root = packageRoot();
+  const shipped = path.join(root, 'dist', 'workflow-bundle.js');
+  if (!existsSync(path.join(root, 'workflows'))) return { codePath: shipped };
+  const kept = path.join(cacheDirectory(env), 'workflow-bundles', `${sourcesDigest(root)}.js`);
+  if (!existsSync(kept)) {
+    const { code } = await bundleWorkflows();
+    const draft = `${kept}.${randomUUID()}`;
+    mkdirSync(path.dirname(kept), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, code, { mode: 0o600 });
+    renameSync(draft, kept);
+  }
+  return { codePath: kept };
+}
+
+/** Bundles the workflows of this checkout. */
+export async function bundleWorkflows(): Promise<{ code: string }> {
+  return await bundleWorkflowCode({
+    workflowsPath: path.join(packageRoot(), 'workflows', 'index.ts'),
+    logger: { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: ignore, error: console.error },
+  });
+}
+
+function ignore(): void {
+  // A bundle that works is no news.
+}
+
+function sourcesDigest(root: string): string {
+  const hash = createHash('sha256');
+  for (const folder of ['core', 'workflows']) {
+    for (const name of readdirSync(path.join(root, folder)).sort()) {
+      hash.update(`${folder}/${name}\0`).update(readFileSync(path.join(root, folder, name)));
+    }
+  }
+  hash.update(readFileSync(path.join(root, 'package-lock.json')));
+  return hash.digest('hex').slice(0, 24);
+}
