@@ -57,7 +57,12 @@ export const agentFields = {
     .describe('For `command`: a command line. Prompt on stdin, the work tree as directory, exit code 0 ends the turn.'),
 };
 
-const agent = z.strictObject({ ...agentFields, provider: agentFields.provider.prefault('codex') });
+const agent = z
+  .strictObject({ ...agentFields, provider: agentFields.provider.prefault('codex') })
+  .superRefine(({ provider, command }, context) => {
+    if (provider !== 'command' || command !== undefined) return;
+    context.addIssue({ code: 'custom', path: ['command'], message: 'must be set for provider command' });
+  });
 
 const planner = z.strictObject({
   provider: z.enum(providers).prefault('codex').describe('Who turns a plan into tasks.'),
@@ -97,6 +102,15 @@ const resource = z.strictObject({
   name: identifier('resource').describe('What `locks` in task files call it.'),
   paths: globs().min(1, 'must name at least one path').describe('Globs of the paths that belong to it.'),
   description: text().optional().describe('What it is, for people and planners.'),
+});
+
+const resources = z.array(resource).superRefine((list, context) => {
+  const names = list.map(({ name }) => name.toLowerCase());
+  for (const [index, { name }] of list.entries()) {
+    if (names.indexOf(name.toLowerCase()) === index) continue;
+    const message = `${JSON.stringify(name)} is already the name of another resource`;
+    context.addIssue({ code: 'custom', path: [index, 'name'], message });
+  }
 });
 
 const validator = z.strictObject({
@@ -162,57 +176,45 @@ const sandbox = z.strictObject({
 });
 
 /** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */
-export const configSchema = z
-  .strictObject({
-    version: z.literal(1).prefault(1).describe('The version of this format.'),
-    project: identifier('project')
-      .optional()
-      .describe(
-        'The identifier of the project: lower-case letters, digits, `.`, `_` and `-`, at most 63; by default made ' +
-          "from the directory's name.",
-      ),
-    repository: repository.prefault({}).describe('The repository, and where work goes.'),
-    tasks: z
-      .strictObject({
-        path: text()
-          .prefault('.signalbox/tasks')
-          .describe('The directory of the task files, relative to the directory that holds `.signalbox`.'),
-      })
-      .prefault({})
-      .describe('The task files.'),
-    run: run.prefault({}).describe('How a run goes.'),
-    agent: agent.prefault({}).describe('Who works on the tasks.'),
-    planner: planner.prefault({}).describe('Who plans.'),
-    checks: checks.prefault({}).describe('What proves the work.'),
-    resources: z.array(resource).prefault([]).describe('Named sets of paths that tasks can lock.'),
-    scope: z
-      .strictObject({
-        mode: z
-          .enum(['off', 'warn', 'block'])
-          .prefault('warn')
-          .describe('What happens when a task writes outside of what it declared.'),
-      })
-      .prefault({})
-      .describe('Compliance of what tasks write with what they declared.'),
-    validators: validators.prefault({}).describe('Models that judge finished attempts.'),
-    limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
-    prices: z
-      .record(line(), price)
-      .prefault({})
-      .describe('US dollars per million tokens, by model; overrides the built-in table.'),
-    sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
-  })
-  .superRefine((config, context) => {
-    if (config.agent.provider === 'command' && config.agent.command === undefined) {
-      context.addIssue({ code: 'custom', path: ['agent', 'command'], message: 'must be set for `provider: command`' });
-    }
-    const names = config.resources.map(({ name }) => name.toLowerCase());
-    names.forEach((name, index) => {
-      if (names.indexOf(name) === index) return;
-      const message = `${JSON.stringify(config.resources[index]?.name)} is already the name of another resource`;
-      context.addIssue({ code: 'custom', path: ['resources', index, 'name'], message });
-    });
-  });
+export const configSchema = z.strictObject({
+  version: z.literal(1).prefault(1).describe('The version of this format.'),
+  project: identifier('project')
+    .optional()
+    .describe(
+      'The identifier of the project: lower-case letters, digits, `.`, `_` and `-`, at most 63; by default made ' +
+        "from the directory's name.",
+    ),
+  repository: repository.prefault({}).describe('The repository, and where work goes.'),
+  tasks: z
+    .strictObject({
+      path: text()
+        .prefault('.signalbox/tasks')
+        .describe('The directory of the task files, relative to the directory that holds `.signalbox`.'),
+    })
+    .prefault({})
+    .describe('The task files.'),
+  run: run.prefault({}).describe('How a run goes.'),
+  agent: agent.prefault({}).describe('Who works on the tasks.'),
+  planner: planner.prefault({}).describe('Who plans.'),
+  checks: checks.prefault({}).describe('What proves the work.'),
+  resources: resources.prefault([]).describe('Named sets of paths that tasks can lock.'),
+  scope: z
+    .strictObject({
+      mode: z
+        .enum(['off', 'warn', 'block'])
+        .prefault('warn')
+        .describe('What happens when a task writes outside of what it declared.'),
+    })
+    .prefault({})
+    .describe('Compliance of what tasks write with what they declared.'),
+  validators: validators.prefault({}).describe('Models that judge finished attempts.'),
+  limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
+  prices: z
+    .record(line(), price)
+    .prefault({})
+    .describe('US dollars per million tokens, by model; overrides the built-in table.'),
+  sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
+});
 
 /** A parsed configuration: keys as in the file, defaults applied, durations in milliseconds, sizes in bytes. */
 export type Config = Omit<z.output<typeof configSchema>, 'project'> & { project: string };

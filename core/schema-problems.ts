@@ -41,6 +41,13 @@ function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType, root: unknown): 
       ...hint(didYouMean(key, keysAt(schema, path)) ?? listed('the keys are', keysAt(schema, path))),
     }));
   }
+  if (issue.code === 'invalid_union') {
+    // The form that fits but for something inside of it says more than "none of the forms".
+    const fits = issue.errors.find((inner) => inner.length > 0 && inner.every((one) => one.path.length > 0));
+    if (fits !== undefined) {
+      return fits.flatMap((one) => problemsOf({ ...one, path: [...issue.path, ...one.path] }, schema, root));
+    }
+  }
   const value = valueAt(root, path);
   const subject = name === '' ? 'the file' : name;
   if (value === undefined && issue.code !== 'custom') return [{ path, at: 'value', message: `${subject} must be set` }];

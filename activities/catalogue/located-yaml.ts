@@ -9,6 +9,8 @@ export interface LocatedYaml {
   value: unknown;
   /** What makes the text no YAML that we take; `value` is then of no use. */
   problems: Problem[];
+  /** What is wrong with single texts, by the place (`line:column`) where their value starts. */
+  textProblems: Map<string, Problem[]>;
   /** Where the value at a path stands, else its nearest parent. `key`: where its key stands. */
   place: (path: readonly (string | number)[], at?: 'key' | 'value') => Place;
 }
@@ -40,16 +42,19 @@ export function parseLocated(text: string, { file, linesBefore = 0, text: replac
     ...placeAt(error.pos[0]),
     message: sentence(error.message),
   }));
+  const textProblems: LocatedYaml['textProblems'] = new Map();
   if (replace !== undefined) {
     visit(document, {
       Scalar(key, node) {
         if (key === 'key' || typeof node.value !== 'string') return;
         const from = node.range?.[0] ?? 0;
         const result = replace(node.value, text.slice(from, node.range?.[1] ?? from));
-        if ('value' in result) node.value = result.value;
-        else
-          for (const { offset, ...what } of result.problems)
-            problems.push({ file, ...placeAt(from + offset), ...what });
+        if ('value' in result) {
+          node.value = result.value;
+          return;
+        }
+        const wrong = result.problems.map(({ offset, ...what }) => ({ file, ...placeAt(from + offset), ...what }));
+        textProblems.set(keyOf(placeAt(from)), wrong);
       },
     });
   }
@@ -61,7 +66,7 @@ export function parseLocated(text: string, { file, linesBefore = 0, text: replac
     // Aliases that refer to nothing, or that would expand without bound.
     problems.push({ file, ...placeAt(0), message: sentence(error instanceof Error ? error.message : String(error)) });
   }
-  return { value, problems, place };
+  return { value, problems, textProblems, place };
 }
 
 /** Checks a located value, and gives what it parses to or every problem with its place in the file. */
@@ -72,10 +77,17 @@ export function checkLocated<T>(
 ): { value: T } | { problems: Problem[] } {
   if (yaml.problems.length > 0) return { problems: inOrder(yaml.problems) };
   const checked = checkSchema(schema, yaml.value);
-  if (checked.ok) return { value: checked.value };
-  return {
-    problems: inOrder(checked.problems.map(({ path, at, ...what }) => ({ file, ...yaml.place(path, at), ...what }))),
-  };
+  const inTexts = [...yaml.textProblems.values()].flat();
+  if (checked.ok) return inTexts.length === 0 ? { value: checked.value } : { problems: inOrder(inTexts) };
+  const found = checked.problems
+    .map(({ path, at, ...what }): Problem => ({ file, ...yaml.place(path, at), ...what }))
+    // A text that could not be completed has its problem already.
+    .filter((problem) => !yaml.textProblems.has(keyOf(problem)));
+  return { problems: inOrder([...inTexts, ...found]) };
+}
+
+function keyOf({ line, column }: Place): string {
+  return `${line}:${column}`;
 }
 
 function inOrder(problems: readonly Problem[]): Problem[] {
