@@ -18,9 +18,6 @@ const CONFIG = `[core]
 \tauto = 0
 [index]
 \tversion = 2
-[checkout]
-\tworkers = 2
-\tthresholdForParallelism = 500
 [advice]
 \tdetachedHead = false
 `;

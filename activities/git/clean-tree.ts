@@ -3,6 +3,7 @@ import {
   chmodSync,
   lchownSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -14,7 +15,7 @@ import {
 import type { BigIntStats } from 'node:fs';
 import path from 'node:path';
 import type { BareRepository } from './bare-repository.ts';
-import { GITLINK, readIndex, restat } from './index-file.ts';
+import { GITLINK, matches, modifiedSeconds, readIndex, restat } from './index-file.ts';
 import { onDisk } from './paths.ts';
 
 /** Who must own the files of a tree, where a sandbox runs under another user id. */
@@ -46,42 +47,59 @@ export function removeAll(file: string | Buffer): void {
 }
 
 /**
- * Removes from a tree everything that its index does not name: untracked and ignored files, nested repositories, what
- * took the place of a tracked path, and files with a second hard link, which somebody may still write to elsewhere.
+ * Removes from a tree everything that is not surely what its index says: untracked and ignored files, nested
+ * repositories, what took the place of a tracked path, changed files (git itself compares times by the second only), and
+ * files with a second hard link, which somebody may still write to elsewhere.
  */
 function scrub(tree: string, indexFile: string): void {
-  const { entries, directories } = readIndex(indexFile);
+  const index = readIndex(indexFile);
+  const written = lstatSync(indexFile, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
   const visit = (directory: string): void => {
     const here = onDisk(tree, directory);
     if ((statSync(here).mode & 0o777) !== 0o755) chmodSync(here, 0o755);
     for (const found of readdirSync(here, { withFileTypes: true, encoding: 'buffer' })) {
       const name = found.name.toString('latin1');
       const file = directory === '' ? name : `${directory}/${name}`;
-      if (found.isDirectory() && directories.has(file)) visit(file);
-      else if (found.isFile() && entries.has(file)) {
-        if (lstatSync(onDisk(tree, file)).nlink > 1) unlinkSync(onDisk(tree, file));
-      } else if (!(found.isSymbolicLink() && entries.has(file))) removeAll(onDisk(tree, file));
+      if (found.isDirectory()) {
+        if (index.directories.has(file)) visit(file);
+        else removeAll(onDisk(tree, file));
+        continue;
+      }
+      const entry = index.entries.get(file);
+      const stat = entry === undefined ? undefined : lstatSync(onDisk(tree, file), { bigint: true });
+      const kept = entry !== undefined && stat?.nlink === 1n && matches(index, entry, stat, written);
+      if (!kept) unlinkSync(onDisk(tree, file));
     }
   };
   visit('');
 }
 
-function takeOwnership(tree: string, indexFile: string, owner: Owner): void {
+const SETTLED_SECONDS = 3;
+
+/**
+ * Gives what was just written its owner and a modification time in the past, and the index the new facts. Git's index
+ * knows whole seconds, so it would read every file that is as young as the index again, each time it writes it.
+ */
+async function settle(tree: string, indexFile: string, owner: Owner | undefined): Promise<void> {
   const index = readIndex(indexFile);
-  const changed = new Map<string, BigIntStats>();
-  const own = (file: string): BigIntStats | null => {
-    const bytes = onDisk(tree, file);
-    const { uid, gid } = lstatSync(bytes);
-    if (uid === owner.uid && gid === owner.gid) return null;
-    lchownSync(bytes, owner.uid, owner.gid);
-    return lstatSync(bytes, { bigint: true });
+  const past = Math.floor(Date.now() / 1000) - SETTLED_SECONDS;
+  const own = (file: Buffer): boolean => {
+    if (owner === undefined) return false;
+    const { uid, gid } = lstatSync(file);
+    if (uid === owner.uid && gid === owner.gid) return false;
+    lchownSync(file, owner.uid, owner.gid);
+    return true;
   };
-  for (const directory of ['', ...index.directories]) own(directory);
-  for (const { path: file, mode } of index.entries.values()) {
-    const stat = own(file);
-    if (stat !== null && mode !== GITLINK) changed.set(file, stat);
+  for (const directory of ['', ...index.directories]) own(onDisk(tree, directory));
+  const changed = new Map<string, BigIntStats>();
+  for (const entry of index.entries.values()) {
+    if (entry.mode === GITLINK) continue;
+    const file = onDisk(tree, entry.path);
+    const young = modifiedSeconds(index, entry) > past;
+    if (young) lutimesSync(file, past, past);
+    if (own(file) || young) changed.set(entry.path, lstatSync(file, { bigint: true }));
   }
-  if (changed.size > 0) restat(indexFile, index, changed);
+  if (changed.size > 0) await restat(indexFile, index, changed);
 }
 
 /** Where a tree and its index are, and what they shall become. */
@@ -124,5 +142,5 @@ export async function makeCleanTree({ bare, tree, indexFile, commit, owner, sign
     indexFile,
     ...(signal === undefined ? {} : { signal }),
   });
-  if (owner !== undefined) takeOwnership(tree, indexFile, owner);
+  await settle(tree, indexFile, owner);
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, renameSync, writeFileSync, type BigIntStats } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, writeFileSync, type BigIntStats } from 'node:fs';
 import { SignalboxError } from '../../core/failures.ts';
 
 /** An entry of a git index. Paths are byte strings (`latin1`), so that any file name survives and sorts as in git. */
@@ -66,6 +66,7 @@ export function matches(index: GitIndex, entry: IndexEntry, stat: BigIntStats, w
   const at = (field: number): bigint => BigInt(bytes.readUInt32BE(entry.offset + field));
   return (
     stat.mtimeNs < written &&
+    stat.ctimeNs < written &&
     ((stat.mtimeNs / BILLION) & LOW) === at(8) &&
     stat.mtimeNs % BILLION === at(12) &&
     ((stat.ctimeNs / BILLION) & LOW) === at(0) &&
@@ -83,22 +84,58 @@ export function modeOf(stat: BigIntStats): number {
   return stat.mode & 0o100n ? 0o100755 : 0o100644;
 }
 
-/** Writes the stat data of entries anew, after their owner was changed and nothing else. */
-export function restat(file: string, index: GitIndex, stats: ReadonlyMap<string, BigIntStats>): void {
-  const bytes = Buffer.from(index.bytes);
-  for (const [path, stat] of stats) {
-    const offset = index.entries.get(path)?.offset;
-    if (offset === undefined) continue;
-    const put = (field: number, value: bigint): number => bytes.writeUInt32BE(Number(value & LOW), offset + field);
-    put(0, stat.ctimeNs / BILLION);
-    put(4, stat.ctimeNs % BILLION);
-    put(28, stat.uid);
-    put(32, stat.gid);
-  }
+/** When a file was last modified, as its entry has it; seconds since 1970. */
+export function modifiedSeconds(index: GitIndex, entry: IndexEntry): number {
+  return index.bytes.readUInt32BE(entry.offset + 8);
+}
+
+function put(bytes: Buffer, offset: number, stat: BigIntStats): void {
+  const field = (at: number, value: bigint): number => bytes.writeUInt32BE(Number(value & LOW), offset + at);
+  field(0, stat.ctimeNs / BILLION);
+  field(4, stat.ctimeNs % BILLION);
+  field(8, stat.mtimeNs / BILLION);
+  field(12, stat.mtimeNs % BILLION);
+  field(28, stat.uid);
+  field(32, stat.gid);
+}
+
+function write(file: string, bytes: Buffer): void {
   createHash('sha1')
     .update(bytes.subarray(0, -20))
     .digest()
     .copy(bytes, bytes.length - 20);
-  writeFileSync(`${file}.new`, bytes);
+  writeFileSync(file, bytes);
+}
+
+/**
+ * Writes the stat data of entries anew, after their files' owner and times were changed and nothing else. The index gets
+ * a time stamp later than theirs, which takes up to a tick of the file system's clock, so that {@link matches} can tell
+ * them from whatever is written afterwards.
+ */
+export async function restat(file: string, index: GitIndex, stats: ReadonlyMap<string, BigIntStats>): Promise<void> {
+  const bytes = Buffer.from(index.bytes);
+  let newest = 0n;
+  for (const [path, stat] of stats) {
+    const entry = index.entries.get(path);
+    if (entry !== undefined) put(bytes, entry.offset, stat);
+    if (stat.ctimeNs > newest) newest = stat.ctimeNs;
+  }
+  const draft = `${file}.new`;
+  write(draft, bytes);
+  for (let tries = 0; tries < 20 && lstatSync(draft, { bigint: true }).mtimeNs <= newest; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    // Written, not set: only then is the time the file system's own.
+    writeFileSync(draft, bytes);
+  }
+  renameSync(draft, file);
+}
+
+/** Makes git compare the contents of some entries with their files, whatever the files' times say. */
+export function doubt(file: string, index: GitIndex, paths: readonly string[]): void {
+  const bytes = Buffer.from(index.bytes);
+  const offsets = paths.map((path) => index.entries.get(path)?.offset).filter((offset) => offset !== undefined);
+  if (offsets.length === 0) return;
+  for (const offset of offsets) bytes.fill(0, offset, offset + 16);
+  write(`${file}.new`, bytes);
   renameSync(`${file}.new`, file);
 }

@@ -73,22 +73,12 @@ async function findObstacle({ bare, user, branch, commit }: LandingRequest, thei
     if (obstacle !== null) return obstacle;
   }
   // Git itself would write over an ignored file.
-  const { stdout } = await bare.git([
-    'diff-tree',
-    '-r',
-    '-z',
-    '--no-renames',
-    '--name-only',
-    '--diff-filter=A',
-    theirs,
-    commit,
-  ]);
-  const added = stdout
-    .toString('latin1')
-    .split('\0')
-    .filter((name) => name !== '')
-    .map((name) => Buffer.from(name, 'latin1'));
-  return trees.reduce<Obstacle | null>((found, tree) => found ?? fileInTheWay(tree, added), null);
+  const { stdout } = await bare.git(['diff-tree', '-r', '-z', '--no-renames', '--name-status', theirs, commit]);
+  const fields = stdout.toString('latin1').split('\0');
+  const paths = (status: string): string[] => fields.filter((_, at) => at % 2 === 1 && fields[at - 1] === status);
+  const added = paths('A');
+  const deleted = new Set(paths('D'));
+  return trees.reduce<Obstacle | null>((found, tree) => found ?? fileInTheWay(tree, added, deleted), null);
 }
 
 async function push({ bare, user, branch, commit, signal }: LandingRequest, theirs: string): Promise<LandingResult> {

@@ -2,7 +2,7 @@ import { lstatSync, rmSync } from 'node:fs';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import { changedPaths, type Change } from './diff.ts';
-import { readIndex } from './index-file.ts';
+import { doubt, readIndex } from './index-file.ts';
 import { writeCommit, type Signature } from './objects.ts';
 import { shownPath } from './paths.ts';
 import { walkNew, walkTree, type Walk } from './walk.ts';
@@ -64,6 +64,7 @@ export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
 
   const { gone, buried } = sortGone(walk, new Set([...fresh, ...walk.changed]));
   if (buried.length > 0) await stage(bare, context, ['--force-remove'], buried, walk.leftOut);
+  doubt(indexFile, readIndex(indexFile), walk.changed);
   // Removals first: where a directory took the place of a file, git must still find the file's entry, or it would look
   // inside for a nested repository.
   await stage(bare, context, ['--add', '--remove', '--replace'], [...gone, ...walk.changed, ...fresh], walk.leftOut);
@@ -105,11 +106,13 @@ async function withoutIgnored(
 ): Promise<string[]> {
   const admit = async (paths: string[]): Promise<string[]> => {
     if (!walk.ignoreRules || paths.length === 0) return paths;
-    const input = nulSeparated(paths);
-    const asked = ['check-ignore', '--no-index', '-z', '--stdin'];
-    const { stdout } = await bare.git(asked, { ...context, input, allowedExitCodes: [0, 1] });
-    const ignored = new Set(stdout.toString('latin1').split('\0'));
-    for (const path of ignored) if (path !== '' && !keep.has(path)) walk.leftOut.set(path, 'is ignored');
+    // This command knows no literal pathspecs; a leading "./" keeps a name such as ":(top)x" from being more than a name.
+    const input = nulSeparated(paths.map((path) => `./${path}`));
+    const options = { ...context, input, env: { GIT_LITERAL_PATHSPECS: '0' }, allowedExitCodes: [0, 1] };
+    const { stdout } = await bare.git(['check-ignore', '--no-index', '-z', '--stdin'], options);
+    const names = stdout.toString('latin1').split('\0').slice(0, -1);
+    const ignored = new Set(names.map((name) => name.slice(2)));
+    for (const path of ignored) if (!keep.has(path)) walk.leftOut.set(path, 'is ignored');
     return paths.filter((path) => keep.has(path) || !ignored.has(path));
   };
   const large = new Set(walk.large);

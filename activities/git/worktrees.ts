@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { onDisk, shownPath } from './paths.ts';
 import type { UserRepository } from './user-repository.ts';
 
 /** A work tree of the user's repository, main or linked. */
@@ -72,31 +73,50 @@ export function operationUnderWay({ gitDir, topLevel }: WorkTree): Obstacle | nu
   return null;
 }
 
-/** The first of some new files that would be written over something that lies in the work tree, or `null`. */
-export function fileInTheWay({ topLevel }: WorkTree, added: readonly Buffer[]): Obstacle | null {
+/**
+ * The first thing in a work tree that new files would be written over, or `null`.
+ *
+ * @param added the new files, as byte strings
+ * @param deleted tracked files that go away at the same time, and so are in nobody's way
+ */
+export function fileInTheWay(
+  { topLevel }: WorkTree,
+  added: readonly string[],
+  deleted: ReadonlySet<string>,
+): Obstacle | null {
   if (topLevel === null) return null;
-  const root = Buffer.from(`${topLevel}/`);
   const kinds = new Map<string, 'nothing' | 'directory' | 'file'>();
-  const kindOf = (name: Buffer): 'nothing' | 'directory' | 'file' => {
-    const key = name.toString('latin1');
-    const known = kinds.get(key);
+  const kindOf = (name: string): 'nothing' | 'directory' | 'file' => {
+    const known = kinds.get(name);
     if (known !== undefined) return known;
-    const stat = lstatSync(Buffer.concat([root, name]), { throwIfNoEntry: false });
-    const kind = stat === undefined ? 'nothing' : stat.isDirectory() ? 'directory' : 'file';
-    kinds.set(key, kind);
+    const stat = lstatSync(onDisk(topLevel, name), { throwIfNoEntry: false });
+    const kind = stat === undefined || deleted.has(name) ? 'nothing' : stat.isDirectory() ? 'directory' : 'file';
+    kinds.set(name, kind);
     return kind;
   };
-  for (const name of added) {
-    for (let slash = name.indexOf(47); ; slash = name.indexOf(47, slash + 1)) {
-      const part = slash === -1 ? name : name.subarray(0, slash);
-      const kind = kindOf(part);
-      if (kind === 'nothing') break;
-      if (kind === 'file' || slash === -1)
-        return {
-          reason: `${part.toString('utf8')} in ${topLevel} is in the way of a new file`,
-          hint: 'Commit it, move it or remove it.',
-        };
+  const keeper = (directory: string): string | null => {
+    for (const entry of readdirSync(onDisk(topLevel, directory), { withFileTypes: true, encoding: 'buffer' })) {
+      const name = `${directory}/${entry.name.toString('latin1')}`;
+      const kept = entry.isDirectory() ? keeper(name) : deleted.has(name) ? null : name;
+      if (kept !== null) return kept;
     }
+    return null;
+  };
+  const blocking = (name: string): string | null => {
+    for (let slash = name.indexOf('/'); slash !== -1; slash = name.indexOf('/', slash + 1)) {
+      const kind = kindOf(name.slice(0, slash));
+      if (kind !== 'directory') return kind === 'file' ? name.slice(0, slash) : null;
+    }
+    const kind = kindOf(name);
+    return kind === 'nothing' ? null : kind === 'file' ? name : keeper(name);
+  };
+  for (const name of added) {
+    const found = blocking(name);
+    if (found !== null)
+      return {
+        reason: `${shownPath(found)} in ${topLevel} is in the way of a new file`,
+        hint: 'Commit it, move it or remove it.',
+      };
   }
   return null;
 }

@@ -43,12 +43,13 @@ export function put(root: string, files: Record<string, string>): void {
   }
 }
 
-/** A digest of every file below a directory: names, kinds, modes and contents. */
-export function digest(root: string): string {
+/** A digest of every file below a directory but `except`: names, kinds, modes and contents. */
+export function digest(root: string, except?: string): string {
   const hash = createHash('sha256');
   const visit = (directory: string): void => {
     for (const name of readdirSync(directory).sort()) {
       const file = path.join(directory, name);
+      if (path.relative(root, file) === except) continue;
       const stat = lstatSync(file);
       hash.update(`${path.relative(root, file)}\0${stat.mode}\0`);
       if (stat.isDirectory()) visit(file);
