@@ -14,15 +14,18 @@ export interface PlacedTask {
 /** The part of the configuration that scopes refer to. */
 type Resources = Pick<Config, 'resources'>;
 
+/** The part of the configuration that task files refer to. */
+export type CatalogueConfig = Pick<Config, 'resources' | 'agent'>;
+
 /**
- * Everything that is wrong between tasks: ids that differ only in case, dependencies that do not exist, cycles, and
- * resources that the configuration does not name. What one file alone can have wrong is its schema's business.
+ * Everything that is wrong between tasks: ids that differ only in case, dependencies that do not exist, cycles,
+ * resources that the configuration does not name, and agents for which it names no command. What one file alone can have wrong is its schema's business.
  *
  * @param unreadable ids of tasks whose files are themselves wrong; depending on them is no second problem
  */
 export function catalogueProblems(
   tasks: readonly PlacedTask[],
-  config: Resources,
+  config: CatalogueConfig,
   unreadable: readonly string[] = [],
 ): Problem[] {
   const ids = new Set([...tasks.map(({ task }) => task.manifest.id), ...unreadable]);
@@ -31,6 +34,7 @@ export function catalogueProblems(
     ...tasks.flatMap((placed) => missingDependencies(placed, ids)),
     ...cycles(tasks),
     ...tasks.flatMap((placed) => unknownResources(placed, config)),
+    ...tasks.flatMap((placed) => missingCommand(placed, config)),
   ];
 }
 
@@ -93,6 +97,12 @@ function unknownResources(placed: PlacedTask, { resources }: Resources): Problem
       return [problem(placed, ['locks', mode, index], message, didYouMean(name, names) ?? known)];
     }),
   );
+}
+
+function missingCommand(placed: PlacedTask, config: CatalogueConfig): Problem[] {
+  const { provider, command } = placed.task.manifest.agent;
+  if (provider !== 'command' || command !== undefined || config.agent.command !== undefined) return [];
+  return [problem(placed, ['agent', 'provider'], 'agent.command must be set, here or in the configuration')];
 }
 
 /** One problem for each cycle that a walk along the dependencies meets, told at the dependency that closes it. */

@@ -86,6 +86,7 @@ function explain(issue: z.core.$ZodIssue, subject: string, value: unknown): { me
       };
     case 'invalid_format':
     case 'invalid_union':
+      if (issue.message.startsWith('must not')) return { message: `${subject} ${issue.message}` };
       return { message: `${subject} ${issue.message}, not ${describe(value)}` };
     default:
       return { message: `${subject}: ${issue.message}` };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { catalogueProblems, type PlacedTask } from '../../core/catalogue.ts';
+import { type CatalogueConfig, catalogueProblems, type PlacedTask } from '../../core/catalogue.ts';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { identifierProblem } from '../../core/ids.ts';
@@ -28,7 +28,7 @@ export interface LoadTasksOptions {
  */
 export function loadTasks(
   root: string,
-  config: Pick<Config, 'tasks' | 'resources'>,
+  config: CatalogueConfig & Pick<Config, 'tasks'>,
   { only }: LoadTasksOptions = {},
 ): Task[] {
   const directory = taskDirectory(root, config.tasks.path);
