@@ -1,0 +1,216 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { describeRun, isOver, statusOf } from '../../core/run-description.ts';
+import { initialRunState, reduceRun, type RunEvent, type RunState, type TaskView } from '../../core/run-state.ts';
+import { runTable } from '../../core/run-table.ts';
+import { lockSnapshot, tasksToStart } from '../../core/schedule.ts';
+import type { TaskReport } from '../../core/task-report.ts';
+import { NO_USAGE } from '../../core/usage.ts';
+
+const view = (id: string, depends_on: string[] = [], priority = 0): TaskView => ({
+  id,
+  name: `name of ${id}`,
+  depends_on,
+  priority,
+  claims: { reads: [], writes: [`${id}/**`] },
+  attempts: 3,
+  turns: 8,
+});
+const byId = (...list: TaskView[]): Record<string, TaskView> => Object.fromEntries(list.map((task) => [task.id, task]));
+const views = byId(view('a'), view('b', ['a']), view('c', ['b']), view('d'));
+
+const report = (task: string, state: TaskReport['state'], seq = 1): TaskReport => ({
+  task,
+  attempt: seq,
+  seq,
+  state,
+  reason: state === 'merged' ? null : 'the doctor said no',
+  failure: null,
+  turns: 1,
+  usage: { ...NO_USAGE, input_tokens: 5 },
+  branch: 'signalbox/r/x',
+  commit: 'c'.repeat(40),
+  mergedCommit: state === 'merged' ? 'm'.repeat(40) : null,
+});
+
+function play(events: RunEvent[], tasks = views, from?: RunState): RunState {
+  const start = from ?? initialRunState({ maxParallel: 2, onTaskFailure: 'continue' }, 'base');
+  const loaded: RunEvent = { type: 'loaded', at: 0, tasks: Object.values(tasks), last: true };
+  return [...(from === undefined ? [loaded] : []), ...events].reduce(
+    (state, event) => reduceRun(state, event, tasks),
+    start,
+  );
+}
+
+const granted = (seq: number, ...tasks: string[]): RunEvent[] => [
+  { type: 'synced', at: 1, seq },
+  { type: 'locks', at: 1, answer: { seq, granted: tasks, refused: [] } },
+];
+
+describe('the reducer of a run', () => {
+  test('wants the tasks whose dependencies are merged, and as many as there are free places', () => {
+    const state = play([]);
+    const snapshot = lockSnapshot(state, views, 'run');
+    expect(snapshot.wants.map((want) => want.task)).toEqual(['a', 'd']);
+    expect(snapshot.slots).toBe(2);
+    const after = play([...granted(1, 'a'), { type: 'report', at: 2, report: report('a', 'merged') }]);
+    expect(lockSnapshot(after, views, 'run').wants.map((want) => want.task)).toEqual(['b', 'd']);
+    expect(after.head).toBe('m'.repeat(40));
+  });
+
+  test('starts what was granted for its newest snapshot, and ignores answers to older ones', () => {
+    expect(tasksToStart(play(granted(1, 'a')))).toEqual(['a']);
+    const stale = play([
+      { type: 'synced', at: 1, seq: 2 },
+      { type: 'locks', at: 1, answer: { seq: 1, granted: ['a'], refused: [] } },
+    ]);
+    expect(tasksToStart(stale)).toEqual([]);
+  });
+
+  test('a paused run wants nothing and takes no grant; resumed it wants again', () => {
+    const paused = play([{ type: 'pause', at: 1 }, ...granted(1, 'a')]);
+    expect(lockSnapshot(paused, views, 'run').wants).toEqual([]);
+    expect(tasksToStart(paused)).toEqual([]);
+    expect(statusOf(paused).status).toBe('paused');
+    expect(lockSnapshot(play([{ type: 'resume', at: 2 }], views, paused), views, 'run').wants).toHaveLength(2);
+  });
+
+  test('a failed task blocks all that depends on it with the reason, and the rest goes on', () => {
+    const state = play([...granted(1, 'a'), { type: 'report', at: 2, report: report('a', 'failed') }]);
+    expect(state.tasks['b']).toMatchObject({ status: 'blocked', reason: 'depends on a, which failed' });
+    expect(state.tasks['c']).toMatchObject({ status: 'blocked', reason: 'depends on b, which is blocked' });
+    expect(lockSnapshot(state, views, 'run').wants.map((want) => want.task)).toEqual(['d']);
+    expect(isOver(state)).toBe(false);
+    const retried = play(
+      [
+        { type: 'closed', at: 3, task: 'a', how: 'failed', report: null },
+        { type: 'retryTask', at: 4, task: 'a' },
+      ],
+      views,
+      state,
+    );
+    expect(retried.tasks['b']?.status).toBe('pending');
+  });
+
+  test('under stop, nothing starts after a failure, and the run is over when the running tasks are', () => {
+    const start = initialRunState({ maxParallel: 2, onTaskFailure: 'stop' }, 'base');
+    const loaded = reduceRun(start, { type: 'loaded', at: 0, tasks: Object.values(views), last: true }, views);
+    const state = play(
+      [...granted(1, 'a', 'd'), { type: 'report', at: 2, report: report('a', 'failed') }],
+      views,
+      loaded,
+    );
+    expect(lockSnapshot(state, views, 'run').wants).toEqual([]);
+    expect(isOver(state)).toBe(false);
+    const over = play([{ type: 'report', at: 3, report: report('d', 'merged') }], views, state);
+    expect(statusOf(over)).toMatchObject({ status: 'failed' });
+    expect(statusOf(over).reason).toContain('a failed: the doctor said no');
+  });
+
+  test('a task whose workflow was terminated has failed with that reason, and frees its locks', () => {
+    const state = play([
+      ...granted(1, 'a'),
+      { type: 'started', at: 1, task: 'a' },
+      { type: 'closed', at: 2, task: 'a', how: 'terminated', report: null },
+    ]);
+    expect(state.tasks['a']).toMatchObject({
+      status: 'failed',
+      reason: 'its workflow was terminated',
+      holds: false,
+      open: false,
+    });
+  });
+
+  test('verified work that has not landed makes a finished run wait, with the way to mend it', () => {
+    const one = byId(view('a'));
+    const refused = {
+      tip: 't'.repeat(40),
+      landed: false,
+      reason: 'the checkout is not clean',
+      hint: 'commit or stash',
+      diverged: false,
+    };
+    const merged: RunEvent[] = [...granted(1, 'a'), { type: 'report', at: 2, report: report('a', 'merged') }];
+    const state = play([...merged, { type: 'landing', at: 2, news: refused }], one);
+    expect(statusOf(state)).toMatchObject({ status: 'waiting' });
+    expect(statusOf(state).reason).toContain('commit or stash');
+    expect(isOver(state)).toBe(false);
+    const landed = play(
+      [{ type: 'landing', at: 3, news: { ...refused, landed: true, reason: null, hint: null } }],
+      one,
+      state,
+    );
+    expect(statusOf(landed)).toEqual({ status: 'completed', reason: null });
+  });
+
+  test('the same messages twice, or late, change nothing', () => {
+    const ids = Object.keys(views);
+    const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
+      fc.record({
+        type: fc.constant('report' as const),
+        at: fc.constant(5),
+        report: fc
+          .tuple(
+            fc.constantFrom(...ids),
+            fc.constantFrom('merged' as const, 'failed' as const, 'retrying' as const),
+            fc.integer({ min: 1, max: 3 }),
+          )
+          .map(([task, state, seq]) => report(task, state, seq)),
+      }),
+      fc.record({
+        type: fc.constant('closed' as const),
+        at: fc.constant(5),
+        task: fc.constantFrom(...ids),
+        how: fc.constant('terminated'),
+        report: fc.constant(null),
+      }),
+      fc.record({ type: fc.constant('pause' as const), at: fc.constant(5) }),
+      fc.record({ type: fc.constant('cancelTask' as const), at: fc.constant(5), task: fc.constantFrom(...ids) }),
+      fc.record({ type: fc.constant('started' as const), at: fc.constant(5), task: fc.constantFrom(...ids) }),
+    );
+    fc.assert(
+      fc.property(fc.array(anyEvent, { maxLength: 12 }), (events) => {
+        const once = play(events);
+        const last = events.at(-1);
+        expect(last === undefined ? once : play([last], views, once)).toEqual(once);
+      }),
+    );
+  });
+
+  test("a task that has ended stays ended, whatever comes later but a person's retry", () => {
+    const merged = play([...granted(1, 'a'), { type: 'report', at: 2, report: report('a', 'merged', 2) }]);
+    const later = play(
+      [
+        { type: 'report', at: 3, report: report('a', 'retrying', 1) },
+        { type: 'closed', at: 3, task: 'a', how: 'terminated', report: null },
+        { type: 'cancelTask', at: 3, task: 'a' },
+        { type: 'retryTask', at: 3, task: 'a' },
+      ],
+      views,
+      merged,
+    );
+    expect(later.tasks['a']?.status).toBe('merged');
+  });
+
+  test('is described in the public shape, and as a table that survives awkward names', () => {
+    const odd = { ...view('a'), name: 'a | b\nc' };
+    const state = play(granted(1, 'a'), byId(odd));
+    const run = {
+      project: 'p',
+      run: 'r',
+      repository: { id: 'x', path: '/repo', branch: 'main', host: 'h' },
+      manifest: { sha256: '0', bytes: 1 },
+    };
+    const description = describeRun(state, byId(odd), { run, baseCommit: 'base', startedAt: 0, endedAt: null });
+    expect(description).toMatchObject({
+      run_id: 'r',
+      status: 'running',
+      integration_branch: 'main',
+      tasks: { a: { status: 'working', started_at: '1970-01-01T00:00:00.001Z' } },
+    });
+    const row = runTable(description)
+      .split('\n')
+      .find((line) => line.startsWith('| a '));
+    expect(row).toBe('| a | a \\| b c | working | 0 |  |  |');
+  });
+});
