@@ -40,7 +40,8 @@ function tryLock(database: DatabaseSync): boolean {
     return true;
   } catch (error) {
     // 5 is SQLITE_BUSY; its extended codes keep it in the low byte.
-    if (error instanceof Error && 'errcode' in error && (Number(error.errcode) & 0xff) === 5) return false;
+    const code = typeof error === 'object' && error !== null && 'errcode' in error ? Number(error.errcode) : 0;
+    if ((code & 0xff) === 5) return false;
     throw error;
   }
 }

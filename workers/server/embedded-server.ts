@@ -8,7 +8,7 @@ import { withProcessLock } from '../../activities/process-lock.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { type AskedPorts, choosePorts } from './choose-ports.ts';
 import { raiseRetention, registerSearchAttributes, RETENTION_DAYS } from './namespace.ts';
-import { LOOPBACK } from './ports.ts';
+import { isPortFree, LOOPBACK } from './ports.ts';
 import { connectTemporal } from './reach.ts';
 import { serverLayout } from './server-layout.ts';
 import { endProcess, findStrayServer, logTail, spawnServer } from './server-process.ts';
@@ -136,28 +136,32 @@ export function createEmbeddedServer({ home, env, onProgress }: EmbeddedServerOp
       await prepare(running);
       return { ...statusOf(read()), started: false };
     }
-    const last = read();
     const cli = await findTemporalCli({ env, onProgress });
-    const ports = await choosePorts(asked, last, onProgress);
-    if (last !== null && !last.served) removeData(layout.dataFile);
-    const process = spawnServer(cli.path, layout, ports, env);
-    const state: ServerState = {
-      version: 1,
-      process,
-      grpcPort: ports.grpc,
-      uiPort: ports.ui,
-      cliVersion: cli.version.cli,
-      flagsDigest: TUNING_DIGEST,
-      served: last?.served ?? false,
-    };
-    write(state);
-    try {
-      await prepare(state);
-    } catch (error) {
-      await endProcess(process);
-      throw error;
+    for (let attempt = 1; ; attempt += 1) {
+      const last = read();
+      const ports = await choosePorts(asked, last, onProgress);
+      if (last !== null && !last.served) removeData(layout.dataFile);
+      const process = spawnServer(cli.path, layout, ports, env);
+      const state: ServerState = {
+        version: 1,
+        process,
+        grpcPort: ports.grpc,
+        uiPort: ports.ui,
+        cliVersion: cli.version.cli,
+        flagsDigest: TUNING_DIGEST,
+        served: last?.served ?? false,
+      };
+      write(state);
+      try {
+        await prepare(state);
+        return { ...statusOf(read()), started: true };
+      } catch (error) {
+        await endProcess(process);
+        // Between the choice of a port and the server's use of it, another process may have taken it.
+        const lost = !((await isPortFree(ports.grpc)) && (await isPortFree(ports.ui)));
+        if (!lost || attempt === 3) throw error;
+      }
     }
-    return { ...statusOf(read()), started: true };
   };
 
   const stopUnderLock = async (): Promise<ServerStatus & { stopped: boolean }> => {
