@@ -1,7 +1,9 @@
+import { NO_USAGE, type Usage } from '../../core/usage.ts';
 import type { StepResult, StepSpec } from '../sandbox/sandbox.ts';
 import type { AgentTurnRequest, AgentTurnResult, RunTurnOptions } from './agent.ts';
 import { CodexTranscript } from './codex-events.ts';
 import { fileExcerpt } from './file-excerpt.ts';
+import { usageSince } from './thread-usage.ts';
 
 /** Bytes kept of each output stream of a turn. Codex prints a few KB an event. */
 const OUTPUT_LIMIT = 64 * 1024 * 1024;
@@ -13,13 +15,20 @@ export type AgentStep = Pick<StepSpec, 'command' | 'env' | 'mounts'>;
 export interface AgentStepOutput {
   result: StepResult;
   transcript: CodexTranscript;
+  /** What this turn used. */
+  usage: Usage;
 }
 
-/** Runs a turn's step, or attaches to it, and reads the events that it prints on standard output, each once. */
+/**
+ * Runs a turn's step, or attaches to it, and reads the events that it prints on standard output, each once.
+ *
+ * @param before what the agent's totals already held when the turn began
+ */
 export async function runAgentStep(
   request: AgentTurnRequest,
   step: AgentStep,
   options: RunTurnOptions,
+  before: Usage = NO_USAGE,
 ): Promise<AgentStepOutput> {
   const transcript = new CodexTranscript();
   const { gitObjects, mounts = [] } = request;
@@ -40,22 +49,28 @@ export async function runAgentStep(
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onStdout: (chunk) => {
         if (!transcript.push(chunk)) return;
-        const { events, message, usage } = transcript;
+        const { events, message, total } = transcript;
+        const usage = used(total, before);
         options.onProgress?.({ events, usage, ...(message === '' ? {} : { lastMessage: message }) });
       },
     },
   );
   transcript.end();
-  return { result, transcript };
+  const { total } = transcript;
+  return { result, transcript, usage: used(total, before) };
+}
+
+function used(total: Usage | null, before: Usage): Usage {
+  return total === null ? { ...NO_USAGE } : usageSince(total, before);
 }
 
 /** The turn's result; `problem` is what the agent itself says went wrong, if it knows. */
 export async function turnResult(
   request: AgentTurnRequest,
-  { result, transcript }: AgentStepOutput,
+  { result, transcript, usage }: AgentStepOutput,
   problem: string | null,
 ): Promise<AgentTurnResult> {
-  const { usage, message, events } = transcript;
+  const { message, events } = transcript;
   const threadId = transcript.threadId ?? request.threadId;
   const told = { threadId, usage, message, events, attached: result.attached };
   if (result.ended) return { outcome: 'ended', reason: 'the turn was ended by request', ...told };

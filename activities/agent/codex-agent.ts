@@ -10,6 +10,7 @@ import { codexCommand, codexEnvironment, type CodexSandboxMode } from './codex-c
 import type { CodexTranscript } from './codex-events.ts';
 import { findCodex } from './codex-installation.ts';
 import { probeCodexSandbox } from './codex-sandbox.ts';
+import { ThreadUsage } from './thread-usage.ts';
 
 /** Where a container sees Codex and the agent's home. */
 const CODEX_IN_CONTAINER = '/opt/codex';
@@ -23,7 +24,7 @@ export interface CodexAgentOptions {
   onUnsandboxed?: (reason: string) => void;
 }
 
-/** The real Codex, `codex exec`, as a step. Its thread is kept in the attempt's `agentHome`. */
+/** The real Codex, `codex exec`, as a step. Its threads are kept in the attempt's `agentHome`, their counts beside it. */
 export class CodexAgent implements Agent {
   readonly provider = 'codex';
   readonly #options: CodexAgentOptions;
@@ -36,7 +37,11 @@ export class CodexAgent implements Agent {
   async runTurn(request: AgentTurnRequest, options: RunTurnOptions = {}): Promise<AgentTurnResult> {
     await this.#makeHome(request);
     const step = request.sandbox.backend === 'docker' ? this.#inContainer(request) : await this.#onHost(request);
-    const output = await runAgentStep(request, step, options);
+    const counted = new ThreadUsage(`${request.agentHome}-usage.json`);
+    const before = counted.before(request.threadId, request.step.name);
+    const output = await runAgentStep(request, step, options, before);
+    const { threadId, total } = output.transcript;
+    if (threadId !== null && total !== null) counted.record(threadId, request.step.name, total);
     return await turnResult(request, output, problemOf(output.transcript, output.result.stdoutTruncated));
   }
 

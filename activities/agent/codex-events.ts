@@ -37,7 +37,7 @@ export class CodexTranscript {
   #skipping = false;
   #events = 0;
   #threadId: string | null = null;
-  #usage: Usage = { ...NO_USAGE };
+  #total: Usage | null = null;
   #message = '';
   #error: string | null = null;
   #completed = false;
@@ -70,9 +70,12 @@ export class CodexTranscript {
     return this.#threadId;
   }
 
-  /** Sum over the completed turns of the stream. */
-  get usage(): Usage {
-    return this.#usage;
+  /**
+   * The sum of the usages that the stream told, `null` before the first. For `codex exec` it is that of the whole thread,
+   * earlier turns included (see `ThreadUsage`).
+   */
+  get total(): Usage | null {
+    return this.#total;
   }
 
   /** The last message of the agent, bounded. */
@@ -110,7 +113,7 @@ export class CodexTranscript {
         this.#threadId = told.thread_id;
         break;
       case 'turn.completed':
-        this.#usage = addUsage(this.#usage, { ...pick(told.usage), cost_usd: 0 });
+        this.#total = addUsage(this.#total ?? NO_USAGE, { ...pick(told.usage), cost_usd: 0 });
         this.#completed = true;
         break;
       case 'turn.failed':
