@@ -40,8 +40,14 @@ export function parseLocated(text: string, { file, linesBefore = 0, text: replac
   const problems = [...document.errors, ...document.warnings].map((error): Problem => ({
     file,
     ...placeAt(error.pos[0]),
-    message: sentence(error.message),
+    message: error.code === 'MULTIPLE_DOCS' ? 'a second YAML document starts here' : sentence(error.message),
   }));
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      problems.push({ file, ...start(alias), message: `there is no anchor &${alias.source} before this alias` });
+    },
+  });
   const textProblems: LocatedYaml['textProblems'] = new Map();
   if (replace !== undefined) {
     visit(document, {
@@ -63,8 +69,9 @@ export function parseLocated(text: string, { file, linesBefore = 0, text: replac
   try {
     value = document.toJS() ?? {};
   } catch (error) {
-    // Aliases that refer to nothing, or that would expand without bound.
-    problems.push({ file, ...placeAt(0), message: sentence(error instanceof Error ? error.message : String(error)) });
+    // Aliases that refer to nothing (told already), or that would expand without bound.
+    if (problems.length === 0)
+      problems.push({ file, ...placeAt(0), message: sentence(error instanceof Error ? error.message : String(error)) });
   }
   return { value, problems, textProblems, place };
 }

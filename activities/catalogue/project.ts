@@ -60,6 +60,7 @@ export function projectIdOf(directory: string): string {
   const slug = path
     .basename(directory)
     .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9._-]+/g, '-')
     .replaceAll(/\.{2,}/g, '.')

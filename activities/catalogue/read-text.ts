@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
 /** The most bytes that a configuration or task file may have. */
@@ -15,11 +16,10 @@ export function readTextFile(file: string): TextFile {
     if (!facts.isFile()) return { problem: 'is not a regular file' };
     if (facts.size > MOST_BYTES) return { problem: `has ${facts.size} bytes; at most ${MOST_BYTES} are allowed` };
     const bytes = readFileSync(handle);
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (!isUtf8(bytes)) return { problem: 'is not UTF-8 text' };
+    // Unlike Buffer.toString this drops a byte order mark.
+    const text = new TextDecoder().decode(bytes);
     return text.includes('\0') ? { problem: 'holds NUL characters' } : { text, bytes };
-  } catch (error) {
-    if (error instanceof TypeError) return { problem: 'is not UTF-8 text' };
-    throw error;
   } finally {
     closeSync(handle);
   }
