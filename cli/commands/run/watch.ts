@@ -1,0 +1,18 @@
+import { attach } from '../../attached.ts';
+import { defineCommand } from '../../framework/command.ts';
+import { flag, optionalArgument } from '../../framework/options.ts';
+import { chosenRun, withSession } from '../../session.ts';
+
+export const runWatch = defineCommand({
+  name: 'run watch',
+  summary: 'Show what changes in a run until it ends',
+  description: 'Ctrl+C leaves the run alone; it goes on. The exit code is the one of "run start".',
+  arguments: { run: optionalArgument('run', "the run's id; by default the project's newest") },
+  options: { stop: flag('--stop', 'Ctrl+C also ends the running agents, keeping their work') },
+  examples: [{ command: 'signalbox run watch', help: 'the newest run' }],
+  run: async (context, { arguments: { run }, options }) =>
+    await withSession(context, {}, async (session) => {
+      const id = await chosenRun(session, run);
+      return await attach(context, session, id, { stopOnInterrupt: options.stop, keepWorker: false });
+    }),
+});

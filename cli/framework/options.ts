@@ -1,0 +1,90 @@
+import { SignalboxError } from '../../core/failures.ts';
+
+/** A flag of a command: how it is written, what it means, and how its text becomes a value. */
+export interface OptionSpec<Value> {
+  /** As commander reads it: `--detach`, `--tasks <ids>`, `-f, --follow`. */
+  readonly flags: string;
+  readonly help: string;
+  /** Turns the text into the value; absent for a flag that is there or not. @throws SignalboxError `usage` */
+  readonly parse?: (text: string) => Value;
+  /** The only texts allowed; they are shown in the help. */
+  readonly choices?: readonly string[];
+  readonly required?: boolean;
+  readonly hidden?: boolean;
+  /** Never read; carries the type of the value. */
+  readonly value?: Value;
+}
+
+/** A positional argument: `run` is required, `[run]` may be left out. */
+export interface ArgumentSpec<Value> {
+  readonly name: string;
+  readonly help: string;
+  /** Never read; carries the type of the value. */
+  readonly value?: Value;
+}
+
+/** The values of options or arguments, by their keys. */
+export type Values<Specs> = {
+  [Key in keyof Specs]: Specs[Key] extends { readonly value?: infer Value } ? Value : never;
+};
+
+/** A flag that is there or not. */
+export function flag(flags: string, help: string, more: { hidden?: boolean } = {}): OptionSpec<boolean> {
+  return { flags, help, ...more };
+}
+
+/** An option with a text that may be left out. */
+export function text(flags: string, help: string, more: { hidden?: boolean } = {}): OptionSpec<string | undefined> {
+  return { flags, help, parse: (value) => value, ...more };
+}
+
+/** An option with a text that must be given. */
+export function requiredText(flags: string, help: string): OptionSpec<string> {
+  return { flags, help, parse: (value) => value, required: true };
+}
+
+/** An option that takes one of a few words. */
+export function choice<const Word extends string>(
+  flags: string,
+  help: string,
+  choices: readonly Word[],
+): OptionSpec<Word | undefined> {
+  const parse = (value: string): Word => {
+    const found = choices.find((word) => word === value);
+    if (found === undefined)
+      throw new SignalboxError('usage', `${JSON.stringify(value)} is none of ${choices.join(', ')}`);
+    return found;
+  };
+  return { flags, help, parse, choices };
+}
+
+/** An option with a whole number of at least 1. */
+export function count(flags: string, help: string): OptionSpec<number | undefined> {
+  const parse = (value: string): number => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+    if (number < 1) throw new SignalboxError('usage', `${JSON.stringify(value)} is no whole number of at least 1`);
+    return number;
+  };
+  return { flags, help, parse };
+}
+
+/** An option with a list, separated by commas. */
+export function list(flags: string, help: string): OptionSpec<string[] | undefined> {
+  const parse = (value: string): string[] => {
+    const items = value.split(',').map((item) => item.trim());
+    if (items.includes(''))
+      throw new SignalboxError('usage', `${JSON.stringify(value)} has an empty item; write it like a,b`);
+    return items;
+  };
+  return { flags, help, parse };
+}
+
+/** A positional argument that must be given. */
+export function argument(name: string, help: string): ArgumentSpec<string> {
+  return { name: `<${name}>`, help };
+}
+
+/** A positional argument that may be left out. */
+export function optionalArgument(name: string, help: string): ArgumentSpec<string | undefined> {
+  return { name: `[${name}]`, help };
+}

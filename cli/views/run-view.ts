@@ -1,0 +1,104 @@
+import type { RunDescription, RunStatus, TaskDescription, TaskStatus } from '../../core/description.ts';
+import type { Usage } from '../../core/usage.ts';
+import type { Output } from '../framework/output.ts';
+import { table } from './table.ts';
+import { displayText, plural, span } from './text.ts';
+
+type Colors = Output['colors'];
+
+const GOOD: readonly string[] = ['merged', 'completed', 'skipped'];
+const BAD: readonly string[] = ['failed', 'blocked', 'cancelled'];
+const PERSON: readonly string[] = ['waiting', 'paused', 'waiting_for_person'];
+
+/** A status in its colour. */
+export function statusText(status: RunStatus | TaskStatus, colors: Colors): string {
+  if (GOOD.includes(status)) return colors.green(status);
+  if (BAD.includes(status)) return colors.red(status);
+  if (PERSON.includes(status)) return colors.yellow(status);
+  return status;
+}
+
+/** A run for people: what it is, a table of its tasks, totals and where to look. */
+export function runText(run: RunDescription, view: { colors: Colors; webUi: string | null; now: number }): string {
+  const { colors, webUi, now } = view;
+  const tasks = Object.values(run.tasks);
+  const merged = tasks.filter((task) => task.status === 'merged').length;
+  const end = run.ended_at === null ? now : Date.parse(run.ended_at);
+  const moved =
+    run.head_commit === run.base_commit
+      ? `${run.integration_branch} at ${short(run.base_commit)}`
+      : `${run.integration_branch} ${short(run.base_commit)} → ${short(run.head_commit)}`;
+  const totals = [
+    `${merged} of ${plural(tasks.length, 'task')} merged`,
+    moved,
+    span(end - Date.parse(run.started_at)),
+    usageText(run.usage),
+  ];
+  return [
+    `run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`,
+    ...(run.reason === null ? [] : [displayText(run.reason)]),
+    '',
+    ...(tasks.length === 0 ? [] : [taskTable(run, now, colors), '']),
+    totals.filter((part) => part !== '').join(' · '),
+    ...(webUi === null ? [] : [webUi]),
+  ].join('\n');
+}
+
+/** The tasks of a run as a table. */
+export function taskTable(run: RunDescription, now: number, colors: Colors): string {
+  const rows = Object.entries(run.tasks).map(([id, task]) => [
+    id,
+    displayText(task.name, 40),
+    statusText(task.status, colors),
+    String(task.attempts),
+    String(task.turns),
+    short(task.merged_commit ?? task.commit ?? ''),
+    timeOf(task, now),
+    displayText(task.reason ?? '', 110),
+  ]);
+  return table(
+    [
+      { head: 'TASK' },
+      { head: 'NAME' },
+      { head: 'STATUS' },
+      { head: 'ATTEMPTS', align: 'right' },
+      { head: 'TURNS', align: 'right' },
+      { head: 'COMMIT' },
+      { head: 'TIME', align: 'right' },
+      { head: 'REASON' },
+    ],
+    rows,
+  );
+}
+
+/** One line for one change of a task. */
+export function taskLine(id: string, task: TaskDescription, colors: Colors): string {
+  const attempt = task.attempts > 1 ? ` (attempt ${task.attempts})` : '';
+  const commit = task.merged_commit === null ? '' : ` as ${short(task.merged_commit)}`;
+  const reason = task.reason === null ? '' : `: ${displayText(task.reason, 160)}`;
+  const name = task.name === id ? id : `${id} ${displayText(task.name, 40)}`;
+  return `${name}  ${statusText(task.status, colors)}${commit}${attempt}${reason}`;
+}
+
+/** Tokens and money; empty when nothing was spent. */
+export function usageText(usage: Usage): string {
+  const { input_tokens, cached_input_tokens, output_tokens, cost_usd } = usage;
+  if (input_tokens + output_tokens === 0) return '';
+  const cached = cached_input_tokens > 0 ? ` (${number(cached_input_tokens)} cached)` : '';
+  const money = cost_usd > 0 ? `, $${cost_usd.toFixed(2)}` : '';
+  return `${number(input_tokens)} tokens in${cached}, ${number(output_tokens)} out${money}`;
+}
+
+/** The abbreviation of an object id. */
+export function short(commit: string): string {
+  return commit.slice(0, 10);
+}
+
+function timeOf(task: TaskDescription, now: number): string {
+  if (task.started_at === null) return '';
+  return span((task.ended_at === null ? now : Date.parse(task.ended_at)) - Date.parse(task.started_at));
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en-US');
+}

@@ -1,0 +1,48 @@
+import type { AttemptDetails, TaskDetails } from '../../workers/runs/describe-task.ts';
+import type { Output } from '../framework/output.ts';
+import { short, statusText, usageText } from './run-view.ts';
+import { displayText } from './text.ts';
+
+/** A task for people: what it came to, and where everything of it is. */
+export function taskText(task: TaskDetails, colors: Output['colors']): string {
+  const usage = usageText(task.usage);
+  const facts: [string, string | null][] = [
+    ['reason', task.reason],
+    ['attempts', `${task.attempts}, with ${task.turns} turn${task.turns === 1 ? '' : 's'}`],
+    ['started', task.started_at],
+    ['ended', task.ended_at],
+    ['branch', task.branch],
+    ['commit', task.commit],
+    ['merged as', task.merged_commit],
+    ['usage', usage === '' ? null : usage],
+    ['workflow', task.workflow_id],
+    ['web ui', task.web_ui],
+  ];
+  const lines = facts.flatMap(([name, value]) =>
+    value === null ? [] : [`  ${name.padEnd(10)} ${displayText(value)}`],
+  );
+  return [
+    `task ${colors.bold(task.task_id)} ${displayText(task.name)} of run ${task.run_id}  ${statusText(task.status, colors)}`,
+    ...lines,
+    ...task.history.flatMap((attempt) => ['', ...attemptLines(attempt, task.git_dir)]),
+    ...(task.history.length === 0
+      ? []
+      : ['', `"signalbox task logs ${task.task_id} --run ${task.run_id}" prints them.`]),
+  ].join('\n');
+}
+
+function attemptLines(attempt: AttemptDetails, gitDir: string): string[] {
+  const kept =
+    attempt.ref === null || attempt.commit === null
+      ? []
+      : [`    work       ${attempt.ref} (${short(attempt.commit)}) in ${gitDir}`];
+  return [
+    `  attempt ${attempt.attempt}`,
+    ...kept,
+    ...(attempt.workspace === null ? [] : [`    work tree  ${attempt.workspace}`]),
+    ...attempt.steps.map((step) => {
+      const how = step.ended ? `exit ${step.exitStatus ?? 'unknown'}` : 'running';
+      return `    ${step.step.padEnd(10)} ${how.padEnd(8)} ${step.directory}`;
+    }),
+  ];
+}

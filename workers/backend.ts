@@ -1,0 +1,34 @@
+import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
+import { SignalboxError } from '../core/failures.ts';
+
+type Backend = 'docker' | 'local';
+
+/** Where steps will run, and the sentence that says so where nobody chose it. */
+export interface BackendChoice {
+  backend: Backend;
+  notice: string | null;
+}
+
+/**
+ * Chooses the backend: the one asked for, else the configured one, else Docker where an engine answers.
+ *
+ * @throws SignalboxError `environment` when Docker is insisted on and no engine can be used
+ */
+export async function chooseBackend(wish: {
+  asked: Backend | undefined;
+  configured: Backend | undefined;
+  env: Readonly<Record<string, string | undefined>>;
+}): Promise<BackendChoice> {
+  const named = wish.asked ?? wish.configured;
+  if (named === 'local') return { backend: 'local', notice: null };
+  const probe = await probeEngine(connectEngine(wish.env));
+  if (probe.available) {
+    const notice = named === undefined ? `Steps run in Docker ${probe.version}.` : null;
+    return { backend: 'docker', notice };
+  }
+  if (named === 'docker') throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
+  return {
+    backend: 'local',
+    notice: `Steps run on this host without a sandbox, since ${probe.reason}. Agents and checks can read and write what you can.`,
+  };
+}

@@ -1,0 +1,82 @@
+import path from 'node:path';
+import { existsSync } from 'node:fs';
+import { hostId } from '../../activities/home.ts';
+import { BareRepository } from '../../activities/git/bare-repository.ts';
+import { repositoryIdentity } from '../../activities/git/user-repository.ts';
+import { ArtefactStore } from '../../activities/records/artefact-store.ts';
+import type { RunDescription } from '../../core/description.ts';
+import { describeRun } from '../../core/run-description.ts';
+import type { RunRef } from '../../core/run-ref.ts';
+import { initialRunState, reduceRun, type RunSettings } from '../../core/run-state.ts';
+import type { Session } from '../session.ts';
+import type { PreparedRun } from './prepare-run.ts';
+import { listRuns } from './run-list.ts';
+import { cut, runIdTaken, startRunWorkflow } from './start-workflow.ts';
+
+/** The server's limit for details, in bytes. */
+const DETAILS_LIMIT = 20_000;
+
+/**
+ * Pins a prepared run's configuration and tasks, and starts its workflow. Work on it begins when a worker polls.
+ *
+ * @returns the run as it is at its start
+ * @throws SignalboxError `usage` if the run id was used before
+ */
+export async function startRun(session: Session, prepared: PreparedRun): Promise<RunDescription> {
+  const { manifest, project, runId, baseCommit } = prepared;
+  const { home } = session;
+  const { config } = manifest;
+  const host = hostId(home);
+  const remote = config.repository.remote?.name;
+  const id = repositoryIdentity({
+    hostId: host,
+    commonDir: prepared.user.commonDir,
+    // Only a repository whose results go to a remote is the same as its other clones.
+    remoteUrl: remote === undefined ? null : (prepared.user.remotes[remote] ?? null),
+  });
+  const known = (await listRuns(session.client, config.project)).map((other) => other.run_id.toLowerCase());
+  // Refs and directories of two ids that differ only in case would meet on some file systems.
+  if (known.includes(runId.toLowerCase())) throw runIdTaken(runId);
+  await requireUnusedRefs(path.join(home.repositories, `${id}.git`), runId);
+  const run: RunRef = {
+    project: config.project,
+    run: runId,
+    repository: {
+      id,
+      path: prepared.user.topLevel ?? prepared.user.commonDir,
+      branch: config.repository.integration_branch,
+      host,
+    },
+    manifest: await new ArtefactStore(home.artefacts).put(manifest),
+  };
+  const settings: RunSettings = { maxParallel: prepared.maxParallel, onTaskFailure: config.run.on_task_failure };
+  const startedAt = Date.now();
+  await startRunWorkflow(session, {
+    input: { version: 1, run, settings, baseCommit, startedAt },
+    tasks: manifest.tasks.length,
+    details: detailsOf(prepared, project.root),
+    next: false,
+  });
+  const views = Object.fromEntries(prepared.order.map((view) => [view.id, view]));
+  const loaded = { type: 'loaded', at: startedAt, tasks: prepared.order, last: true } as const;
+  const state = reduceRun(initialRunState(settings, baseCommit), loaded, views);
+  return describeRun(state, views, { run, baseCommit, startedAt, endedAt: null });
+}
+
+/** A run's refs outlive the server's memory of its workflow; a second run of that name would mix with them. */
+async function requireUnusedRefs(gitDir: string, runId: string): Promise<void> {
+  if (!existsSync(gitDir)) return;
+  const bare = await BareRepository.open(gitDir);
+  if (bare.listRefs(`refs/signalbox/${runId}/`).size > 0) throw runIdTaken(runId);
+}
+
+function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string): string {
+  const { config, tasks, backend } = manifest;
+  const rows = tasks.map(({ manifest: task }) => {
+    const after = task.depends_on.length === 0 ? '' : ` (after ${task.depends_on.join(', ')})`;
+    const what = task.description === undefined ? '' : `: ${task.description.replace(/\s+/g, ' ')}`;
+    return `- \`${task.id}\` **${task.name}**${after}${what}`;
+  });
+  const head = `Run \`${runId}\` of project \`${config.project}\` in \`${root}\`, into \`${config.repository.integration_branch}\` at \`${baseCommit.slice(0, 10)}\`. Agent: ${config.agent.provider}; backend: ${backend}.`;
+  return cut([head, '', ...rows].join('\n'), DETAILS_LIMIT);
+}

@@ -1,0 +1,88 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { SignalboxError } from '../../core/failures.ts';
+import { runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
+import { attributeKey } from '../../core/search-attributes.ts';
+import type { RunInput } from '../../core/workflow-inputs.ts';
+import type { run as runWorkflow } from '../../workflows/index.ts';
+import type { Session } from '../session.ts';
+
+/** The server's limit for a summary, in bytes; longer ones are cut. */
+const SUMMARY_LIMIT = 400;
+
+/** What {@link startRunWorkflow} starts. */
+export interface RunStart {
+  input: RunInput;
+  /** How many tasks there are. */
+  tasks: number;
+  /** Markdown for the Web UI, or `null` for none. */
+  details: string | null;
+  /** Start the next execution of a run that ended without success, instead of a new run. */
+  next: boolean;
+}
+
+/**
+ * Starts a run's workflow with all that makes it readable in the Web UI.
+ *
+ * @throws SignalboxError `usage` if the run id is taken
+ */
+export async function startRunWorkflow(session: Session, { input, tasks, details, next }: RunStart): Promise<void> {
+  const { run, baseCommit } = input;
+  const { project, repository } = run;
+  const attributes = (await session.hasSearchAttributes())
+    ? {
+        typedSearchAttributes: [
+          { key: attributeKey('SignalboxProject'), value: project },
+          { key: attributeKey('SignalboxRepository'), value: repository.id },
+          { key: attributeKey('SignalboxRun'), value: run.run },
+          { key: attributeKey('SignalboxStatus'), value: 'running' },
+        ],
+      }
+    : {};
+  try {
+    await session.client.workflow.start<typeof runWorkflow>('run', {
+      workflowId: runWorkflowId(project, run.run),
+      taskQueue: SHARED_QUEUE,
+      args: [input],
+      workflowIdReusePolicy: next ? 'ALLOW_DUPLICATE_FAILED_ONLY' : 'REJECT_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      memo: {
+        project,
+        run: run.run,
+        repository: repository.id,
+        repository_path: repository.path,
+        branch: repository.branch,
+        base_commit: baseCommit,
+        tasks,
+      },
+      staticSummary: cut(
+        `${project} · ${run.run} · ${tasks} task${tasks === 1 ? '' : 's'} → ${repository.branch}`,
+        SUMMARY_LIMIT,
+      ),
+      ...(details === null ? {} : { staticDetails: details }),
+      ...attributes,
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (next) throw new SignalboxError('refused', `run ${run.run} was started again by somebody else just now`);
+    throw runIdTaken(run.run);
+  }
+}
+
+/** The failure for a run id that was used before. */
+export function runIdTaken(run: string): SignalboxError {
+  return new SignalboxError('usage', `there is a run ${run} already`, {
+    hint: `Choose another --run-id, or see "signalbox run describe ${run}".`,
+  });
+}
+
+/** The beginning of a text, at most so many UTF-8 bytes long. */
+export function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  const mark = '…';
+  let kept = Buffer.from(text)
+    .subarray(0, bytes - Buffer.byteLength(mark))
+    .toString('utf8');
+  // A character that was cut in half decodes as a replacement.
+  kept = kept.replace(/\ufffd+$/, '');
+  return kept + mark;
+}

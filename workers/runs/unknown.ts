@@ -1,0 +1,17 @@
+import { SignalboxError } from '../../core/failures.ts';
+import { didYouMean } from '../../core/nearest.ts';
+
+/** The failure for a run that nobody knows. */
+export function noSuchRun(project: string, run: string, known: readonly { run_id: string }[]): SignalboxError {
+  const ids = known.map(({ run_id }) => run_id);
+  const hint =
+    didYouMean(run, ids) ??
+    (ids.length === 0 ? 'It has no runs yet; start one with "signalbox run start".' : 'See "signalbox run list".');
+  return new SignalboxError('not_found', `project ${project} has no run ${JSON.stringify(run)}`, { hint });
+}
+
+/** The failure for a task that a run does not have. */
+export function noSuchTask(run: string, task: string, known: readonly string[]): SignalboxError {
+  const hint = didYouMean(task, known) ?? `See "signalbox task list --run ${run}".`;
+  return new SignalboxError('not_found', `run ${run} has no task ${JSON.stringify(task)}`, { hint });
+}

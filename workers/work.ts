@@ -1,0 +1,53 @@
+import { Client } from '@temporalio/client';
+import { homeOf } from '../activities/home.ts';
+import { untilIdle } from './idle-exit.ts';
+import { connectTemporal } from './server/reach.ts';
+import { findTarget } from './session.ts';
+import { startWorker } from './worker.ts';
+
+/** What {@link work} is given. */
+export interface WorkRequest {
+  env: Readonly<Record<string, string | undefined>>;
+  /** End when nothing has needed a worker for so many milliseconds; `null`: never by itself. */
+  idleMs: number | null;
+  /** Aborting it lets go of all steps and ends the worker. */
+  signal: AbortSignal;
+  onProgress: (text: string) => void;
+}
+
+/** Is a worker until it is interrupted, or idle for long enough. @returns the id of this host */
+export async function work({ env, idleMs, signal, onProgress }: WorkRequest): Promise<string> {
+  const home = homeOf(env);
+  const target = await findTarget(home, { env, startServer: true, onProgress });
+  const connection = await connectTemporal(target.connection);
+  try {
+    const worker = await startWorker({
+      home,
+      env,
+      connection: target.connection,
+      namespace: target.namespace,
+      onProgress,
+    });
+    onProgress(
+      `Worker of host ${worker.host} on ${target.address}, namespace ${target.namespace}. Ctrl+C ends it; agents go on.`,
+    );
+    const over = new AbortController();
+    const ending = AbortSignal.any([signal, over.signal]);
+    const client = new Client({ connection, namespace: target.namespace });
+    const leaving =
+      idleMs === null
+        ? new Promise<void>((resolve) => ending.addEventListener('abort', () => resolve(), { once: true }))
+        : untilIdle(client, idleMs, ending).then(() => {
+            if (!ending.aborted) onProgress('No run is open; this worker ends.');
+          });
+    void leaving.then(() => worker.shutdown());
+    try {
+      await worker.run();
+    } finally {
+      over.abort();
+    }
+    return worker.host;
+  } finally {
+    await connection.close().catch(() => undefined);
+  }
+}
