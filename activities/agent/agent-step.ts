@@ -30,7 +30,7 @@ export async function runAgentStep(
   options: RunTurnOptions,
   before: Usage = NO_USAGE,
 ): Promise<AgentStepOutput> {
-  const transcript = new CodexTranscript();
+  const transcript = new CodexTranscript(request.messageLimit);
   const { gitObjects, mounts = [] } = request;
   const result = await request.sandbox.run(
     {

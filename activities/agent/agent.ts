@@ -24,6 +24,8 @@ export interface AgentTurnRequest {
   command?: string | undefined;
   /** `read`: the agent is asked for an answer only; where it can be, it is kept from writing. Default: `write`. */
   access?: 'write' | 'read';
+  /** Most characters kept of the agent's last message. Default: 4,000. */
+  messageLimit?: number;
   /** Environment of the step besides what the backend and the agent supply. */
   env: Readonly<Record<string, string>>;
   timeoutMs: number;
@@ -39,7 +41,7 @@ export interface AgentTurnResult {
   /** The thread for the next turn, `null` for agents that have none. */
   threadId: string | null;
   usage: Usage;
-  /** The agent's last message, at most about 4,000 characters. */
+  /** The agent's last message; head and tail of it, when it is longer than `messageLimit`. */
   message: string;
   /** How many events the agent printed. */
   events: number;

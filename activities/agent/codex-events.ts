@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { headAndTail } from '../../core/failures.ts';
 import { addUsage, NO_USAGE, type Usage } from '../../core/usage.ts';
 
-const LONGEST_MESSAGE = 4000;
+const LONGEST_ERROR = 4000;
 /** A line that is longer is counted as one event and not read. */
 const LONGEST_LINE = 16 * 1024 * 1024;
 
@@ -33,6 +33,7 @@ const event = z.looseObject({ type: z.string() });
  */
 export class CodexTranscript {
   readonly #decoder = new StringDecoder('utf8');
+  readonly #messageLimit: number;
   #rest = '';
   #skipping = false;
   #events = 0;
@@ -41,6 +42,11 @@ export class CodexTranscript {
   #message = '';
   #error: string | null = null;
   #completed = false;
+
+  /** @param messageLimit the most characters to keep of a message */
+  constructor(messageLimit = 4000) {
+    this.#messageLimit = messageLimit;
+  }
 
   /** Reads the next piece of the stream, however it was cut. @returns whether it brought an event */
   push(chunk: Buffer): boolean {
@@ -117,14 +123,14 @@ export class CodexTranscript {
         this.#completed = true;
         break;
       case 'turn.failed':
-        this.#error = headAndTail(told.error.message, LONGEST_MESSAGE);
+        this.#error = headAndTail(told.error.message, LONGEST_ERROR);
         this.#completed = false;
         break;
       case 'error':
-        this.#error = headAndTail(told.message, LONGEST_MESSAGE);
+        this.#error = headAndTail(told.message, LONGEST_ERROR);
         break;
       case 'item.completed':
-        this.#message = headAndTail(told.item.text, LONGEST_MESSAGE);
+        this.#message = headAndTail(told.item.text, this.#messageLimit);
         break;
     }
   }
