@@ -116,7 +116,8 @@ export class ChangeReporter {
     const tasks = Object.entries(run.tasks);
     const merged = tasks.filter(([, task]) => ENDED_STATUSES.includes(task.status)).length;
     for (const [id, task] of tasks) {
-      const facts = [task.status, task.attempts, task.reason].join(' ');
+      // The first attempt is no news beside the status.
+      const facts = [task.status, Math.max(1, task.attempts), task.reason].join(' ');
       // What has not begun is no news.
       const quiet = task.status === 'pending' && !this.#shown.has(id);
       if (!quiet && this.#isNews(id, facts))
