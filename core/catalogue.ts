@@ -107,7 +107,8 @@ function missingCommand(placed: PlacedTask, config: CatalogueConfig): Problem[] 
 
 /** One problem for each cycle that a walk along the dependencies meets, told at the dependency that closes it. */
 function cycles(tasks: readonly PlacedTask[]): Problem[] {
-  const byId = new Map(tasks.map((placed) => [placed.task.manifest.id, placed]));
+  const byId = new Map<string, PlacedTask>();
+  for (const placed of tasks) if (!byId.has(placed.task.manifest.id)) byId.set(placed.task.manifest.id, placed);
   const done = new Set<string>();
   const problems: Problem[] = [];
   for (const start of byId.keys()) {

@@ -60,7 +60,7 @@ function explain(issue: z.core.$ZodIssue, subject: string, value: unknown): { me
       const quote = issue.expected === 'string' && (typeof value === 'number' || typeof value === 'boolean');
       return {
         message: `${subject} must be ${KINDS[issue.expected] ?? issue.expected}, not ${describe(value)}`,
-        ...hint(quote ? 'put it in quotes' : undefined),
+        ...hint(quote ? 'put it in quotes' : value === null ? 'leave the key out for its default' : undefined),
       };
     }
     case 'invalid_value': {

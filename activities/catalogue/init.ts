@@ -5,6 +5,7 @@ import { readRef } from '../git/refs.ts';
 import { inspectUserRepository, type UserRepository } from '../git/user-repository.ts';
 import { type DoctorGuess, guessDoctor } from './guess.ts';
 import { CONFIG_FILE, projectIdOf } from './project.ts';
+import { reasonOf } from './reason.ts';
 
 /** Options of {@link initProject}. */
 export interface InitOptions {
@@ -68,17 +69,17 @@ function write(root: string, file: string, text: string, force: boolean): boolea
     writeFileSync(target, text, { flag: 'wx' });
     return true;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SignalboxError('environment', `${file} cannot be written: ${reason}`, { cause: error });
+    throw new SignalboxError('environment', `${file} cannot be written: ${reasonOf(error)}`, { cause: error });
   }
 }
 
 function configText(project: string, branch: string, doctor: DoctorGuess | null): string {
   const check =
     doctor === null
-      ? '  # What must pass on every result. A run needs it (or `integration: []`, which says that nothing is checked).\n' +
-        '  # doctor: make test\n'
-      : `  # What must pass on every result; guessed from ${doctor.because}.\n  doctor: ${JSON.stringify(doctor.command)}\n`;
+      ? '# What must pass on every result. A run needs it, or `integration: []`, which says that nothing is checked.\n' +
+        '# checks:\n#   doctor: make test\n#   lint: make lint\n'
+      : `checks:\n  # What must pass on every result; guessed from ${doctor.because}.\n` +
+        `  doctor: ${JSON.stringify(doctor.command)}\n  # lint: npm run lint\n`;
   return `# The configuration of Signalbox. What is left out has the default of docs/configuration.md.
 version: 1
 project: ${JSON.stringify(project)}
@@ -95,9 +96,7 @@ agent:
   provider: codex
   # model: gpt-5-codex
 
-checks:
-${check}  # lint: npm run lint
-
+${check}
 # Named sets of paths, which tasks can lock.
 # resources:
 #   - name: database

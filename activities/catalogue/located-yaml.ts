@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { isCollection, isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { Place, Problem } from '../../core/problems.ts';
 import { checkSchema } from '../../core/schema-problems.ts';
+import { reasonOf } from './reason.ts';
 
 /** A YAML text that knows where its values stand. */
 export interface LocatedYaml {
@@ -70,8 +71,7 @@ export function parseLocated(text: string, { file, linesBefore = 0, text: replac
     value = document.toJS() ?? {};
   } catch (error) {
     // Aliases that refer to nothing (told already), or that would expand without bound.
-    if (problems.length === 0)
-      problems.push({ file, ...placeAt(0), message: sentence(error instanceof Error ? error.message : String(error)) });
+    if (problems.length === 0) problems.push({ file, ...placeAt(0), message: sentence(reasonOf(error)) });
   }
   return { value, problems, textProblems, place };
 }

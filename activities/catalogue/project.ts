@@ -8,6 +8,7 @@ import { ConfigError } from '../../core/problems.ts';
 import { interpolate } from './interpolate.ts';
 import { checkLocated, parseLocated } from './located-yaml.ts';
 import { readTextFile } from './read-text.ts';
+import { reasonOf } from './reason.ts';
 
 /** Where a project's configuration lies, relative to its root. */
 export const CONFIG_FILE = '.signalbox/config.yaml';
@@ -86,13 +87,9 @@ function readConfig(file: string): { text: string; bytes: Buffer } {
   try {
     read = readTextFile(file);
   } catch (error) {
-    throw new SignalboxError(
-      'config',
-      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        cause: error,
-      },
-    );
+    throw new SignalboxError('config', `${file} cannot be read: ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
   if ('problem' in read) throw new ConfigError([{ file: CONFIG_FILE, line: 1, column: 1, message: read.problem }]);
   return read;

@@ -11,6 +11,7 @@ import { manifestSchema, type Task } from '../../core/task-file.ts';
 import { splitFrontMatter } from './front-matter.ts';
 import { checkLocated, parseLocated } from './located-yaml.ts';
 import { readTextFile } from './read-text.ts';
+import { reasonOf } from './reason.ts';
 
 /** Options of {@link loadTasks}. */
 export interface LoadTasksOptions {
@@ -98,7 +99,7 @@ function readTask(directory: string, file: string): PlacedTask | Unreadable {
     if (!isBelow(directory, realpathSync(absolute))) return at('is a symbolic link out of the task directory');
     content = readTextFile(absolute);
   } catch (error) {
-    return at(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return at(`cannot be read: ${reasonOf(error)}`);
   }
   if ('problem' in content) return at(content.problem);
   const parts = splitFrontMatter(content.text);
