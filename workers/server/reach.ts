@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 
 import { SignalboxError } from '../../core/failures.ts';
@@ -18,11 +20,28 @@ export async function connectTemporal(options: ConnectionOptions, timeout = 5000
     return lazy;
   } catch (error) {
     await connection?.close().catch(() => undefined);
-    throw new SignalboxError('environment', `Temporal at ${address} does not answer: ${reasonOf(error)}`, {
+    const reason = (await networkProblem(address, timeout)) ?? reasonOf(error);
+    throw new SignalboxError('environment', `Temporal at ${address} does not answer: ${reason}`, {
       hint: 'Start that server or correct the address (TEMPORAL_ADDRESS or the profile in Temporal’s configuration).',
       retryable: true,
       cause: error,
     });
+  }
+}
+
+/** What keeps a plain connection from being made: gRPC itself says only that time ran out. */
+async function networkProblem(address: string, timeout: number): Promise<string | null> {
+  const [, host, port] = /^\[?([^\]/]+?)\]?:(\d+)$/.exec(address) ?? [];
+  if (host === undefined) return null;
+  const socket = connect({ host, port: Number(port), timeout });
+  try {
+    return await new Promise<string | null>((resolve) => {
+      socket.once('connect', () => resolve(null));
+      socket.once('timeout', () => resolve(`no connection within ${timeout / 1000} s`));
+      socket.once('error', ({ message }) => resolve(message));
+    });
+  } finally {
+    socket.destroy();
   }
 }
 

@@ -109,7 +109,7 @@ describe('connectTemporal', () => {
     const address = `127.0.0.1:${await freePort()}`;
     await expect(connectTemporal({ address }, 2000)).rejects.toMatchObject({
       code: 'environment',
-      message: expect.stringContaining(address) as unknown,
+      message: expect.stringContaining(`ECONNREFUSED ${address}`) as unknown,
     });
   });
 });
