@@ -9,9 +9,11 @@ export class OutputTail {
   private readonly limit: number;
   private readonly onChunk: (chunk: Buffer) => void;
   private descriptor: number | null = null;
-  private position = 0;
+  private position: number;
 
-  constructor(file: string, limit: number, onChunk: (chunk: Buffer) => void) {
+  /** @param position bytes that the reader has already */
+  constructor(file: string, limit: number, onChunk: (chunk: Buffer) => void, position = 0) {
+    this.position = position;
     this.file = file;
     this.limit = limit;
     this.onChunk = onChunk;
@@ -22,7 +24,7 @@ export class OutputTail {
     this.descriptor ??= unlessMissing(() => openSync(this.file, 'r'));
     if (this.descriptor === null) return;
     for (;;) {
-      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, this.limit - this.position));
+      const buffer = Buffer.allocUnsafe(Math.max(0, Math.min(CHUNK, this.limit - this.position)));
       const count = buffer.length === 0 ? 0 : readSync(this.descriptor, buffer, 0, buffer.length, this.position);
       if (count === 0) return;
       this.position += count;

@@ -73,6 +73,8 @@ export interface RunStepOptions {
 /** Where agents and checks run. Every method may be called again after a crash of the caller at any point. */
 export interface Sandbox {
   readonly backend: 'docker' | 'local';
+  /** Who the steps' processes are on the host's disk, if not this process's own user: work trees must belong to them. */
+  readonly fileOwner?: { uid: number; gid: number };
   /** Where a step with `network: 'gateway'` reaches the model gateway, such as `http://127.0.0.1:8790`. */
   readonly gatewayUrl: string;
   /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */

@@ -126,17 +126,29 @@ export class StepDirectory {
 
   /** Puts a complete file in place, unless there is one of that name: of several writers, the first one's stays. */
   publish(name: string, content: string): void {
-    const draft = this.file(`${name}.${randomUUID()}`);
+    const draft = `${name}.${randomUUID()}`;
     diskFailure(this.path, () => {
       try {
-        writeFileSync(draft, content, { mode: 0o600 });
-        linkSync(draft, this.file(name));
-      } catch (error) {
-        if (codeOf(error) !== 'EEXIST') throw error;
+        writeFileSync(this.file(draft), content, { mode: 0o600 });
+        this.adopt(draft, name);
       } finally {
-        rmSync(draft, { force: true });
+        this.drop(draft);
       }
     });
+  }
+
+  /** Gives a complete draft its name, unless there is a file of that name. */
+  adopt(draft: string, name: string): void {
+    try {
+      linkSync(this.file(draft), this.file(name));
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
+  }
+
+  /** Removes files or directories of the record, if they are there. */
+  drop(...names: readonly string[]): void {
+    for (const name of names) rmSync(this.file(name), { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Removes the step's $HOME. */
@@ -144,7 +156,7 @@ export class StepDirectory {
     try {
       rmdirSync(this.file('home'));
     } catch {
-      rmSync(this.file('home'), { recursive: true, force: true, maxRetries: 3 });
+      this.drop('home');
     }
   }
 
@@ -198,7 +210,8 @@ export class StepDirectory {
       try {
         makePrivateDirectory(path.join(draft, 'home'));
         writeFileSync(path.join(draft, 'input.json'), `${JSON.stringify(wanted)}\n`, { mode: 0o600 });
-        if (stdin !== '') writeFileSync(path.join(draft, 'stdin'), stdin, { mode: 0o600 });
+        // In a container somebody else reads it; on the host the directory keeps others out.
+        if (stdin !== '') writeFileSync(path.join(draft, 'stdin'), stdin, { mode: 0o644 });
         renameSync(draft, this.path);
       } catch (error) {
         rmSync(draft, { recursive: true, force: true });

@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Container } from 'dockerode';
+import type { RunStepOptions } from './sandbox.ts';
+import type { StepDirectory } from './step-directory.ts';
+
+/** Hands over the first `limit` bytes of what is written, leaving out the first `skip` of them. */
+class BoundedSink extends Writable {
+  position = 0;
+  private readonly limit: number;
+  private readonly skip: number;
+  private readonly onChunk: (chunk: Buffer) => void;
+
+  constructor(limit: number, skip: number, onChunk: (chunk: Buffer) => void) {
+    super();
+    this.limit = limit;
+    this.skip = skip;
+    this.onChunk = onChunk;
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    const from = Math.max(0, this.skip - this.position);
+    const piece = chunk.subarray(from, Math.max(from, this.limit - this.position));
+    this.position += chunk.length;
+    if (piece.length > 0) this.onChunk(piece);
+    done();
+  }
+}
+
+/** Reads one container's output, from its start, and gives each byte of standard output to its reader once. */
+export class ContainerLogs {
+  private readonly container: Container;
+  private readonly limit: number;
+  private readonly onStdout: RunStepOptions['onStdout'];
+  /** Bytes of standard output that the reader has. */
+  delivered = 0;
+
+  constructor(container: Container, limit: number, onStdout: RunStepOptions['onStdout']) {
+    this.container = container;
+    this.limit = limit;
+    this.onStdout = onStdout;
+  }
+
+  /** Delivers standard output until the container ends, the engine hangs up, or the signal is aborted. */
+  async follow(signal: AbortSignal): Promise<void> {
+    if (this.onStdout === undefined) return;
+    const stream = await this.container.logs({ follow: true, stdout: true, stderr: false, abortSignal: signal });
+    const sink = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
+    demultiplexer(this.container).demuxStream(stream, sink, sink);
+    // What is cut off here is read again by `record`; how the step ended is not for this stream to say.
+    await finished(stream, { signal }).catch(() => undefined);
+  }
+
+  /** Writes both streams of an ended container to its step's directory, and delivers what was not delivered yet. */
+  async record(directory: StepDirectory): Promise<void> {
+    const draft = `output.${randomUUID()}`;
+    const files = {
+      stdout: createWriteStream(directory.file(`${draft}.out`)),
+      stderr: createWriteStream(directory.file(`${draft}.err`)),
+    };
+    try {
+      const stdout = new BoundedSink(this.limit + 1, 0, (chunk) => files.stdout.write(chunk));
+      const stderr = new BoundedSink(this.limit + 1, 0, (chunk) => files.stderr.write(chunk));
+      const late = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
+      const both = new Writable({
+        write(chunk: Buffer, _encoding, done) {
+          late.write(chunk);
+          stdout.write(chunk, () => done());
+        },
+      });
+      const stream = await this.container.logs({ follow: true, stdout: true, stderr: true });
+      demultiplexer(this.container).demuxStream(stream, both, stderr);
+      await finished(stream);
+      files.stdout.end();
+      files.stderr.end();
+      await Promise.all([finished(files.stdout), finished(files.stderr)]);
+      // Whoever is first has read a container that was still whole; it is removed only afterwards.
+      directory.adopt(`${draft}.out`, 'stdout');
+      directory.adopt(`${draft}.err`, 'stderr');
+    } finally {
+      for (const file of Object.values(files)) file.destroy();
+      directory.drop(`${draft}.out`, `${draft}.err`);
+    }
+  }
+
+  private deliver(chunk: Buffer): void {
+    this.delivered += chunk.length;
+    this.onStdout?.(chunk);
+  }
+}
+
+interface Demultiplexer {
+  demuxStream(from: NodeJS.ReadableStream, stdout: Writable, stderr: Writable): void;
+}
+
+/** The part of the client that tells the streams apart; its types leave it open. */
+function demultiplexer(container: Container): Demultiplexer {
+  return container.modem as Demultiplexer;
+}

@@ -1,0 +1,81 @@
+import type Docker from 'dockerode';
+import { SignalboxError } from '../../core/failures.ts';
+import type { Home } from '../home.ts';
+import { defaultUser } from './container-profile.ts';
+import type { ContainerLimits, ContainerUser } from './container-profile.ts';
+import { DockerSandbox } from './docker-sandbox.ts';
+import { connectEngine, probeEngine } from './engine.ts';
+import { ensureImage } from './image.ts';
+import { LocalSandbox } from './local-sandbox.ts';
+import type { Sandbox } from './sandbox.ts';
+
+/** What {@link createSandbox} makes a sandbox from. */
+export interface SandboxOptions {
+  home: Home;
+  /** The worker's environment. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** Absent: Docker where an engine answers, else local, said through `onNotice`. */
+  backend?: 'docker' | 'local';
+  /** Where the gateway listens on loopback, for the local backend. */
+  gatewayUrl: string;
+  /** The gateway's Unix socket, for Docker. */
+  gatewaySocket?: string;
+  /** An image instead of Signalbox's own. */
+  image?: string;
+  /** `uid` or `uid:gid` of the processes in containers. */
+  user?: string;
+  limits?: ContainerLimits;
+  runtime?: string;
+  /** Called with what a person should know, such as a fall-back to the local backend. */
+  onNotice?: (line: string) => void;
+  /** Called with the progress of building the image. */
+  onProgress?: (line: string) => void;
+  /** An engine instead of the one that the environment names. */
+  engine?: Docker;
+}
+
+/**
+ * Makes the sandbox that a configuration asks for, its image included.
+ *
+ * @throws SignalboxError `environment` if Docker is asked for by name and no engine answers, or no image can be had
+ */
+export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const { home, env, gatewayUrl, onNotice } = options;
+  if (options.backend === 'local') return new LocalSandbox({ home, gatewayUrl, env });
+  const engine = options.engine ?? connectEngine(env);
+  const probe = await probeEngine(engine);
+  if (!probe.available) {
+    if (options.backend === 'docker') throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
+    onNotice?.(`${probe.reason}: steps run on this host instead, without protection from what agents do`);
+    return new LocalSandbox({ home, gatewayUrl, env });
+  }
+  if (options.runtime !== undefined && !probe.runtimes.includes(options.runtime)) {
+    throw new SignalboxError('environment', `the engine has no runtime ${options.runtime}`, {
+      hint: `it has ${probe.runtimes.join(', ')}`,
+    });
+  }
+  const { onProgress, gatewaySocket, runtime } = options;
+  const image = options.image ?? (await ensureImage({ engine, ...(onProgress && { onProgress }) })).reference;
+  return new DockerSandbox({
+    engine,
+    home,
+    env,
+    image,
+    user: options.user === undefined ? defaultUser(probe.rootless) : parseUser(options.user),
+    limits: options.limits ?? {},
+    ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
+    ...(runtime === undefined ? {} : { runtime }),
+  });
+}
+
+/** @throws SignalboxError `config` for a user that is not given by number */
+function parseUser(text: string): ContainerUser {
+  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(text) ?? [];
+  if (uid === undefined) {
+    throw new SignalboxError(
+      'config',
+      `sandbox.user must be a number, or two joined by a colon, not ${JSON.stringify(text)}`,
+    );
+  }
+  return { uid: Number(uid), gid: Number(gid ?? uid) };
+}

@@ -1,0 +1,163 @@
+import type Docker from 'dockerode';
+import { SignalboxError } from '../../core/failures.ts';
+import type { StepOwner } from '../../core/ids.ts';
+import { ContainerLogs } from './container-logs.ts';
+import { DockerStep } from './docker-step.ts';
+import { engineFailure, unlessStatus } from './engine.ts';
+import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels } from './labels.ts';
+import { OutputTail } from './output-tail.ts';
+import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
+import { ensureSidecar, SIDECAR_PORT } from './sidecar.ts';
+import { stepContainer } from './step-container.ts';
+import type { ContainerSettings } from './step-container.ts';
+import { StepDirectory } from './step-directory.ts';
+import type { StepInput } from './step-directory.ts';
+
+/** What a {@link DockerSandbox} needs. */
+export interface DockerSandboxOptions extends ContainerSettings {
+  engine: Docker;
+  /** The gateway's Unix socket on the host; without it, steps with `network: 'gateway'` are refused. */
+  gatewaySocket?: string;
+}
+
+/**
+ * Steps as containers, one each. The engine's state says where a step stands (absent, created, running, exited), and the
+ * step directory's exit record, once there, outranks it; so a crash between any two calls is made good by the next one.
+ */
+export class DockerSandbox implements Sandbox {
+  readonly backend = 'docker';
+  readonly gatewayUrl = `http://127.0.0.1:${SIDECAR_PORT}`;
+  readonly fileOwner: { uid: number; gid: number };
+  private readonly options: DockerSandboxOptions;
+
+  constructor(options: DockerSandboxOptions) {
+    this.options = options;
+    this.fileOwner = options.user;
+  }
+
+  async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {
+    options.signal?.throwIfAborted();
+    const { directory, step } = this.open(spec.name);
+    const input = directory.claim(spec);
+    try {
+      return await this.advance(spec, input, directory, step, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw engineFailure(error, `step ${spec.name}`);
+    }
+  }
+
+  async end(name: string): Promise<void> {
+    const { directory, step } = this.open(name);
+    const input = directory.input();
+    if (input === null) return;
+    directory.markEnded();
+    await this.asking(`ending step ${name}`, async () => {
+      while (directory.exit() === null) {
+        const state = (await step.inspect())?.State;
+        if (state?.Running === true) {
+          await step.kill();
+        } else if (state === undefined || state.Status === 'created') {
+          directory.recordExit({ status: null });
+        } else {
+          await step.collect(state, new ContainerLogs(step.container, input.outputLimit, undefined));
+        }
+      }
+      await step.clear();
+    });
+  }
+
+  async closeAttempt(owner: StepOwner): Promise<void> {
+    const { engine, home } = this.options;
+    await this.asking(`closing an attempt of ${owner.task}`, async () => {
+      for (const { name } of await this.containers(ownerLabels(home, owner), true)) await this.end(name);
+      const sidecar = engine.getContainer(sidecarName(home, owner));
+      await unlessStatus(sidecar.remove({ force: true, v: true }), 404, 409);
+    });
+  }
+
+  async list(): Promise<{ name: string; owner: StepOwner; execution: string }[]> {
+    return await this.asking('listing steps', () =>
+      this.containers({ 'signalbox.home': this.options.home.root }, false),
+    );
+  }
+
+  /** Moves the step on from whatever state it is in, until its exit is recorded. */
+  private async advance(
+    spec: StepSpec,
+    input: StepInput,
+    directory: StepDirectory,
+    step: DockerStep,
+    options: RunStepOptions,
+  ): Promise<StepResult> {
+    const logs = new ContainerLogs(step.container, input.outputLimit, options.onStdout);
+    let started = false;
+    for (let exit = directory.exit(); ; exit = directory.exit()) {
+      options.signal?.throwIfAborted();
+      if (exit !== null) {
+        await step.clear();
+        this.deliverRest(directory, input, logs, options);
+        return directory.result(input, exit, !started);
+      }
+      const state = (await step.inspect())?.State;
+      const given = directory.has('ended');
+      if (state === undefined && (given || directory.has('started'))) {
+        directory.recordExit({ status: null });
+      } else if (state === undefined) {
+        const network = await this.network(spec);
+        await step.create(stepContainer(this.options, directory, spec, network));
+      } else if (state.Status === 'created') {
+        if (given) directory.recordExit({ status: null });
+        else started = (await step.start()) || started;
+      } else if (state.Running) {
+        await step.follow(logs, options.signal);
+      } else {
+        await step.collect(state, logs);
+      }
+    }
+  }
+
+  /** What another worker recorded while this one was reading, or before. */
+  private deliverRest(directory: StepDirectory, input: StepInput, logs: ContainerLogs, options: RunStepOptions): void {
+    if (options.onStdout === undefined) return;
+    const rest = new OutputTail(directory.file('stdout'), input.outputLimit, options.onStdout, logs.delivered);
+    try {
+      rest.pump();
+    } finally {
+      rest.close();
+    }
+  }
+
+  private async network(spec: StepSpec): Promise<string> {
+    if (spec.network !== 'gateway') return spec.network;
+    const { engine, gatewaySocket } = this.options;
+    if (gatewaySocket === undefined) {
+      throw new SignalboxError('environment', `step ${spec.name} needs the model gateway, and there is none`);
+    }
+    return `container:${await ensureSidecar(engine, this.options, spec.owner, gatewaySocket)}`;
+  }
+
+  /** The steps whose containers carry exactly these labels; with `all`, those that do not run as well. */
+  private async containers(labels: Record<string, string>, all: boolean): Promise<ReturnType<typeof stepsOf>> {
+    const { engine } = this.options;
+    return stepsOf(await engine.listContainers({ all, filters: labelFilter(labels) }));
+  }
+
+  private open(name: string): { directory: StepDirectory; step: DockerStep } {
+    const { engine, home } = this.options;
+    const directory = new StepDirectory(home.steps, name);
+    return { directory, step: new DockerStep(engine, directory, containerName(home, name)) };
+  }
+
+  private async asking<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw engineFailure(error, what);
+    }
+  }
+}
+
+function stepsOf(containers: readonly Docker.ContainerInfo[]): NonNullable<ReturnType<typeof stepOfLabels>>[] {
+  return containers.flatMap(({ Labels }) => stepOfLabels(Labels) ?? []);
+}

@@ -1,0 +1,114 @@
+import type Docker from 'dockerode';
+import type { Container, ContainerInspectInfo } from 'dockerode';
+import { SignalboxError } from '../../core/failures.ts';
+import type { ContainerLogs } from './container-logs.ts';
+import { unlessStatus } from './engine.ts';
+import type { StepDirectory, StepExit } from './step-directory.ts';
+
+/** One step of the Docker backend: its container, brought forward from whatever state it is found in. */
+export class DockerStep {
+  private readonly engine: Docker;
+  private readonly directory: StepDirectory;
+  readonly container: Container;
+
+  constructor(engine: Docker, directory: StepDirectory, containerName: string) {
+    this.engine = engine;
+    this.directory = directory;
+    this.container = engine.getContainer(containerName);
+  }
+
+  /** The container as the engine knows it, or `null` if it knows none. */
+  async inspect(): Promise<ContainerInspectInfo | null> {
+    return await unlessStatus(this.container.inspect(), 404);
+  }
+
+  /**
+   * Makes the container, unless the step was ended before it began or somebody else makes it at the same time.
+   *
+   * @throws SignalboxError `environment` if the image is missing
+   */
+  async create(options: Docker.ContainerCreateOptions): Promise<void> {
+    try {
+      await unlessStatus(this.engine.createContainer(options), 409);
+    } catch (error) {
+      if (!/no such image/i.test(String(error))) throw error;
+      throw new SignalboxError('environment', `there is no image ${options.Image ?? ''}`, {
+        hint: 'let Signalbox build it, or name another one in sandbox.image, or use --backend local',
+        cause: error,
+      });
+    }
+  }
+
+  /**
+   * Starts the container that was made for the step. Returns whether this call did.
+   *
+   * @throws SignalboxError `environment` if it cannot be started; it is then removed, so that a later call may try again
+   */
+  async start(): Promise<boolean> {
+    // From here on a container that is missing is one that was lost, not one that is yet to be made.
+    this.directory.publish('started', '');
+    try {
+      // 304: it was started already; 404: it was removed, so the caller looks again.
+      const started = this.container.start().then(() => true);
+      return (await unlessStatus(started, 304, 404)) ?? false;
+    } catch (error) {
+      if ((await this.inspect())?.State.Status !== 'created') throw error;
+      this.directory.drop('started');
+      await this.remove();
+      throw error;
+    }
+  }
+
+  /** Waits until the container has ended; its output is delivered meanwhile. @throws the signal's reason */
+  async follow(logs: ContainerLogs, signal: AbortSignal | undefined): Promise<void> {
+    const over = new AbortController();
+    const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    try {
+      const ended = this.container.wait({ abortSignal: either });
+      await Promise.all([unlessStatus(logs.follow(either), 404), unlessStatus(ended, 404)]);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Records the output and the exit of a container that has ended. */
+  async collect(state: ContainerInspectInfo['State'], logs: ContainerLogs): Promise<StepExit> {
+    const recorded = await unlessStatus(
+      logs.record(this.directory).then(() => true),
+      404,
+    );
+    // Somebody else collected it between two of our calls: their record holds.
+    const known = this.directory.exit();
+    if (recorded === null && known !== null) return known;
+    return this.directory.recordExit({
+      status: state.ExitCode,
+      outOfMemory: state.OOMKilled,
+      startedAt: new Date(state.StartedAt).toISOString(),
+      endedAt: new Date(state.FinishedAt).toISOString(),
+    });
+  }
+
+  /** Kills the container and waits until it has ended. */
+  async kill(): Promise<void> {
+    // 409: it is not running any more.
+    await unlessStatus(this.container.kill({ signal: 'SIGKILL' }), 404, 409);
+    await unlessStatus(this.container.wait(), 404);
+  }
+
+  /** Removes the container of a step whose exit is recorded, if it was not removed yet. */
+  async clear(): Promise<void> {
+    if (!this.directory.has('once')) return;
+    await this.remove();
+    this.directory.removeHome();
+    this.directory.drop('once', 'started');
+  }
+
+  /** Removes the container, whatever its state. */
+  async remove(): Promise<void> {
+    // 409: somebody else is removing it.
+    await unlessStatus(this.container.remove({ force: true, v: true }), 404, 409);
+  }
+}

@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import Docker from 'dockerode';
+import { SignalboxError } from '../../core/failures.ts';
+import { codeOf } from './disk-failure.ts';
+
+/** The oldest engine API that has been tried: Docker 20.10. */
+const OLDEST_API = 1.41;
+
+/** What a container engine says of itself, or why it cannot be used. */
+export type EngineProbe =
+  | {
+      available: true;
+      version: string;
+      apiVersion: string;
+      os: string;
+      rootless: boolean;
+      /** Names of the OCI runtimes it knows, such as `runc` and `runsc`. */
+      runtimes: string[];
+    }
+  | { available: false; reason: string; hint: string };
+
+/** The engine that `DOCKER_HOST` names, else the first socket there is of those that Docker uses. Connects to nothing yet. */
+export function connectEngine(env: Readonly<Record<string, string | undefined>>): Docker {
+  if (env['DOCKER_HOST']) return new Docker();
+  const sockets = [
+    '/var/run/docker.sock',
+    path.join(env['XDG_RUNTIME_DIR'] ?? '/nonexistent', 'docker.sock'),
+    path.join(env['HOME'] ?? '/nonexistent', '.docker/run/docker.sock'),
+  ];
+  return new Docker({ socketPath: sockets.find((socket) => existsSync(socket)) ?? '/var/run/docker.sock' });
+}
+
+/** Asks the engine what it is. Never throws: an engine that does not answer is an answer. */
+export async function probeEngine(engine: Docker): Promise<EngineProbe> {
+  try {
+    const [version, info] = await Promise.all([engine.version(), engine.info() as Promise<EngineInfo>]);
+    if (Number(version.ApiVersion) < OLDEST_API) {
+      const reason = `the engine speaks API ${version.ApiVersion}; at least ${OLDEST_API} is needed`;
+      return { available: false, reason, hint: 'install Docker 20.10 or newer' };
+    }
+    return {
+      available: true,
+      version: version.Version,
+      apiVersion: version.ApiVersion,
+      os: info.OSType ?? version.Os,
+      rootless: (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
+      runtimes: Object.keys(info.Runtimes ?? {}).sort(),
+    };
+  } catch (error) {
+    return { available: false, ...describeRefusal(error) };
+  }
+}
+
+interface EngineInfo {
+  OSType?: string;
+  SecurityOptions?: string[];
+  Runtimes?: Record<string, unknown>;
+}
+
+function describeRefusal(error: unknown): { reason: string; hint: string } {
+  if (codeOf(error) === 'EACCES') {
+    return { reason: 'this user may not talk to the Docker engine', hint: 'join the group docker, then log in again' };
+  }
+  const hint = 'start Docker, or use --backend local';
+  if (isUnreachable(error)) return { reason: `no Docker engine answers (${String(codeOf(error))})`, hint };
+  return { reason: `the Docker engine cannot be used: ${String(error)}`, hint };
+}
+
+/** The HTTP status of an engine's answer, if `error` is one. */
+export function engineStatus(error: unknown): number | null {
+  const status = typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : null;
+  return typeof status === 'number' ? status : null;
+}
+
+/** What `call` resolves with, or `null` where the engine answers with one of these statuses. */
+export async function unlessStatus<T>(call: Promise<T>, ...statuses: number[]): Promise<T | null> {
+  try {
+    return await call;
+  } catch (error) {
+    const status = engineStatus(error);
+    if (status !== null && statuses.includes(status)) return null;
+    throw error;
+  }
+}
+
+/** Maps what an engine's client throws: an engine that is gone may come back, so that is worth a retry. */
+export function engineFailure(error: unknown, what: string): SignalboxError {
+  if (error instanceof SignalboxError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  if (isUnreachable(error)) {
+    const hint = 'start Docker again; steps that it kept running are found again';
+    return new SignalboxError('environment', `${what}: the Docker engine does not answer`, {
+      hint,
+      retryable: true,
+      cause: error,
+    });
+  }
+  const retryable = (engineStatus(error) ?? 0) >= 500;
+  return new SignalboxError('environment', `${what}: ${said}`, { retryable, cause: error });
+}
+
+function isUnreachable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'ECONNREFUSED' || code === 'ENOENT' || code === 'ECONNRESET' || code === 'EPIPE';
+}

@@ -1,0 +1,74 @@
+import { chmodSync, existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type Docker from 'dockerode';
+import type { StepOwner } from '../../core/ids.ts';
+import { hardenedHost } from './container-profile.ts';
+import { unlessStatus } from './engine.ts';
+import { ownerLabels, sidecarName } from './labels.ts';
+import { bindMount } from './step-container.ts';
+import type { ContainerSettings } from './step-container.ts';
+
+/** Where steps reach the gateway, on their loopback. */
+export const SIDECAR_PORT = 8790;
+
+/**
+ * Makes sure that an attempt's sidecar runs: a container without any network but loopback, which forwards one port there
+ * to the gateway's socket. Steps that join it have no other way out. The socket's directory is mounted rather than the
+ * socket, so that a gateway that starts again is reached again.
+ *
+ * @returns the container's id
+ */
+export async function ensureSidecar(
+  engine: Docker,
+  settings: ContainerSettings,
+  owner: StepOwner,
+  socket: string,
+): Promise<string> {
+  const name = sidecarName(settings.home, owner);
+  const container = engine.getContainer(name);
+  for (;;) {
+    const found = await unlessStatus(container.inspect(), 404);
+    if (found?.State.Running === true) return found.Id;
+    if (found?.State.Status === 'created') {
+      await unlessStatus(container.start(), 304, 404);
+    } else if (found !== null) {
+      await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
+    } else {
+      admitSidecar(socket, settings);
+      await unlessStatus(engine.createContainer(sidecarContainer(settings, owner, name, socket)), 409);
+    }
+  }
+}
+
+function sidecarContainer(
+  settings: ContainerSettings,
+  owner: StepOwner,
+  name: string,
+  socket: string,
+): Docker.ContainerCreateOptions {
+  const { home, image, user, limits, runtime } = settings;
+  const listen = `TCP-LISTEN:${SIDECAR_PORT},bind=127.0.0.1,fork,reuseaddr,backlog=128`;
+  return {
+    name,
+    Image: image,
+    Entrypoint: ['socat', listen, `UNIX-CONNECT:/signalbox/gateway/${path.basename(socket)}`],
+    Cmd: [],
+    WorkingDir: '/',
+    User: `${user.uid}:${user.gid}`,
+    Labels: { ...ownerLabels(home, owner), 'signalbox.sidecar': 'gateway' },
+    HostConfig: {
+      ...hardenedHost({ ...limits, memory: 256 * 1024 ** 2, pids: 1024 }, 64 * 1024),
+      NetworkMode: 'none',
+      Mounts: [bindMount(path.dirname(socket), '/signalbox/gateway', true)],
+      ...(runtime === undefined ? {} : { Runtime: runtime }),
+    },
+  };
+}
+
+/** Lets the sidecar's user through to the socket, if it is not ours; on the host the home's own mode keeps others out. */
+function admitSidecar(socket: string, { user }: ContainerSettings): void {
+  const directory = path.dirname(socket);
+  if (process.getuid?.() === user.uid || statSync(directory).uid !== process.getuid?.()) return;
+  chmodSync(directory, 0o711);
+  if (existsSync(socket)) chmodSync(socket, 0o666);
+}
