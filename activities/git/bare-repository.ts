@@ -30,6 +30,9 @@ export const ATTRIBUTES = '* -filter -working-tree-encoding\n';
 
 const ZERO = '0'.repeat(40);
 
+/** How many commits are looked at in this process before native git is asked. */
+const NEAR = 50;
+
 /**
  * The bare repository that holds everything of one project. `refs/heads/<branch>` are the accepted tips,
  * `refs/user/heads/<branch>` the user's own as last seen, `refs/signalbox/<run>/<task>/<attempt>` what agents wrote.
@@ -146,8 +149,20 @@ export class BareRepository {
     return parseCommit((await this.git(['cat-file', 'commit', commit])).stdout);
   }
 
+  /** Is this commit here? True only for commits that are not packed; costs no process. */
+  hasFreshCommit(commit: string): boolean {
+    return readLooseObject(this.gitDir, commit)?.type === 'commit';
+  }
+
+  /** Does `descendant` contain `ancestor`? No process when it does, by few and fresh commits. */
   async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
-    if (ancestor === descendant) return true;
+    const reached = new Set([descendant]);
+    for (const commit of reached) {
+      if (commit === ancestor) return true;
+      if (reached.size > NEAR) break;
+      const loose = readLooseObject(this.gitDir, commit);
+      if (loose?.type === 'commit') for (const parent of parseCommit(loose.content).parents) reached.add(parent);
+    }
     const { exitCode } = await this.git(['merge-base', '--is-ancestor', ancestor, descendant], {
       allowedExitCodes: [0, 1],
     });

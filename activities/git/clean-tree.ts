@@ -53,7 +53,7 @@ export function removeAll(file: string | Buffer): void {
  */
 function scrub(tree: string, indexFile: string): void {
   const index = readIndex(indexFile);
-  const written = lstatSync(indexFile, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+  const written = lstatSync(indexFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const visit = (directory: string): void => {
     const here = onDisk(tree, directory);
     if ((statSync(here).mode & 0o777) !== 0o755) chmodSync(here, 0o755);
@@ -66,8 +66,8 @@ function scrub(tree: string, indexFile: string): void {
         continue;
       }
       const entry = index.entries.get(file);
-      const stat = entry === undefined ? undefined : lstatSync(onDisk(tree, file), { bigint: true });
-      const kept = entry !== undefined && stat?.nlink === 1n && matches(index, entry, stat, written);
+      const stat = entry === undefined ? undefined : lstatSync(onDisk(tree, file));
+      const kept = entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written);
       if (!kept) unlinkSync(onDisk(tree, file));
     }
   };
@@ -83,7 +83,7 @@ const SETTLED_SECONDS = 3;
 async function settle(tree: string, indexFile: string, owner: Owner | undefined): Promise<void> {
   const index = readIndex(indexFile);
   const past = Math.floor(Date.now() / 1000) - SETTLED_SECONDS;
-  const own = (file: Buffer): boolean => {
+  const own = (file: string | Buffer): boolean => {
     if (owner === undefined) return false;
     const { uid, gid } = lstatSync(file);
     if (uid === owner.uid && gid === owner.gid) return false;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, readFileSync, renameSync, writeFileSync, type BigIntStats } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, writeFileSync, type BigIntStats, type Stats } from 'node:fs';
 import { SignalboxError } from '../../core/failures.ts';
 
 /** An entry of a git index. Paths are byte strings (`latin1`), so that any file name survives and sorts as in git. */
@@ -51,43 +51,45 @@ export function readIndex(file: string): GitIndex {
   return index;
 }
 
-const LOW = 0xffffffffn;
-const BILLION = 1_000_000_000n;
-
-/** The index's own time stamp in nanoseconds, for {@link matches}. */
-export type IndexTime = bigint;
+// Node's milliseconds are floating point: exact to less than a microsecond, and file systems tick a thousand times slower.
+const SAME_MS = 0.001;
 
 /**
- * Is a file surely what its entry says? Stricter than git: nanoseconds count, and whatever was written in the same
- * instant as the index is doubted. A doubted file costs a comparison of contents, nothing else.
+ * Is a file surely what its entry says? Stricter than git: fractions of a second count, and whatever was written in the
+ * same instant as the index is doubted. A doubted file costs a comparison of contents, nothing else.
+ *
+ * @param written when the index was written, in milliseconds
  */
-export function matches(index: GitIndex, entry: IndexEntry, stat: BigIntStats, written: IndexTime): boolean {
+export function matches(index: GitIndex, entry: IndexEntry, stat: Stats, written: number): boolean {
   const { bytes } = index;
-  const at = (field: number): bigint => BigInt(bytes.readUInt32BE(entry.offset + field));
+  const at = (field: number): number => bytes.readUInt32BE(entry.offset + field);
+  const same = (field: number, ms: number): boolean => Math.abs(at(field) * 1000 + at(field + 4) / 1e6 - ms) < SAME_MS;
   return (
-    stat.mtimeNs < written &&
-    stat.ctimeNs < written &&
-    ((stat.mtimeNs / BILLION) & LOW) === at(8) &&
-    stat.mtimeNs % BILLION === at(12) &&
-    ((stat.ctimeNs / BILLION) & LOW) === at(0) &&
-    stat.ctimeNs % BILLION === at(4) &&
-    (stat.ino & LOW) === at(20) &&
-    (stat.uid & LOW) === at(28) &&
-    (stat.size & LOW) === at(36) &&
+    stat.mtimeMs < written &&
+    stat.ctimeMs < written &&
+    same(8, stat.mtimeMs) &&
+    same(0, stat.ctimeMs) &&
+    // Beyond that a number has lost its low bits, which are those that the index holds.
+    (at(20) === stat.ino % 2 ** 32 || !Number.isSafeInteger(stat.ino)) &&
+    at(28) === stat.uid &&
+    at(36) === stat.size % 2 ** 32 &&
     modeOf(stat) === entry.mode
   );
 }
 
 /** The mode that git records for a file. */
-export function modeOf(stat: BigIntStats): number {
+function modeOf(stat: Stats): number {
   if (stat.isSymbolicLink()) return 0o120000;
-  return stat.mode & 0o100n ? 0o100755 : 0o100644;
+  return stat.mode & 0o100 ? 0o100755 : 0o100644;
 }
 
 /** When a file was last modified, as its entry has it; seconds since 1970. */
 export function modifiedSeconds(index: GitIndex, entry: IndexEntry): number {
   return index.bytes.readUInt32BE(entry.offset + 8);
 }
+
+const LOW = 0xffffffffn;
+const BILLION = 1_000_000_000n;
 
 function put(bytes: Buffer, offset: number, stat: BigIntStats): void {
   const field = (at: number, value: bigint): number => bytes.writeUInt32BE(Number(value & LOW), offset + at);

@@ -3,10 +3,14 @@ export function shownPath(path: string): string {
   return Buffer.from(path, 'latin1').toString('utf8');
 }
 
-/** The bytes of a path below `root` (an ordinary string) for Node's file functions. */
-export function onDisk(root: string, path: string): Buffer {
-  const base = Buffer.from(root);
-  return path === '' ? base : Buffer.concat([base, Buffer.from('/'), Buffer.from(path, 'latin1')]);
+// eslint-disable-next-line no-control-regex -- all of ASCII
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** A path below `root` (an ordinary string) for Node's file functions: bytes where a string could not say it. */
+export function onDisk(root: string, path: string): string | Buffer {
+  if (path === '') return root;
+  if (ASCII.test(path)) return `${root}/${path}`;
+  return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(path, 'latin1')]);
 }
 
 // What HFS+ ignores in names: U+200C–F, U+202A–E, U+206A–F, U+FEFF, as UTF-8 bytes.

@@ -56,7 +56,7 @@ export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
   rmSync(`${indexFile}.lock`, { force: true });
 
   const index = readIndex(indexFile);
-  const written = lstatSync(indexFile, { bigint: true, throwIfNoEntry: false })?.mtimeNs ?? 0n;
+  const written = lstatSync(indexFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const maxFileSize = request.maxFileSize ?? 100 * 1024 * 1024;
   const walk = await walkTree(workTree, index, written, maxFileSize);
   const links = walk.untracked.filter((path) => index.directories.has(path));

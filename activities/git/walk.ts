@@ -1,5 +1,5 @@
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
-import { GITLINK, matches, type GitIndex, type IndexTime } from './index-file.ts';
+import { GITLINK, matches, type GitIndex } from './index-file.ts';
 import { isGitDirectoryName, isGitmodulesName, onDisk } from './paths.ts';
 
 /** What a walk over a work tree found, as byte-string paths. */
@@ -27,9 +27,10 @@ const PAUSE_EVERY = 2000;
  * the agent's own and passed over; below, git directories are left out and the files beside them are plain files.
  * Modes that keep us from reading are mended. Nothing may write to the tree meanwhile.
  *
+ * @param written when the index was written, in milliseconds
  * @param maxFileSize in bytes; larger files are left out, a tracked one stays as the index has it
  */
-export async function walkTree(tree: string, index: GitIndex, written: IndexTime, maxFileSize: number): Promise<Walk> {
+export async function walkTree(tree: string, index: GitIndex, written: number, maxFileSize: number): Promise<Walk> {
   const walk = new TreeWalk(tree, index, written, maxFileSize);
   await walk.directory('', true);
   for (const [path] of index.entries)
@@ -40,7 +41,7 @@ export async function walkTree(tree: string, index: GitIndex, written: IndexTime
 /** Lists the files of new directories, whatever their number. */
 export async function walkNew(tree: string, directories: readonly string[], maxFileSize: number): Promise<Walk> {
   const empty: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set() };
-  const walk = new TreeWalk(tree, empty, 0n, maxFileSize);
+  const walk = new TreeWalk(tree, empty, 0, maxFileSize);
   for (const directory of directories) await walk.directory(directory, false);
   return walk.found;
 }
@@ -51,11 +52,11 @@ class TreeWalk {
   private readonly unreadable: string[] = [];
   private readonly tree: string;
   private readonly index: GitIndex;
-  private readonly written: IndexTime;
+  private readonly written: number;
   private readonly maxFileSize: number;
   private visited = 0;
 
-  constructor(tree: string, index: GitIndex, written: IndexTime, maxFileSize: number) {
+  constructor(tree: string, index: GitIndex, written: number, maxFileSize: number) {
     this.tree = tree;
     this.index = index;
     this.written = written;
@@ -90,7 +91,7 @@ class TreeWalk {
 
   private file(path: string, name: string, kind: 'file' | 'link'): void {
     const entry = this.index.entries.get(path);
-    const stat = lstatSync(onDisk(this.tree, path), { bigint: true });
+    const stat = lstatSync(onDisk(this.tree, path));
     if (name === '.gitignore' && kind === 'file') this.found.ignoreRules = true;
     if (kind === 'link' && isGitmodulesName(name)) {
       this.found.leftOut.set(path, 'is a symbolic link in the place of .gitmodules');
@@ -98,11 +99,11 @@ class TreeWalk {
     }
     if (entry !== undefined) this.seen.add(path);
     if (entry !== undefined && entry.mode !== GITLINK && matches(this.index, entry, stat, this.written)) return;
-    if (kind === 'file' && stat.size > BigInt(this.maxFileSize)) {
+    if (kind === 'file' && stat.size > this.maxFileSize) {
       this.found.leftOut.set(path, `is larger than ${this.maxFileSize} bytes`);
       return;
     }
-    if (kind === 'file' && (stat.mode & 0o400n) === 0n && !this.mend(path, Number(stat.mode & 0o777n) | 0o600)) return;
+    if (kind === 'file' && (stat.mode & 0o400) === 0 && !this.mend(path, (stat.mode & 0o777) | 0o600)) return;
     if (entry === undefined) this.found.untracked.push(path);
     else this.found.changed.push(path);
   }
@@ -120,7 +121,7 @@ class TreeWalk {
     }
   }
 
-  private static read(directory: Buffer): { name: string; kind: 'directory' | 'file' | 'link' | 'other' }[] {
+  private static read(directory: string | Buffer): { name: string; kind: 'directory' | 'file' | 'link' | 'other' }[] {
     return readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }).map((entry) => ({
       name: entry.name.toString('latin1'),
       kind: entry.isDirectory() ? 'directory' : entry.isFile() ? 'file' : entry.isSymbolicLink() ? 'link' : 'other',
