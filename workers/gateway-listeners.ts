@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { chmodSync, chownSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, rmSync, statSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 
 import { makeSocketDirectory, SANDBOX_UID, type GatewayLayout } from '../activities/models/gateway-layout.ts';
 
-/** Listens on the gateway's socket, which only this user (and, for root, the sandbox's user) can open. */
+/** Listens on the gateway's socket, which only this user can open, or for root the user that steps run as. */
 export async function listenOnSocket(server: Server, layout: GatewayLayout): Promise<void> {
   makeSocketDirectory(layout);
   // Whoever holds the gateway's lock is the only one to listen, so a socket that is there is a leftover.
@@ -15,8 +15,10 @@ export async function listenOnSocket(server: Server, layout: GatewayLayout): Pro
   await once(server, 'listening');
   chmodSync(layout.socket, 0o600);
   if (userInfo().uid !== 0) return;
-  chownSync(layout.socket, SANDBOX_UID, SANDBOX_UID);
-  chownSync(layout.socketDirectory, SANDBOX_UID, SANDBOX_UID);
+  // A sandbox whose processes are somebody else may have given the directory to that user: the next socket is for it too.
+  const { uid, gid } = statSync(layout.socketDirectory);
+  const owner = uid === 0 ? { uid: SANDBOX_UID, gid: SANDBOX_UID } : { uid, gid };
+  for (const place of [layout.socket, layout.socketDirectory]) chownSync(place, owner.uid, owner.gid);
 }
 
 /**

@@ -58,7 +58,8 @@ export function makeSocketDirectory(layout: GatewayLayout): void {
   mkdirSync(layout.socketDirectory, { recursive: true, mode: 0o700 });
   const found = lstatSync(layout.socketDirectory);
   const uid = userInfo().uid;
-  const ours = found.uid === uid || (uid === 0 && found.uid === SANDBOX_UID);
+  const inHome = layout.socketDirectory.startsWith(layout.directory);
+  const ours = found.uid === uid || (uid === 0 && (inHome || found.uid === SANDBOX_UID));
   if (!found.isDirectory() || !ours) {
     const hint = `Look who made it and remove it, or set SIGNALBOX_HOME to a shorter path.`;
     throw new SignalboxError('environment', `${layout.socketDirectory} is not a directory of this user`, { hint });

@@ -1,30 +1,37 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 
-import { CodexAgent } from '../../../activities/agent/codex-agent.ts';
-import { askStepUse } from '../../../activities/models/gateway-client.ts';
-import { LocalSandbox } from '../../../activities/sandbox/local-sandbox.ts';
-import { makeAgentWorld, MODEL_KEY, type AgentWorld } from '../../support/agent-world.ts';
-import { everyTurn, writeFile } from '../../support/model-scripts.ts';
-import type { ModelScript } from '../../support/scripted-model-server.ts';
+import { CodexAgent } from '../../activities/agent/codex-agent.ts';
+import { askStepUse } from '../../activities/models/gateway-client.ts';
+import { createSandbox } from '../../activities/sandbox/create-sandbox.ts';
+import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
+import { makeAgentWorld, MODEL_KEY, type AgentWorld } from './agent-world.ts';
+import { everyTurn, writeFile } from './model-scripts.ts';
+import type { ModelScript } from './scripted-model-server.ts';
 
-let world: AgentWorld;
-afterEach(async () => {
-  await world.close();
-});
+/** What the real Codex must do in every sandbox; tests for inside a `describe`. */
+export function testCodex(backend: Sandbox['backend']): void {
+  let world: AgentWorld;
+  let sandbox: Sandbox;
 
-async function start(script: ModelScript): Promise<{ sandbox: LocalSandbox; agent: CodexAgent }> {
-  world = await makeAgentWorld(script);
-  const sandbox = new LocalSandbox({ home: world.home, gatewayUrl: world.gateway.url, env: process.env });
-  return { sandbox, agent: new CodexAgent({ home: world.home }) };
-}
+  afterEach(async () => {
+    await sandbox.closeAttempt({ project: 'demo', run: 'r1', task: '001', attempt: 1 });
+    await world.close();
+  });
 
-describe('the real Codex on the host', () => {
+  async function start(script: ModelScript): Promise<CodexAgent> {
+    world = await makeAgentWorld(script);
+    const { home, gateway } = world;
+    const gatewayAt = { gatewayUrl: gateway.url, gatewaySocket: gateway.socket };
+    sandbox = await createSandbox({ home, env: process.env, backend, ...gatewayAt });
+    return new CodexAgent({ home });
+  }
+
   test('writes what the model asks for, and its usage is that of its requests', async () => {
     const script = everyTurn({ commands: [writeFile('src/it’s.txt', 'hello\n')], message: 'wrote it' });
-    const { sandbox, agent } = await start(script);
+    const agent = await start(script);
     const result = await agent.runTurn(world.request(sandbox, 1));
     expect(result).toMatchObject({ outcome: 'finished', reason: null, message: 'wrote it', attached: false });
     expect(result.usage).toEqual({ input_tokens: 200, cached_input_tokens: 80, output_tokens: 14, cost_usd: 0 });
@@ -39,7 +46,7 @@ describe('the real Codex on the host', () => {
   });
 
   test('resumes its thread in the next turn, and counts that turn only', async () => {
-    const { sandbox, agent } = await start(everyTurn({ commands: ['echo more >> log.txt'] }));
+    const agent = await start(everyTurn({ commands: ['echo more >> log.txt'] }));
     const first = await agent.runTurn(world.request(sandbox, 1));
     const second = await agent.runTurn(world.request(sandbox, 2, { threadId: first.threadId }));
     expect(first.threadId).not.toBeNull();
@@ -55,7 +62,7 @@ describe('the real Codex on the host', () => {
     let release = (): void => undefined;
     const until = new Promise<void>((resolve) => (release = resolve));
     const plan = { commands: [writeFile('a.txt', 'a\n')], hold: { request: 1, until } };
-    const { sandbox, agent } = await start(everyTurn(plan));
+    const agent = await start(everyTurn(plan));
     const reader = new AbortController();
     const first = agent.runTurn(world.request(sandbox, 1), { signal: reader.signal });
     const gone = expect(first).rejects.toThrow('this worker ends');
@@ -75,7 +82,7 @@ describe('the real Codex on the host', () => {
   });
 
   test('starts nothing that the work tree configures, and shows its token to no command', async () => {
-    const { sandbox, agent } = await start(everyTurn({ commands: ['env > env.txt'] }));
+    const agent = await start(everyTurn({ commands: ['env > env.txt'] }));
     const canary = path.join(world.home.root, 'canary');
     mkdirSync(path.join(world.workTree, '.codex'));
     writeFileSync(
@@ -92,7 +99,7 @@ describe('the real Codex on the host', () => {
   });
 
   test('fails with the words of the model server when that refuses', async () => {
-    const { sandbox, agent } = await start(() => ({
+    const agent = await start(() => ({
       items: [],
       refuse: { status: 400, message: 'no such model today' },
     }));
@@ -103,11 +110,11 @@ describe('the real Codex on the host', () => {
 
   test('is ended by name, and says so', async () => {
     const never = new Promise<void>(() => undefined);
-    const { sandbox, agent } = await start(everyTurn({ commands: [], hold: { request: 0, until: never } }));
+    const agent = await start(everyTurn({ commands: [], hold: { request: 0, until: never } }));
     const request = world.request(sandbox, 1);
     const turn = agent.runTurn(request);
     await world.model.waitForRequests(1);
     await sandbox.end(request.step.name);
     expect(await turn).toMatchObject({ outcome: 'ended', usage: { input_tokens: 0 } });
   });
-});
+}
