@@ -32,34 +32,32 @@ export interface TemporalCliOptions {
  */
 export async function findTemporalCli(options: TemporalCliOptions): Promise<TemporalCli> {
   const { env, onProgress } = options;
-  const named = env['SIGNALBOX_TEMPORAL_CLI'];
-  if (named) return await namedCli(named, env);
-
-  const onPath = findOnPath('temporal', env);
-  const tried: string[] = [];
-  if (onPath === null) {
-    tried.push('no `temporal` on the path');
-  } else {
-    const version = await readCliVersion(onPath, env);
-    if (version !== null && isUsableCli(version)) return { path: onPath, version };
-    tried.push(`${onPath} is ${version === null ? 'not usable' : `too old (${version.cli})`}`);
-  }
-
-  const directory = path.join(cacheDirectory(env), `temporal-${PINNED_CLI_VERSION}`);
-  const target = path.join(directory, 'temporal');
-  const cached = await usable(target, env);
-  if (cached !== null) return cached;
-
-  makePrivateDirectory(directory);
+  const known = await knownTemporalCli(env);
+  if (known !== null) return known;
+  const target = cachedCli(env);
+  makePrivateDirectory(path.dirname(target));
   return await withProcessLock(
-    path.join(directory, 'lock'),
-    async () => (await usable(target, env)) ?? (await obtain(target, options, tried)),
+    path.join(path.dirname(target), 'lock'),
+    async () => (await usable(target, env)) ?? (await obtain(target, options)),
     { onWait: () => onProgress('Waiting for another process that is fetching the Temporal CLI') },
   );
 }
 
-async function obtain(target: string, options: TemporalCliOptions, tried: string[]): Promise<TemporalCli> {
+/**
+ * The `temporal` CLI that {@link findTemporalCli} would return without fetching one; `null` when it would have to.
+ *
+ * @throws SignalboxError `environment` when the one that the environment names will not do
+ */
+export async function knownTemporalCli(env: TemporalCliOptions['env']): Promise<TemporalCli | null> {
+  const named = env['SIGNALBOX_TEMPORAL_CLI'];
+  if (named) return await namedCli(named, env);
+  const onPath = findOnPath('temporal', env);
+  return (onPath === null ? null : await usable(onPath, env)) ?? (await usable(cachedCli(env), env));
+}
+
+async function obtain(target: string, options: TemporalCliOptions): Promise<TemporalCli> {
   const { env, onProgress } = options;
+  const tried = [await pathProblem(env)];
   const archive = options.archive === undefined ? pinnedArchive(process.platform, process.arch) : options.archive;
   if (archive === null) {
     tried.push(`no archive is published for ${process.platform} ${process.arch}`);
@@ -94,6 +92,17 @@ async function obtain(target: string, options: TemporalCliOptions, tried: string
   throw new SignalboxError('environment', `the Temporal CLI is not available: ${tried.join('; ')}`, {
     hint: 'Install it (https://docs.temporal.io/cli) or Go, or set TEMPORAL_ADDRESS to a Temporal server that runs.',
   });
+}
+
+function cachedCli(env: TemporalCliOptions['env']): string {
+  return path.join(cacheDirectory(env), `temporal-${PINNED_CLI_VERSION}`, 'temporal');
+}
+
+async function pathProblem(env: TemporalCliOptions['env']): Promise<string> {
+  const onPath = findOnPath('temporal', env);
+  if (onPath === null) return 'no `temporal` on the path';
+  const version = await readCliVersion(onPath, env);
+  return `${onPath} is ${version === null ? 'not usable' : `too old (${version.cli})`}`;
 }
 
 async function namedCli(file: string, env: TemporalCliOptions['env']): Promise<TemporalCli> {
