@@ -1,3 +1,5 @@
+import { clean } from './commands/clean.ts';
+import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
 import { runCancel } from './commands/run/cancel.ts';
 import { runDescribe } from './commands/run/describe.ts';
@@ -31,6 +33,7 @@ export const groups: readonly Group[] = [
 /** Every command, in the order of the help. */
 export const commands: readonly Command[] = [
   init,
+  doctor,
   runStart,
   runList,
   runDescribe,
@@ -48,4 +51,5 @@ export const commands: readonly Command[] = [
   serverStop,
   serverStatus,
   workerStart,
+  clean,
 ];
