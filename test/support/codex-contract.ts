@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { afterEach, expect, test } from '@jest/globals';
 
+import type { AgentTurnRequest } from '../../activities/agent/agent.ts';
 import { CodexAgent } from '../../activities/agent/codex-agent.ts';
 import { askStepUse } from '../../activities/models/gateway-client.ts';
 import { createSandbox } from '../../activities/sandbox/create-sandbox.ts';
@@ -10,6 +13,7 @@ import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
 import { makeAgentWorld, MODEL_KEY, type AgentWorld } from './agent-world.ts';
 import { everyTurn, writeFile } from './model-scripts.ts';
 import type { ModelScript } from './scripted-model-server.ts';
+import type { TurnReaderInput } from './turn-reader.ts';
 
 /** What the real Codex must do in every sandbox; tests for inside a `describe`. */
 export function testCodex(backend: Sandbox['backend']): void {
@@ -49,7 +53,7 @@ export function testCodex(backend: Sandbox['backend']): void {
     const agent = await start(everyTurn({ commands: ['echo more >> log.txt'] }));
     const first = await agent.runTurn(world.request(sandbox, 1));
     const second = await agent.runTurn(world.request(sandbox, 2, { threadId: first.threadId }));
-    expect(first.threadId).not.toBeNull();
+    expect(first).toMatchObject({ outcome: 'finished', usage: { input_tokens: 200 }, threadId: expect.any(String) });
     expect(second).toMatchObject({ outcome: 'finished', threadId: first.threadId });
     expect(second.usage).toEqual(first.usage);
     const again = await agent.runTurn(world.request(sandbox, 2, { threadId: first.threadId }));
@@ -79,6 +83,32 @@ export function testCodex(backend: Sandbox['backend']): void {
     expect(seen.at(-1)).toBe(result.events);
     expect(await agent.runTurn(world.request(sandbox, 1))).toEqual(result);
     expect(world.model.requests).toHaveLength(2);
+  });
+
+  test('goes on when the process that attends to it is killed, and the next one asks the model no more often', async () => {
+    let release = (): void => undefined;
+    const until = new Promise<void>((resolve) => (release = resolve));
+    const plan = { commands: [writeFile('a.txt', 'a\n')], hold: { request: 1, until } };
+    const agent = await start(everyTurn(plan));
+    const request: Partial<AgentTurnRequest> = world.request(sandbox, 1);
+    delete request.sandbox;
+    const reader = path.join(import.meta.dirname, 'turn-reader.ts');
+    const [gatewayUrl, gatewaySocket] = [world.gateway.url, world.gateway.socket];
+    const input: TurnReaderInput = { root: world.home.root, backend, gatewayUrl, gatewaySocket, request };
+    const child = spawn(process.execPath, [reader, JSON.stringify(input)], { stdio: ['ignore', 'ignore', 'inherit'] });
+    await world.model.waitForRequests(2);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const turn = agent.runTurn(world.request(sandbox, 1));
+    release();
+    const result = await turn;
+    expect(result).toMatchObject({
+      outcome: 'finished',
+      attached: true,
+      usage: { input_tokens: 200, output_tokens: 14 },
+    });
+    expect(world.model.requests).toHaveLength(2);
+    expect(world.model.aborted).toBe(0);
   });
 
   test('starts nothing that the work tree configures, and shows its token to no command', async () => {
