@@ -144,14 +144,13 @@ export class BareRepository {
 
   /** @throws CommandFailedError when there is no such commit */
   async commitInfo(commit: string): Promise<CommitInfo> {
-    const loose = readLooseObject(this.gitDir, commit);
-    if (loose?.type === 'commit') return parseCommit(loose.content);
-    return parseCommit((await this.git(['cat-file', 'commit', commit])).stdout);
+    return this.freshCommit(commit) ?? parseCommit((await this.git(['cat-file', 'commit', commit])).stdout);
   }
 
-  /** Is this commit here? True only for commits that are not packed; costs no process. */
-  hasFreshCommit(commit: string): boolean {
-    return readLooseObject(this.gitDir, commit)?.type === 'commit';
+  /** A commit that is not packed, or `null`; costs no process. */
+  freshCommit(commit: string): CommitInfo | null {
+    const loose = readLooseObject(this.gitDir, commit);
+    return loose?.type === 'commit' ? parseCommit(loose.content) : null;
   }
 
   /** Does `descendant` contain `ancestor`? No process when it does, by few and fresh commits. */
@@ -160,8 +159,7 @@ export class BareRepository {
     for (const commit of reached) {
       if (commit === ancestor) return true;
       if (reached.size > NEAR) break;
-      const loose = readLooseObject(this.gitDir, commit);
-      if (loose?.type === 'commit') for (const parent of parseCommit(loose.content).parents) reached.add(parent);
+      for (const parent of this.freshCommit(commit)?.parents ?? []) reached.add(parent);
     }
     const { exitCode } = await this.git(['merge-base', '--is-ancestor', ancestor, descendant], {
       allowedExitCodes: [0, 1],

@@ -40,7 +40,7 @@ export class CheckoutPool {
 
   /**
    * A checkout of exactly the commit's tree, for this key alone until it is released. A key that holds one gets it back
-   * untouched, since a step may be running in it.
+   * untouched, since a step may be running in it. One key is acquired by one process at a time.
    *
    * @throws SignalboxError `refused` when the key holds a checkout of another commit
    */

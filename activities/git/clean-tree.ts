@@ -80,7 +80,7 @@ const SETTLED_SECONDS = 3;
  * Gives what was just written its owner and a modification time in the past, and the index the new facts. Git's index
  * knows whole seconds, so it would read every file that is as young as the index again, each time it writes it.
  */
-async function settle(tree: string, indexFile: string, owner: Owner | undefined): Promise<void> {
+async function settle(tree: string, indexFile: string, owner: Owner | undefined): Promise<string | null> {
   const index = readIndex(indexFile);
   const past = Math.floor(Date.now() / 1000) - SETTLED_SECONDS;
   const own = (file: string | Buffer): boolean => {
@@ -100,6 +100,7 @@ async function settle(tree: string, indexFile: string, owner: Owner | undefined)
     if (own(file) || young) changed.set(entry.path, lstatSync(file, { bigint: true }));
   }
   if (changed.size > 0) await restat(indexFile, index, changed);
+  return index.tree;
 }
 
 /** Where a tree and its index are, and what they shall become. */
@@ -117,8 +118,16 @@ export interface CleanTree {
 /**
  * Makes a directory hold exactly the tree of a commit. What is there already and matches is kept: a tree that was used
  * before takes a few milliseconds instead of a whole checkout. Nothing that lies in the tree is run or trusted. One process.
+ * Returns the id of the tree, where git noted it in the index.
  */
-export async function makeCleanTree({ bare, tree, indexFile, commit, owner, signal }: CleanTree): Promise<void> {
+export async function makeCleanTree({
+  bare,
+  tree,
+  indexFile,
+  commit,
+  owner,
+  signal,
+}: CleanTree): Promise<string | null> {
   // Left by a process that was killed; nobody else works on this index.
   rmSync(`${indexFile}.lock`, { force: true });
   const stat = lstatSync(tree, { throwIfNoEntry: false });
@@ -142,5 +151,5 @@ export async function makeCleanTree({ bare, tree, indexFile, commit, owner, sign
     indexFile,
     ...(signal === undefined ? {} : { signal }),
   });
-  await settle(tree, indexFile, owner);
+  return settle(tree, indexFile, owner);
 }

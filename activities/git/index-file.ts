@@ -16,13 +16,15 @@ export interface GitIndex {
   entries: Map<string, IndexEntry>;
   /** Every directory that holds an entry, at any depth. */
   directories: Set<string>;
+  /** The tree that the entries make, where git noted it when it last wrote that tree or read it in. */
+  tree: string | null;
 }
 
 export const GITLINK = 0o160000;
 
 /** Reads an index file; one that does not exist is empty. */
 export function readIndex(file: string): GitIndex {
-  const index: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set() };
+  const index: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set(), tree: null };
   try {
     index.bytes = readFileSync(file);
   } catch (error) {
@@ -48,7 +50,37 @@ export function readIndex(file: string): GitIndex {
     }
     offset += (end - offset + 8) & ~7;
   }
+  index.tree = notedTree(bytes, offset);
   return index;
+}
+
+/** Reads the root of the cached-tree extension: a count of entries, negative when it is out of date, and an object id. */
+function notedTree(bytes: Buffer, extensions: number): string | null {
+  for (let at = extensions; at + 28 < bytes.length; at += 8 + bytes.readUInt32BE(at + 4)) {
+    if (bytes.toString('latin1', at, at + 4) !== 'TREE') continue;
+    const end = bytes.indexOf(10, at + 9);
+    const valid = !bytes.toString('latin1', at + 9, end).startsWith('-');
+    return valid ? bytes.toString('hex', end + 1, end + 21) : null;
+  }
+  return null;
+}
+
+/** The paths whose entries differ between two states of an index, as byte strings in git's order. */
+export function differences(
+  before: GitIndex,
+  after: GitIndex,
+): { path: string; from: number | null; to: number | null }[] {
+  const found: { path: string; from: number | null; to: number | null }[] = [];
+  for (const [path, old] of before.entries) {
+    const now = after.entries.get(path);
+    const same =
+      now?.mode === old.mode &&
+      before.bytes.compare(after.bytes, now.offset + 40, now.offset + 60, old.offset + 40, old.offset + 60) === 0;
+    if (!same) found.push({ path, from: old.mode, to: now?.mode ?? null });
+  }
+  for (const [path, now] of after.entries)
+    if (!before.entries.has(path)) found.push({ path, from: null, to: now.mode });
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 // Node's milliseconds are floating point: exact to less than a microsecond, and file systems tick a thousand times slower.

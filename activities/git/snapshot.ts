@@ -1,12 +1,12 @@
 import { lstatSync, rmSync } from 'node:fs';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
-import { changedPaths, type Change } from './diff.ts';
-import { doubt, readIndex } from './index-file.ts';
+import { changedPaths, type Change, type ChangeKind } from './diff.ts';
+import { differences, doubt, readIndex } from './index-file.ts';
 import { writeCommit, type Signature } from './objects.ts';
 import { shownPath } from './paths.ts';
 import { walkNew, walkTree, type Walk } from './walk.ts';
-import { workspaceAt } from './workspace.ts';
+import { firstTree, workspaceAt } from './workspace.ts';
 
 /** What is to be snapshotted, and how. */
 export interface SnapshotRequest {
@@ -67,9 +67,18 @@ export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
   doubt(indexFile, readIndex(indexFile), walk.changed);
   // Removals first: where a directory took the place of a file, git must still find the file's entry, or it would look
   // inside for a nested repository.
-  await stage(bare, context, ['--add', '--remove', '--replace'], [...gone, ...walk.changed, ...fresh], walk.leftOut);
-  const tree = (await bare.git(['write-tree'], context)).stdout.toString().trim();
-  const changes = await changedPaths(bare, parent, tree);
+  const staged = [...gone, ...walk.changed, ...fresh];
+  await stage(bare, context, ['--add', '--remove', '--replace'], staged, walk.leftOut);
+  const same = staged.length + buried.length === 0 ? index.tree : null;
+  const tree = same ?? (await bare.git(['write-tree'], context)).stdout.toString().trim();
+  const parentTree = bare.freshCommit(parent)?.tree ?? firstTree(request.workspaceDirectory, parent);
+  const changes =
+    parentTree !== null && parentTree === index.tree
+      ? differences(index, readIndex(indexFile)).map(({ path, from, to }) => ({
+          path: shownPath(path),
+          kind: kindOf(from, to),
+        }))
+      : await changedPaths(bare, parent, tree);
   const before = bare.ref(ref);
   const commit = changes.length === 0 ? parent : await commitState(request, tree, before);
   if (!(await bare.moveRef(ref, commit, before)))
@@ -84,6 +93,12 @@ interface Context {
   workTree: string;
   indexFile: string;
   signal?: AbortSignal;
+}
+
+function kindOf(from: number | null, to: number | null): ChangeKind {
+  if (from === null) return 'added';
+  if (to === null) return 'deleted';
+  return from >> 12 === to >> 12 ? 'modified' : 'type';
 }
 
 /** The commit that `before` already is, if it holds this state on this parent; else a new one. */

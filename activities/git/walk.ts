@@ -40,7 +40,7 @@ export async function walkTree(tree: string, index: GitIndex, written: number, m
 
 /** Lists the files of new directories, whatever their number. */
 export async function walkNew(tree: string, directories: readonly string[], maxFileSize: number): Promise<Walk> {
-  const empty: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set() };
+  const empty: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set(), tree: null };
   const walk = new TreeWalk(tree, empty, 0, maxFileSize);
   for (const directory of directories) await walk.directory(directory, false);
   return walk.found;

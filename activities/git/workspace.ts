@@ -32,7 +32,7 @@ export interface WorkspaceRequest {
   signal?: AbortSignal;
 }
 
-const markerSchema = z.object({ commit: z.string(), branch: z.string() });
+const markerSchema = z.object({ commit: z.string(), branch: z.string(), tree: z.string().nullable() });
 
 /** The places of a workspace below its directory, made or not. */
 export function workspaceAt(directory: string): Workspace {
@@ -50,7 +50,7 @@ export async function createWorkspace(request: WorkspaceRequest): Promise<Worksp
   const workspace = workspaceAt(directory);
   const marker = path.join(directory, 'ready');
   if (existsSync(marker)) {
-    const made = markerSchema.parse(JSON.parse(readFileSync(marker, 'utf8')));
+    const made = readMarker(marker);
     if (made.commit === commit && made.branch === branch) return workspace;
     throw new SignalboxError('refused', `${directory} is the workspace of ${made.branch} at ${made.commit}`);
   }
@@ -59,14 +59,33 @@ export async function createWorkspace(request: WorkspaceRequest): Promise<Worksp
     if (!existsSync(workspace.tree)) pool?.takeSpare(directory);
     const own = owner === undefined ? {} : { owner };
     const abort = signal === undefined ? {} : { signal };
-    await makeCleanTree({ bare, tree: workspace.tree, indexFile: workspace.index, commit, ...own, ...abort });
+    const tree = await makeCleanTree({
+      bare,
+      tree: workspace.tree,
+      indexFile: workspace.index,
+      commit,
+      ...own,
+      ...abort,
+    });
     writeOwnGit({ bare, tree: workspace.tree, indexFile: workspace.index, commit, branch, ...own });
-    writeFileSync(`${marker}.new`, JSON.stringify({ commit, branch }));
+    writeFileSync(`${marker}.new`, JSON.stringify({ commit, branch, tree }));
     renameSync(`${marker}.new`, marker);
   } catch (error) {
     throw diskFailure(error) ?? error;
   }
   return workspace;
+}
+
+function readMarker(marker: string): z.infer<typeof markerSchema> {
+  return markerSchema.parse(JSON.parse(readFileSync(marker, 'utf8')));
+}
+
+/** The tree of the commit that a workspace began at, if it is this one and known; costs no process. */
+export function firstTree(directory: string, commit: string): string | null {
+  const marker = path.join(directory, 'ready');
+  if (!existsSync(marker)) return null;
+  const made = readMarker(marker);
+  return made.commit === commit ? made.tree : null;
 }
 
 /** Removes a workspace; its tree goes to `pool`, if given, to be used again. What the agent wrote must be in a ref by now. */
