@@ -11,6 +11,7 @@
 
 sb_step=$1 sb_seconds=$2 sb_bytes=$3
 shift 3
+unset HOSTNAME
 trap : HUP INT TERM
 set -C
 { : >/signalbox/once/started; } 2>/dev/null || exit 125
@@ -34,7 +35,8 @@ sb_main() {
     sb_pid=${sb_file#/proc/}
     kill -s KILL "${sb_pid%/environ}" 2>/dev/null
   done
-  (sleep 2; kill -s KILL -1) </dev/null >/dev/null 2>&1 4>&- 5>&- 6>&- &
+  # A program of its own, since a mere subshell would keep copies of our pipes.
+  sh -c 'sleep 2; kill -s KILL -1' </dev/null >/dev/null 2>&1 4>&- 5>&- 6>&- &
 }
 
 # Passes on the first bytes of its input at once, and reads and drops the rest.

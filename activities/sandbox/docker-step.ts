@@ -76,13 +76,13 @@ export class DockerStep {
 
   /** Records the output and the exit of a container that has ended. */
   async collect(state: ContainerInspectInfo['State'], logs: ContainerLogs): Promise<StepExit> {
-    const recorded = await unlessStatus(
+    const whole = await unlessStatus(
       logs.record(this.directory).then(() => true),
       404,
+      409,
     );
-    // Somebody else collected it between two of our calls: their record holds.
-    const known = this.directory.exit();
-    if (recorded === null && known !== null) return known;
+    // It is gone or going: either somebody else has collected it, whose record then holds, or it is lost.
+    if (whole === null) return this.directory.recordExit({ status: null });
     return this.directory.recordExit({
       status: state.ExitCode,
       outOfMemory: state.OOMKilled,

@@ -4,7 +4,8 @@ import type { StepSpec } from '../../activities/sandbox/sandbox.ts';
 import { sandboxOf } from './sandboxes.ts';
 
 process.on('message', ({ backend, home, spec }: { backend: 'docker' | 'local'; home: Home; spec: StepSpec }) => {
-  const running = sandboxOf(backend, home).run(spec);
   process.send?.('begun');
-  void running.then(() => process.exit(0));
+  void sandboxOf(backend, home)
+    .then((sandbox) => sandbox.run(spec))
+    .then(() => process.exit(0));
 });

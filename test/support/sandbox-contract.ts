@@ -13,13 +13,13 @@ const text = (file: string): string => readFileSync(file, 'utf8');
 const out = (result: StepResult): string => text(result.stdoutPath);
 
 /** What every backend promises, tried with real processes. */
-export function testSandboxContract(createSandbox: (home: Home) => Sandbox): void {
+export function testSandboxContract(createSandbox: (home: Home) => Promise<Sandbox>): void {
   let bench: StepBench;
   let sandbox: Sandbox;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     bench = createStepBench();
-    sandbox = createSandbox(bench.home);
+    sandbox = await createSandbox(bench.home);
   });
   afterAll(async () => {
     for (const { name } of await sandbox.list()) await sandbox.end(name);

@@ -1,8 +1,23 @@
 import type { Home } from '../../activities/home.ts';
-import { LocalSandbox } from '../../activities/sandbox/local-sandbox.ts';
+import type { ContainerLimits } from '../../activities/sandbox/container-profile.ts';
+import { createSandbox } from '../../activities/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
 
-/** A sandbox as the tests use it. */
-export function sandboxOf(_backend: 'docker' | 'local', home: Home): Sandbox {
-  return new LocalSandbox({ home, gatewayUrl: 'http://127.0.0.1:9', env: process.env });
+/** A sandbox as the tests use it; with Docker, its image is built if need be. */
+export async function sandboxOf(
+  backend: 'docker' | 'local',
+  home: Home,
+  gatewaySocket?: string,
+  limits: ContainerLimits = {},
+  image?: string,
+): Promise<Sandbox> {
+  return await createSandbox({
+    backend,
+    home,
+    env: process.env,
+    gatewayUrl: 'http://127.0.0.1:9',
+    limits,
+    ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
+    ...(image === undefined ? {} : { image }),
+  });
 }

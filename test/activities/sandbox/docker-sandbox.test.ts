@@ -1,0 +1,157 @@
+import { createServer } from 'node:http';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type Docker from 'dockerode';
+import { connectEngine } from '../../../activities/sandbox/engine.ts';
+import { ensureImage } from '../../../activities/sandbox/image.ts';
+import { containerName, labelFilter, ownerLabels } from '../../../activities/sandbox/labels.ts';
+import type { Sandbox, StepResult } from '../../../activities/sandbox/sandbox.ts';
+import { describeDocker } from '../../support/docker.ts';
+import { testSandboxContract } from '../../support/sandbox-contract.ts';
+import { createStepBench, until } from '../../support/sandbox-steps.ts';
+import type { StepBench } from '../../support/sandbox-steps.ts';
+import { sandboxOf } from '../../support/sandboxes.ts';
+
+const out = (result: StepResult): string => readFileSync(result.stdoutPath, 'utf8');
+
+describeDocker('docker sandbox', () => {
+  let engine: Docker;
+  let bench: StepBench;
+  let sandbox: Sandbox;
+  let socket: string;
+
+  beforeAll(async () => {
+    engine = connectEngine(process.env);
+    await ensureImage({ engine });
+    bench = createStepBench();
+    mkdirSync(bench.home.gateway, { recursive: true });
+    socket = path.join(bench.home.gateway, 'gateway.sock');
+    sandbox = await sandboxOf('docker', bench.home, socket);
+  }, 600_000);
+  afterAll(() => {
+    bench.remove();
+  });
+
+  testSandboxContract((home) => sandboxOf('docker', home));
+
+  const containers = () =>
+    engine.listContainers({ all: true, filters: labelFilter({ 'signalbox.home': bench.home.root }) });
+
+  test('a step has no capability, cannot gain one, cannot write to its root, and is not root', async () => {
+    const command =
+      'id -u; grep -E "^(CapEff|CapBnd|NoNewPrivs)" /proc/self/status; touch /etc/x /usr/x; ls /dev/kmsg /var/run/docker.sock';
+    const result = await sandbox.run(bench.step(command));
+    const lines = out(result)
+      .split('\n')
+      .filter((line) => line !== '');
+    expect(lines).toEqual([
+      expect.not.stringMatching(/^0$/),
+      'CapEff:\t0000000000000000',
+      'CapBnd:\t0000000000000000',
+      'NoNewPrivs:\t1',
+    ]);
+    expect(readFileSync(result.stderrPath, 'utf8').match(/Read-only file system/g)).toHaveLength(2);
+  });
+
+  test('what a step writes belongs to the sandbox’s file owner, and mounts keep their mode', async () => {
+    const readOnly = path.join(bench.workTree, '..', 'store');
+    mkdirSync(readOnly);
+    const mounts = [{ source: readOnly, target: readOnly, readOnly: true }];
+    const result = await sandbox.run(bench.step(`touch mine && ! touch ${readOnly}/x`, { mounts }));
+    expect(result.exitCode).toBe(0);
+    expect(statSync(path.join(bench.workTree, 'mine')).uid).toBe(sandbox.fileOwner?.uid);
+  });
+
+  test('a step that takes more memory than it may is reported as out of memory', async () => {
+    const small = await sandboxOf('docker', bench.home, socket, { memory: 64 * 1024 ** 2 });
+    const result = await small.run(bench.step('head -c 400000000 /dev/zero | tail -c 399999999 | wc -c'));
+    expect(result.outOfMemory).toBe(true);
+  });
+
+  test('on the gateway network only the gateway answers, on loopback', async () => {
+    const server = createServer((request, response) => response.end(`gateway ${request.url ?? ''}`));
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    const host = createServer((_request, response) => response.end('host'));
+    await new Promise<void>((resolve) => host.listen(0, '0.0.0.0', resolve));
+    const { port } = host.address() as { port: number };
+    const script = `
+      const get = (url) => fetch(url, { signal: AbortSignal.timeout(2000) }).then((r) => r.text(), (e) => e.cause?.code ?? e.name);
+      console.log(await get('${sandbox.gatewayUrl}/v1/models'));
+      for (const host of ['127.0.0.1', '172.17.0.1', '1.1.1.1', '169.254.169.254'])
+        console.log(await get('http://' + host + ':${port}/') !== 'host');
+      console.log(Object.keys((await import('node:os')).networkInterfaces()).join());`;
+    const command = ['node', '--input-type=module', '-e', script];
+    const spec = bench.step(command, { network: 'gateway' });
+    const result = await sandbox.run(spec);
+    expect(out(result)).toBe('gateway /v1/models\ntrue\ntrue\ntrue\ntrue\nlo\n');
+    expect(await containers()).toHaveLength(1);
+    const second = await sandbox.run(bench.step(command, { network: 'gateway' }));
+    expect([out(second), await containers()]).toEqual([out(result), [expect.anything()]]);
+    await sandbox.closeAttempt(spec.owner);
+    await sandbox.closeAttempt(spec.owner);
+    expect(await containers()).toEqual([]);
+    server.close();
+    host.close();
+  });
+
+  test('without the network, a step has loopback only', async () => {
+    expect(out(await sandbox.run(bench.step('ls /sys/class/net')))).toBe('lo\n');
+  });
+
+  test('a container that was removed while it ran is reported as lost, and the step is not started again', async () => {
+    const spec = bench.step('echo once >> lost; sleep 300');
+    const running = sandbox.run(spec);
+    await until(async () => (await sandbox.list()).length === 1);
+    await engine.getContainer(containerName(bench.home, spec.name)).remove({ force: true });
+    expect(await running).toMatchObject({ lost: true, exitCode: null, signal: null, ended: false });
+    expect(await sandbox.run(spec)).toMatchObject({ lost: true, attached: true });
+    expect(await containers()).toEqual([]);
+  });
+
+  test('a container that was made but not started, as by a worker that died, is started', async () => {
+    const spec = bench.step('echo late');
+    const other = await sandboxOf('docker', bench.home);
+    const stop = new AbortController();
+    const made = until(async () => (await containers()).length === 1).then(() => stop.abort(new Error('died')));
+    await Promise.allSettled([other.run(spec, { signal: stop.signal }), made]);
+    expect(out(await sandbox.run(spec))).toBe('late\n');
+  });
+
+  test('a container that somebody starts a second time does not run its command again', async () => {
+    const spec = bench.step('echo once >> again; until [ -e never ]; do sleep 0.05; done');
+    const running = sandbox.run(spec).catch(() => undefined);
+    await until(async () => (await sandbox.list()).length === 1);
+    const container = engine.getContainer(containerName(bench.home, spec.name));
+    await until(() => readMarks(path.join(bench.workTree, 'again')) === 'once\n');
+    await container.restart({ t: 0 });
+    await running;
+    expect(readMarks(path.join(bench.workTree, 'again'))).toBe('once\n');
+    await sandbox.end(spec.name);
+  });
+
+  test('an image that the engine does not have is an environment failure with a hint', async () => {
+    const other = await sandboxOf('docker', bench.home, socket, {}, 'signalbox/none:0');
+    await expect(other.run(bench.step('true'))).rejects.toMatchObject({ code: 'environment', retryable: false });
+    chmodSync(bench.workTree, 0o755);
+  });
+
+  test('containers carry the labels of their owner, and are gone when the step is over', async () => {
+    const spec = bench.step('sleep 300');
+    const running = sandbox.run(spec);
+    await until(async () => (await sandbox.list()).length === 1);
+    const found = await engine.listContainers({ filters: labelFilter(ownerLabels(bench.home, spec.owner)) });
+    expect(found.map(({ Labels }) => Labels['signalbox.step'])).toEqual([spec.name]);
+    await sandbox.end(spec.name);
+    await running;
+    expect(await containers()).toEqual([]);
+  });
+});
+
+function readMarks(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
