@@ -1,13 +1,33 @@
-import { describe } from '@jest/globals';
-import { connectEngine, probeEngine } from '../../activities/sandbox/engine.ts';
+import { describe, test } from '@jest/globals';
+import Docker from 'dockerode';
 
-const probe = await probeEngine(connectEngine(process.env));
-
-/** Whether an engine answers on this machine. */
-export const hasDocker = probe.available;
+/** Whether a Docker engine answers here. */
+export const dockerAnswers: boolean = await ping();
 
 /**
- * `describe` where a Docker engine answers; elsewhere its tests are skipped, or with `SIGNALBOX_REQUIRE_DOCKER` set, as
- * in CI, fail.
+ * A `describe` for tests that need a Docker engine. Where none answers they are skipped, and said to be; in CI
+ * (`CI=true`) that is a failure, since nobody would notice.
  */
-export const describeDocker = hasDocker || process.env['SIGNALBOX_REQUIRE_DOCKER'] ? describe : describe.skip;
+export function describeWithDocker(name: string, tests: () => void): void {
+  if (dockerAnswers) describe(name, tests);
+  else if (process.env['CI'] === 'true') missingInCi(name, 'a Docker engine');
+  else describe.skip(`${name} (no Docker engine answers)`, tests);
+}
+
+/** In CI, a test that fails because something is missing that the tests of `name` need. */
+export function missingInCi(name: string, what: string): void {
+  describe(name, () => {
+    test(`${what} is there`, () => {
+      throw new Error(`${what} is needed in CI, and is not there`);
+    });
+  });
+}
+
+async function ping(): Promise<boolean> {
+  try {
+    await new Docker({ timeout: 5000 }).ping();
+    return true;
+  } catch {
+    return false;
+  }
+}
