@@ -44,7 +44,8 @@ export async function attach(
   const workers = new WorkerWatch(context, session, options.keepWorker);
   let last: RunDescription | null = null;
   for await (const run of followRun(session.reader, session.project.id, runId, context.interrupted)) {
-    reporter.report(run);
+    // What was over before is told by the outcome alone.
+    if (last !== null || run.ended_at === null) reporter.report(run);
     last = run;
     if (run.ended_at === null) await workers.look();
     if (run.status === 'waiting') break;

@@ -1,6 +1,7 @@
 import { clean } from './commands/clean.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
+import { planStart } from './commands/plan/start.ts';
 import { runCancel } from './commands/run/cancel.ts';
 import { runDescribe } from './commands/run/describe.ts';
 import { runList } from './commands/run/list.ts';
@@ -34,6 +35,7 @@ export const groups: readonly Group[] = [
 export const commands: readonly Command[] = [
   init,
   doctor,
+  planStart,
   runStart,
   runList,
   runDescribe,

@@ -1,8 +1,6 @@
 import path from 'node:path';
 import { existsSync } from 'node:fs';
-import { hostId } from '../../activities/home.ts';
 import { BareRepository } from '../../activities/git/bare-repository.ts';
-import { repositoryIdentity } from '../../activities/git/user-repository.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { describeRun } from '../../core/run-description.ts';
@@ -10,6 +8,7 @@ import type { RunRef } from '../../core/run-ref.ts';
 import { initialRunState, reduceRun, type RunSettings } from '../../core/run-state.ts';
 import type { Session } from '../session.ts';
 import type { PreparedRun } from './prepare-run.ts';
+import { repositoryRef } from './repository-ref.ts';
 import { listRuns } from './run-list.ts';
 import { cut, runIdTaken, startRunWorkflow } from './start-workflow.ts';
 
@@ -26,27 +25,15 @@ export async function startRun(session: Session, prepared: PreparedRun): Promise
   const { manifest, project, runId, baseCommit } = prepared;
   const { home } = session;
   const { config } = manifest;
-  const host = hostId(home);
-  const remote = config.repository.remote?.name;
-  const id = repositoryIdentity({
-    hostId: host,
-    commonDir: prepared.user.commonDir,
-    // Only a repository whose results go to a remote is the same as its other clones.
-    remoteUrl: remote === undefined ? null : (prepared.user.remotes[remote] ?? null),
-  });
+  const repository = repositoryRef(home, project, prepared.user);
   const known = (await listRuns(session.client, config.project)).map((other) => other.run_id.toLowerCase());
   // Refs and directories of two ids that differ only in case would meet on some file systems.
   if (known.includes(runId.toLowerCase())) throw runIdTaken(runId);
-  await requireUnusedRefs(path.join(home.repositories, `${id}.git`), runId);
+  await requireUnusedRefs(path.join(home.repositories, `${repository.id}.git`), runId);
   const run: RunRef = {
     project: config.project,
     run: runId,
-    repository: {
-      id,
-      path: prepared.user.topLevel ?? prepared.user.commonDir,
-      branch: config.repository.integration_branch,
-      host,
-    },
+    repository,
     manifest: await new ArtefactStore(home.artefacts).put(manifest),
   };
   const settings: RunSettings = { maxParallel: prepared.maxParallel, onTaskFailure: config.run.on_task_failure };
