@@ -72,7 +72,12 @@ export class BareRepository {
     requireSupported(user);
     const tip = branchTip(user, branch);
     const seen = `refs/user/heads/${branch}`;
-    if (readRef(this.gitDir, seen) !== tip) {
+    const before = readRef(this.gitDir, seen);
+    const accepted = this.tip(branch);
+    if (before !== tip && accepted !== null && this.isNearAncestor(tip, accepted)) {
+      // Landed from here: all of it is here already.
+      await this.moveRef(seen, tip, before);
+    } else if (before !== tip) {
       const uploadPack = "git -c safe.directory='*' upload-pack";
       const options = [
         '--quiet',
@@ -153,14 +158,20 @@ export class BareRepository {
     return loose?.type === 'commit' ? parseCommit(loose.content) : null;
   }
 
-  /** Does `descendant` contain `ancestor`? No process when it does, by few and fresh commits. */
-  async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
+  /** True when `descendant` contains `ancestor` by few and fresh commits; false may also mean "not known". No process. */
+  isNearAncestor(ancestor: string, descendant: string): boolean {
     const reached = new Set([descendant]);
     for (const commit of reached) {
       if (commit === ancestor) return true;
-      if (reached.size > NEAR) break;
+      if (reached.size > NEAR) return false;
       for (const parent of this.freshCommit(commit)?.parents ?? []) reached.add(parent);
     }
+    return false;
+  }
+
+  /** Does `descendant` contain `ancestor`? */
+  async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
+    if (this.isNearAncestor(ancestor, descendant)) return true;
     const { exitCode } = await this.git(['merge-base', '--is-ancestor', ancestor, descendant], {
       allowedExitCodes: [0, 1],
     });

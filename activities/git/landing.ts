@@ -59,6 +59,7 @@ async function relate(
   { bare, user, branch, commit }: LandingRequest,
   theirs: string,
 ): Promise<'behind' | 'contains' | 'diverged'> {
+  if (bare.isNearAncestor(theirs, commit)) return 'behind';
   if (bare.ref(`refs/user/heads/${branch}`) !== theirs && bare.tip(branch) !== theirs)
     await bare.importBranch(user, branch);
   if (await bare.isAncestor(theirs, commit)) return 'behind';
