@@ -3,8 +3,8 @@
 #
 #   step-local.sh DIRECTORY SECONDS BLOCKS ARGUMENT...
 #
-# Runs the arguments with this script's own input, at most SECONDS long. Writes into DIRECTORY: `supervisor` (our pid,
-# boot and start time; made exclusively, so that only the first of several supervisors runs the command), `group` (the
+# Runs the arguments with this script's own input, at most SECONDS long. Writes into DIRECTORY: `supervisor` (our pid
+# and start time, as activities/process-identity.ts gives it; made exclusively, so that only the first of several supervisors runs the command), `group` (the
 # command's process group), `stdout` and `stderr` (at most BLOCKS * 512 bytes; `.truncated` beside one that was longer,
 # `.failed` beside one that could not be written), and at last `exit`, by rename. `ended`, made by somebody else, means
 # that the step is not wanted any more. $SIGNALBOX_SUPERVISED is the step's name: the command finds it as
@@ -27,12 +27,12 @@ if [ -r /proc/self/stat ]; then
   read -r sb_stat </proc/$$/stat
   sb_twentieth ${sb_stat##*) }
   read -r sb_boot </proc/sys/kernel/random/boot_id
+  sb_started=$sb_boot/$sb_started
 else
   sb_started=$(LC_ALL=C ps -o lstart= -p $$)
-  sb_boot=-
 fi
 set -C
-{ printf '%s %s %s\n' $$ "$sb_boot" "$sb_started" >"$sb_dir/supervisor"; } 2>/dev/null || exit 0
+{ printf '%s %s\n' $$ "$sb_started" >"$sb_dir/supervisor"; } 2>/dev/null || exit 0
 set +C
 if [ -e "$sb_dir/ended" ]; then
   printf '{"status":137}\n' >"$sb_dir/exit.tmp"

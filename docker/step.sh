@@ -36,7 +36,7 @@ sb_main() {
     kill -s KILL "${sb_pid%/environ}" 2>/dev/null
   done
   # A program of its own, since a mere subshell would keep copies of our pipes.
-  sh -c 'sleep 2; kill -s KILL -1' </dev/null >/dev/null 2>&1 4>&- 5>&- 6>&- &
+  sh -c 'sleep 2; kill -KILL -1' </dev/null >/dev/null 2>&1 4>&- 5>&- 6>&- &
 }
 
 # Passes on the first bytes of its input at once, and reads and drops the rest.

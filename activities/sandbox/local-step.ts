@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { SignalboxError } from '../../core/failures.ts';
+import { isSameProcess } from '../process-identity.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { unlessMissing } from './disk-failure.ts';
-import { isAlive, kill, killProcessesOfStep } from './processes.ts';
-import type { ProcessIdentity } from './processes.ts';
+import { kill, killProcessesOfStep } from './processes.ts';
 import type { StepDirectory, StepExit } from './step-directory.ts';
 import type { StartedSupervisor } from './supervisor.ts';
 
@@ -22,12 +22,10 @@ export class LocalStep {
   }
 
   /** The supervisor that runs the step, once it has said so. */
-  supervisor(): ProcessIdentity | null {
+  supervisor(): { pid: number; started: string } | null {
     const text = unlessMissing(() => readFileSync(this.directory.file('supervisor'), 'utf8'));
-    const match = text === null ? null : /^(\d+) (\S+) (.+)\n$/.exec(text);
-    const [, pid, boot, started] = match ?? [];
-    if (pid === undefined || boot === undefined || started === undefined) return null;
-    return { pid: Number(pid), boot, started };
+    const [, pid, started] = /^(\d+) (.+)\n$/.exec(text ?? '') ?? [];
+    return pid === undefined || started === undefined ? null : { pid: Number(pid), started: started.trim() };
   }
 
   isUnstarted(): boolean {
@@ -36,7 +34,7 @@ export class LocalStep {
 
   isRunning(): boolean {
     const supervisor = this.supervisor();
-    return supervisor !== null && isAlive(supervisor);
+    return supervisor !== null && isSameProcess(supervisor.pid, supervisor.started);
   }
 
   /** Whether the command itself has ended, so that only what it left behind can still hold its output open. */
@@ -69,7 +67,7 @@ export class LocalStep {
         const supervisor = this.supervisor();
         if (this.isGone() || this.isUnstarted()) {
           this.directory.recordExit({ status: null });
-        } else if (supervisor !== null && isAlive(supervisor)) {
+        } else if (supervisor !== null && isSameProcess(supervisor.pid, supervisor.started)) {
           this.killGroup();
           if (round > PATIENCE) kill(-supervisor.pid);
         }
@@ -92,7 +90,7 @@ export class LocalStep {
   /** Whether the supervisor has come and gone. One that could not even write who it is counts after a while. */
   private isGone(): boolean {
     const supervisor = this.supervisor();
-    if (supervisor !== null) return !isAlive(supervisor);
+    if (supervisor !== null) return !isSameProcess(supervisor.pid, supervisor.started);
     const since = unlessMissing(() => statSync(this.directory.file('supervisor')).mtimeMs);
     return since !== null && Date.now() - since > INTRODUCTION;
   }

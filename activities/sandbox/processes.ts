@@ -5,15 +5,6 @@ import { SignalboxError } from '../../core/failures.ts';
 
 const ROUNDS = 120;
 
-/** A process for sure: its number alone would be given to another one in time. */
-export interface ProcessIdentity {
-  pid: number;
-  /** The boot of the machine, or `-` where the system does not name it. */
-  boot: string;
-  /** Start time in the system's own form. */
-  started: string;
-}
-
 const hasProc = process.platform === 'linux';
 
 function read(file: string): string {
@@ -23,15 +14,6 @@ function read(file: string): string {
     // The process is gone, or belongs to somebody else: either way it is none that we look for.
     return '';
   }
-}
-
-/** Whether that very process still runs; one that is dead but not yet reaped does not. */
-export function isAlive(identity: ProcessIdentity): boolean {
-  if (!hasProc) return listed(['-o', 'lstart=', '-p', String(identity.pid)]).trim() === identity.started;
-  if (read('/proc/sys/kernel/random/boot_id').trim() !== identity.boot) return false;
-  const stat = read(`/proc/${identity.pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[19] === identity.started && fields[0] !== 'Z' && fields[0] !== 'X';
 }
 
 /** Every process that carries `SIGNALBOX_STEP=<name>`, exactly, in its environment, whatever session it went to. */

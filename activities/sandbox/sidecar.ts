@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, statSync } from 'node:fs';
+import { chownSync, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import type { StepOwner } from '../../core/ids.ts';
@@ -65,10 +65,9 @@ function sidecarContainer(
   };
 }
 
-/** Lets the sidecar's user through to the socket, if it is not ours; on the host the home's own mode keeps others out. */
+/** Gives the socket to the sidecar's user where the worker is root and that user is not, as the gateway itself does. */
 function admitSidecar(socket: string, { user }: ContainerSettings): void {
   const directory = path.dirname(socket);
-  if (process.getuid?.() === user.uid || statSync(directory).uid !== process.getuid?.()) return;
-  chmodSync(directory, 0o711);
-  if (existsSync(socket)) chmodSync(socket, 0o666);
+  if (process.getuid?.() !== 0 || statSync(directory).uid === user.uid) return;
+  for (const place of [socket, directory]) if (existsSync(place)) chownSync(place, user.uid, user.gid);
 }

@@ -1,13 +1,16 @@
 import { createServer } from 'node:http';
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
 import { connectEngine } from '../../../activities/sandbox/engine.ts';
 import { ensureImage } from '../../../activities/sandbox/image.ts';
+import { defaultUser } from '../../../activities/sandbox/container-profile.ts';
 import { containerName, labelFilter, ownerLabels } from '../../../activities/sandbox/labels.ts';
 import type { Sandbox, StepResult } from '../../../activities/sandbox/sandbox.ts';
-import { describeDocker } from '../../support/docker.ts';
+import { stepContainer } from '../../../activities/sandbox/step-container.ts';
+import { StepDirectory } from '../../../activities/sandbox/step-directory.ts';
+import { describeWithDocker } from '../../support/docker.ts';
 import { testSandboxContract } from '../../support/sandbox-contract.ts';
 import { createStepBench, until } from '../../support/sandbox-steps.ts';
 import type { StepBench } from '../../support/sandbox-steps.ts';
@@ -15,7 +18,7 @@ import { sandboxOf } from '../../support/sandboxes.ts';
 
 const out = (result: StepResult): string => readFileSync(result.stdoutPath, 'utf8');
 
-describeDocker('docker sandbox', () => {
+describeWithDocker('docker sandbox', () => {
   let engine: Docker;
   let bench: StepBench;
   let sandbox: Sandbox;
@@ -111,11 +114,29 @@ describeDocker('docker sandbox', () => {
 
   test('a container that was made but not started, as by a worker that died, is started', async () => {
     const spec = bench.step('echo late');
-    const other = await sandboxOf('docker', bench.home);
-    const stop = new AbortController();
-    const made = until(async () => (await containers()).length === 1).then(() => stop.abort(new Error('died')));
-    await Promise.allSettled([other.run(spec, { signal: stop.signal }), made]);
-    expect(out(await sandbox.run(spec))).toBe('late\n');
+    const directory = new StepDirectory(bench.home.steps, spec.name);
+    directory.claim(spec);
+    const { reference: image } = await ensureImage({ engine });
+    const settings = { home: bench.home, image, user: defaultUser(false), limits: {}, env: {} };
+    await engine.createContainer(stepContainer(settings, directory, spec, 'none'));
+    const result = await sandbox.run(spec);
+    expect([out(result), result.attached]).toEqual(['late\n', false]);
+  });
+
+  test('a container that ended while no worker lived is read', async () => {
+    const spec = bench.step('echo alone');
+    const reader = new AbortController();
+    const running = sandbox.run(spec, { signal: reader.signal, onStdout: () => reader.abort(new Error('gone')) });
+    await expect(running).rejects.toThrow('gone');
+    await until(async () => (await sandbox.list()).length === 0);
+    let seen = '';
+    const result = await sandbox.run(spec, { onStdout: (chunk) => (seen += chunk.toString()) });
+    expect([seen, result.attached, result.exitCode]).toEqual(['alone\n', true, 0]);
+  });
+
+  test('a process that hides, and keeps the output open, cannot keep the step from ending', async () => {
+    const result = await sandbox.run(bench.step('env -i setsid sleep 300 & echo over'));
+    expect([out(result), result.signal]).toEqual(['over\n', 'SIGKILL']);
   });
 
   test('a container that somebody starts a second time does not run its command again', async () => {
@@ -133,7 +154,6 @@ describeDocker('docker sandbox', () => {
   test('an image that the engine does not have is an environment failure with a hint', async () => {
     const other = await sandboxOf('docker', bench.home, socket, {}, 'signalbox/none:0');
     await expect(other.run(bench.step('true'))).rejects.toMatchObject({ code: 'environment', retryable: false });
-    chmodSync(bench.workTree, 0o755);
   });
 
   test('containers carry the labels of their owner, and are gone when the step is over', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LocalStep } from '../../../activities/sandbox/local-step.ts';
@@ -39,7 +39,7 @@ describe('local sandbox', () => {
     const spec = bench.step('echo once >> rebooted');
     const directory = new StepDirectory(bench.home.steps, spec.name);
     directory.claim(spec);
-    writeFileSync(directory.file('supervisor'), `${process.pid} 00000000-0000-4000-8000-000000000000 1\n`);
+    writeFileSync(directory.file('supervisor'), `${process.pid} 00000000-0000-4000-8000-000000000000/1\n`);
     expect(await sandbox.run(spec)).toMatchObject({ lost: true });
     expect(await sandbox.list()).toEqual([]);
   });
@@ -55,6 +55,17 @@ describe('local sandbox', () => {
     new StepDirectory(bench.home.steps, spec.name).claim(spec);
     await sandbox.end(spec.name);
     expect(await sandbox.run(spec)).toMatchObject({ ended: true, exitCode: null });
+  });
+
+  test('output that cannot be written for want of room is an environment failure, not a result', async () => {
+    const spec = bench.step('echo output');
+    const directory = new StepDirectory(bench.home.steps, spec.name);
+    directory.claim(spec);
+    symlinkSync('/dev/full', directory.file('stdout'));
+    await expect(sandbox.run(spec)).rejects.toMatchObject({
+      code: 'environment',
+      hint: expect.stringContaining('full'),
+    });
   });
 
   test('a work tree that is missing is an environment failure', async () => {
