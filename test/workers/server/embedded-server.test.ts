@@ -1,12 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
 
-import { type Home, homeOf, makePrivateDirectory } from '../../../activities/home.ts';
+import { type Home, makePrivateDirectory } from '../../../activities/home.ts';
 import { processStartTime } from '../../../activities/process-identity.ts';
 import { SEARCH_ATTRIBUTES } from '../../../core/search-attributes.ts';
 import { createEmbeddedServer, type EmbeddedServer, isTuned } from '../../../workers/server/embedded-server.ts';
@@ -14,12 +13,13 @@ import { registerSearchAttributes } from '../../../workers/server/namespace.ts';
 import { freePort } from '../../../workers/server/ports.ts';
 import { connectTemporal } from '../../../workers/server/reach.ts';
 import { type ServerState, writeServerState } from '../../../workers/server/server-state.ts';
+import { createTestHome, giveFreePorts } from '../../support/temporal-server.ts';
 
 let home: Home;
 let progress: string[];
 
 beforeEach(() => {
-  home = homeOf({ SIGNALBOX_HOME: mkdtempSync(path.join(tmpdir(), 'signalbox-server-')) });
+  home = createTestHome();
   progress = [];
 });
 
@@ -85,6 +85,7 @@ describe('the embedded server', () => {
   });
 
   test('of two starts at once one starts it and both get the same server', async () => {
+    await giveFreePorts(home);
     const results = await Promise.all([embedded().start(), embedded().start()]);
     expect(new Set(results.map(({ pid }) => pid)).size).toBe(1);
     expect(results.map(({ started }) => started).sort()).toEqual([false, true]);
@@ -103,6 +104,7 @@ describe('the embedded server', () => {
   });
 
   test('a stopped server is gone, and stopping it again says that none ran', async () => {
+    await giveFreePorts(home);
     const status = await embedded().start();
     expect(await embedded().stop()).toMatchObject({ stopped: true, running: false, address: null });
     expect(processStartTime(status.pid!)).toBeNull();
@@ -111,7 +113,7 @@ describe('the embedded server', () => {
 
   test('a recorded pid that another process has now is neither taken for the server nor killed', async () => {
     const grpcPort = await freePort();
-    writeState({ process: { pid: process.pid, started: 'another time' }, grpcPort });
+    await writeState({ process: { pid: process.pid, started: 'another time' }, grpcPort });
     expect(embedded().status().running).toBe(false);
     expect(await embedded().stop()).toMatchObject({ stopped: false });
     const status = await embedded().start();
@@ -120,6 +122,7 @@ describe('the embedded server', () => {
   });
 
   test('a server whose state file is lost is found by its data file, not started a second time', async () => {
+    await giveFreePorts(home);
     const status = await embedded().start();
     rmSync(path.join(home.server, 'server.json'));
     const again = await embedded().start();
@@ -127,13 +130,13 @@ describe('the embedded server', () => {
   });
 
   test('a data file that no server ever answered with is made anew', async () => {
-    writeState({ served: false });
+    await writeState({ served: false });
     writeFileSync(path.join(home.server, 'temporal.db'), 'half a database '.repeat(100));
     expect(await embedded().start()).toMatchObject({ started: true, running: true });
   });
 
   test('a server that ends at once is an error with the end of its log', async () => {
-    writeState({ served: true });
+    await writeState({ served: true });
     writeFileSync(path.join(home.server, 'temporal.db'), 'no database at all '.repeat(100));
     await expect(embedded().start()).rejects.toMatchObject({
       code: 'environment',
@@ -158,7 +161,7 @@ describe('the embedded server', () => {
   test('a port that it had last and that is taken now is replaced by another, and that is said', async () => {
     const { port, close } = await occupied();
     const uiPort = await freePort();
-    writeState({ grpcPort: port, uiPort });
+    await writeState({ grpcPort: port, uiPort });
     const status = await embedded().start();
     await close();
     expect(status.running).toBe(true);
@@ -179,13 +182,13 @@ async function expectIdempotentRegistration(address: string): Promise<void> {
   }
 }
 
-function writeState(change: Partial<ServerState>): void {
+async function writeState(change: Partial<ServerState>): Promise<void> {
   makePrivateDirectory(home.server);
   writeServerState(path.join(home.server, 'server.json'), {
     version: 1,
     process: null,
-    grpcPort: 7233,
-    uiPort: 8233,
+    grpcPort: await freePort(),
+    uiPort: await freePort(),
     cliVersion: '1.5.1',
     flagsDigest: 'none',
     served: false,
