@@ -22,6 +22,8 @@ export type EngineProbe =
 
 /** The engine that `DOCKER_HOST` names, else the first socket there is of those that Docker uses. Connects to nothing yet. */
 export function connectEngine(env: Readonly<Record<string, string | undefined>>): Docker {
+  const socket = /^unix:\/\/(.+)$/.exec(env['DOCKER_HOST'] ?? '')?.[1];
+  if (socket !== undefined) return new Docker({ socketPath: socket });
   if (env['DOCKER_HOST']) return new Docker();
   const sockets = [
     '/var/run/docker.sock',

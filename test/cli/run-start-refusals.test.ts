@@ -1,0 +1,143 @@
+import { existsSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CliWorld } from '../support/cli.ts';
+
+const FINE = 'agent: { provider: command, command: "true" }\nchecks: { doctor: "true" }\n';
+let world: CliWorld;
+
+beforeEach(() => {
+  world = new CliWorld();
+});
+afterEach(() => world.remove());
+
+/** Starts a run and expects a refusal that left no trace. */
+async function refused(code: number, message: RegExp, ...argv: string[]): Promise<string> {
+  const before = existsSync(`${world.repository}/.git`) ? world.git('status', '--porcelain') : '';
+  const result = await world.signalbox('run', 'start', '--backend', 'local', ...argv, '-o', 'json');
+  expect(result.json?.error?.message ?? result.stdout).toMatch(message);
+  expect(result.code).toBe(code);
+  expect(existsSync(world.home)).toBe(false);
+  if (before !== '') expect(world.git('status', '--porcelain')).toBe(before);
+  return result.json?.error?.hint ?? '';
+}
+
+describe('run start refuses, and starts and changes nothing:', () => {
+  test('a directory without a project', async () => {
+    world.init();
+    expect(await refused(2, /config/)).toMatch(/init/);
+  });
+
+  test('a project outside of any repository', async () => {
+    world.config(FINE).task('001');
+    await refused(3, /not in a git repository/);
+  });
+
+  test('a branch that is not there', async () => {
+    world.init().config(`${FINE}repository: { integration_branch: develop }\n`).task('001');
+    await refused(3, /no branch develop/);
+  });
+
+  test('a branch without a commit', async () => {
+    world.init(true).config(FINE).task('001');
+    await refused(3, /has no commit yet/);
+  });
+
+  test('an unknown key, with its place and the nearest key', async () => {
+    world.init().config(`${FINE}run: { max_paralel: 2 }\n`).task('001');
+    await refused(2, /config\.yaml:\d+:\d+ .*max_paralel.*max_parallel/s);
+  });
+
+  test('task files with several errors, all of them at once', async () => {
+    world.init().config(FINE).task('001', 'depends_on: ["009"]').task('002', 'colour: red');
+    await refused(2, /2 problems.*009.*colour/s);
+  });
+
+  test('tasks that depend on each other in a circle', async () => {
+    world.init().config(FINE).task('001', 'depends_on: ["002"]').task('002', 'depends_on: ["001"]');
+    await refused(2, /circle: .*001 → 002 → 001|002 → 001 → 002/);
+  });
+
+  test('nothing that proves merged work', async () => {
+    world.init().config('agent: { provider: command, command: "true" }\n').task('001');
+    expect(await refused(2, /neither checks.integration nor checks.doctor/)).toMatch(/checks\.doctor/);
+  });
+
+  test('a task that nobody wrote', async () => {
+    world.init().config(FINE).task('001');
+    await refused(2, /no task "010".*001/s, '--tasks', '010');
+  });
+
+  test.each(['../up', 'a/b', 'a b', 'a\u0007b', 'x'.repeat(300), '-x', 'a..b', 'a.lock'])(
+    'the run id %j',
+    async (id) => {
+      world.init().config(FINE).task('001');
+      await refused(2, /run id/, `--run-id=${id}`);
+    },
+  );
+
+  test('a home inside the repository', async () => {
+    world.init().config(FINE).task('001');
+    world.env['SIGNALBOX_HOME'] = `${world.repository}/.signalbox/home`;
+    await refused(3, /inside the repository/);
+  });
+
+  test('a Temporal address that does not answer', async () => {
+    world.init().config(FINE).task('001');
+    world.env['TEMPORAL_ADDRESS'] = '127.0.0.1:1';
+    await refused(3, /127\.0\.0\.1:1 does not answer/);
+  });
+
+  test('Docker by name where no engine answers', async () => {
+    world.init().config(FINE).task('001');
+    world.env['DOCKER_HOST'] = 'unix:///nonexistent/docker.sock';
+    const { code, json } = await world.signalbox('run', 'start', '--backend', 'docker', '-o', 'json');
+    expect({ code, error: json?.error?.code }).toEqual({ code: 3, error: 'environment' });
+    expect(existsSync(world.home)).toBe(false);
+  });
+});
+
+describe('run start --dry-run', () => {
+  test('prints the tasks in the order of their dependencies and priorities, and changes nothing', async () => {
+    world.init().config(FINE);
+    world.task('001', 'depends_on: ["003"]').task('002', 'files: { writes: [a] }').task('003', 'priority: 5');
+    const { code, json, stderr } = await world.signalbox(
+      'run',
+      'start',
+      '--dry-run',
+      '--backend',
+      'local',
+      '-o',
+      'json',
+    );
+    expect(code).toBe(0);
+    expect(json).toMatchObject({ ok: true, result: { dry_run: true, backend: 'local', integration_branch: 'main' } });
+    const { tasks } = json?.result as { tasks: { id: string }[] };
+    expect(tasks.map(({ id }) => id)).toEqual(['003', '002', '001']);
+    expect(stderr).toMatch(/001, 003 declare no scope/);
+    expect(existsSync(world.home)).toBe(false);
+  });
+
+  test('says that results are unverified when no check is wanted', async () => {
+    world.init().config('agent: { provider: command, command: "true" }\nchecks: { integration: [] }\n').task('001');
+    const { code, stderr } = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/unverified/);
+  });
+
+  test('names the keys that have no effect yet', async () => {
+    world.init().config(`${FINE}limits: { cost_per_run: 5 }\n`).task('001', 'approval: merge');
+    const { stderr } = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
+    expect(stderr).toMatch(/no effect yet: .*limits/);
+    expect(stderr).toMatch(/no effect yet: .*approval/);
+  });
+});
+
+describe('commands about runs', () => {
+  test('say that no server runs, where there is none and no data of one', async () => {
+    world.init().config(FINE);
+    const { code, json } = await world.signalbox('run', 'list', '-o', 'json');
+    expect(code).toBe(3);
+    expect(json?.error?.hint).toMatch(/server start/);
+    expect(existsSync(world.home)).toBe(false);
+  });
+});

@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Writable } from 'node:stream';
+import { runCli } from '../../cli/run-cli.ts';
+
+/** What a command line printed and came to. */
+export interface CliResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+  /** Standard output, parsed; `undefined` if it is no JSON. */
+  json: { ok?: boolean; result?: unknown; error?: { code: string; message: string; hint: string | null } } | undefined;
+}
+
+/** A directory for one test, with a Signalbox home of its own and, if asked for, a repository. */
+export class CliWorld {
+  readonly root = realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-cli-')));
+  readonly repository = path.join(this.root, 'repo');
+  readonly home = path.join(this.root, 'home');
+  env: Record<string, string> = {
+    PATH: process.env['PATH'] ?? '',
+    HOME: this.root,
+    SIGNALBOX_HOME: this.home,
+    SIGNALBOX_CACHE: process.env['SIGNALBOX_CACHE'] ?? path.join(process.env['HOME'] ?? '/root', '.cache', 'signalbox'),
+  };
+
+  constructor() {
+    mkdirSync(this.repository);
+  }
+
+  /** Makes the repository, with one commit on `main` unless `unborn`. */
+  init(unborn = false): this {
+    this.git('init', '-q', '-b', 'main');
+    this.git('config', 'user.email', 'ada@example.org');
+    this.git('config', 'user.name', 'Ada');
+    if (!unborn) {
+      this.write('README.md', 'A repository.\n');
+      this.commit('first');
+    }
+    return this;
+  }
+
+  /** Writes a file of the repository. */
+  write(file: string, text: string): this {
+    const target = path.join(this.repository, file);
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, text);
+    return this;
+  }
+
+  /** Writes the configuration; `text` follows the version and the project. */
+  config(text: string): this {
+    return this.write('.signalbox/config.yaml', `version: 1\nproject: demo\n${text}`);
+  }
+
+  /** Writes a task file. */
+  task(id: string, manifest = '', body = 'Do it.'): this {
+    return this.write(`.signalbox/tasks/${id}-task.md`, `---\nid: "${id}"\n${manifest}\n---\n${body}\n`);
+  }
+
+  commit(message: string): void {
+    this.git('add', '.');
+    this.git('commit', '-q', '-m', message);
+  }
+
+  git(...args: string[]): string {
+    return execFileSync('git', args, { cwd: this.repository, encoding: 'utf8' });
+  }
+
+  /** Runs a command line in this process, in the repository. */
+  async signalbox(...argv: string[]): Promise<CliResult> {
+    const out = collector();
+    const err = collector();
+    const code = await runCli(argv, {
+      directory: this.repository,
+      env: this.env,
+      stdout: { stream: out.stream, isTerminal: false },
+      stderr: { stream: err.stream, isTerminal: false },
+      interrupted: new AbortController().signal,
+    });
+    return { code, stdout: out.text(), stderr: err.text(), json: parseJson(out.text()) };
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+/** Parses exactly one JSON object on one line. */
+export function parseJson(text: string): CliResult['json'] {
+  const lines = text.split('\n').filter((line) => line !== '');
+  if (lines.length !== 1) return undefined;
+  try {
+    // What a test makes of it is looked at field by field.
+    return JSON.parse(lines[0] ?? '') as CliResult['json'];
+  } catch {
+    return undefined;
+  }
+}
+
+function collector(): { stream: Writable; text: () => string } {
+  const pieces: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      pieces.push(chunk.toString());
+      done();
+    },
+  });
+  return { stream, text: () => pieces.join('') };
+}
