@@ -3,6 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Container } from 'dockerode';
+import { codeOf } from './disk-failure.ts';
+import { engineStatus } from './engine.ts';
 import type { RunStepOptions } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 
@@ -43,14 +45,26 @@ export class ContainerLogs {
     this.onStdout = onStdout;
   }
 
-  /** Delivers standard output until the container ends, the engine hangs up, or the signal is aborted. */
-  async follow(signal: AbortSignal): Promise<void> {
-    if (this.onStdout === undefined) return;
-    const stream = await this.container.logs({ follow: true, stdout: true, stderr: false, abortSignal: signal });
-    const sink = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
-    demultiplexer(this.container).demuxStream(stream, sink, sink);
-    // What is cut off here is read again by `record`; how the step ended is not for this stream to say.
-    await finished(stream, { signal }).catch(() => undefined);
+  /**
+   * Delivers standard output until the container ends or the engine hangs up. How it ended is not for a stream to say.
+   * (The engine's own `wait` is of no use: its client never settles when the engine dies under it.)
+   *
+   * @throws the signal's reason, when it is aborted
+   */
+  async follow(signal: AbortSignal | undefined): Promise<void> {
+    const options = { stdout: true, stderr: false, ...(signal && { abortSignal: signal }) };
+    try {
+      const stream = await this.container.logs({ ...options, follow: true });
+      const sink = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
+      demultiplexer(this.container).demuxStream(stream, sink, sink);
+      await finished(stream);
+    } catch (error) {
+      // A stream that was cut is read again by `record`, or by the next `follow`.
+      const [status, code] = [engineStatus(error), codeOf(error)];
+      const cut = status === 404 || status === 409 || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+      if (!cut && signal?.aborted !== true) throw error;
+    }
+    signal?.throwIfAborted();
   }
 
   /** Writes both streams of an ended container to its step's directory, and delivers what was not delivered yet. */

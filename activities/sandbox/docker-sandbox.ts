@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
@@ -12,6 +13,9 @@ import { stepContainer } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 import { StepDirectory } from './step-directory.ts';
 import type { StepInput } from './step-directory.ts';
+
+/** Milliseconds before the engine is asked again about a container that should have ended. */
+const LOOK_AGAIN = 200;
 
 /** What a {@link DockerSandbox} needs. */
 export interface DockerSandboxOptions extends ContainerSettings {
@@ -53,10 +57,13 @@ export class DockerSandbox implements Sandbox {
     if (input === null) return;
     directory.markEnded();
     await this.asking(`ending step ${name}`, async () => {
+      let killed = false;
       while (directory.exit() === null) {
         const state = (await step.inspect())?.State;
         if (state?.Running === true) {
+          if (killed) await sleep(LOOK_AGAIN);
           await step.kill();
+          killed = true;
         } else if (state === undefined || state.Status === 'created') {
           directory.recordExit({ status: null });
         } else {
@@ -92,6 +99,7 @@ export class DockerSandbox implements Sandbox {
   ): Promise<StepResult> {
     const logs = new ContainerLogs(step.container, input.outputLimit, options.onStdout);
     let started = false;
+    let followed = false;
     for (let exit = directory.exit(); ; exit = directory.exit()) {
       options.signal?.throwIfAborted();
       if (exit !== null) {
@@ -110,7 +118,10 @@ export class DockerSandbox implements Sandbox {
         if (given) directory.recordExit({ status: null });
         else started = (await step.start()) || started;
       } else if (state.Running) {
-        await step.follow(logs, options.signal);
+        // A stream that ends before its container does, as when the engine restarts, is taken up again.
+        if (followed) await sleep(LOOK_AGAIN);
+        followed = true;
+        await logs.follow(options.signal);
       } else {
         await step.collect(state, logs);
       }

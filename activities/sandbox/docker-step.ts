@@ -59,21 +59,6 @@ export class DockerStep {
     }
   }
 
-  /** Waits until the container has ended; its output is delivered meanwhile. @throws the signal's reason */
-  async follow(logs: ContainerLogs, signal: AbortSignal | undefined): Promise<void> {
-    const over = new AbortController();
-    const either = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
-    try {
-      const ended = this.container.wait({ abortSignal: either });
-      await Promise.all([unlessStatus(logs.follow(either), 404), unlessStatus(ended, 404)]);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      over.abort();
-    }
-  }
-
   /** Records the output and the exit of a container that has ended. */
   async collect(state: ContainerInspectInfo['State'], logs: ContainerLogs): Promise<StepExit> {
     const whole = await unlessStatus(
@@ -91,11 +76,10 @@ export class DockerStep {
     });
   }
 
-  /** Kills the container and waits until it has ended. */
+  /** Kills the container; the engine answers when it has ended. */
   async kill(): Promise<void> {
     // 409: it is not running any more.
     await unlessStatus(this.container.kill({ signal: 'SIGKILL' }), 404, 409);
-    await unlessStatus(this.container.wait(), 404);
   }
 
   /** Removes the container of a step whose exit is recorded, if it was not removed yet. */

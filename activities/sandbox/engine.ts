@@ -7,6 +7,9 @@ import { codeOf } from './disk-failure.ts';
 /** The oldest engine API that has been tried: Docker 20.10. */
 const OLDEST_API = 1.41;
 
+/** The longest, in milliseconds, that an engine may take for anything but running a container. */
+const PATIENCE = 120_000;
+
 /** What a container engine says of itself, or why it cannot be used. */
 export type EngineProbe =
   | {
@@ -75,15 +78,32 @@ export function engineStatus(error: unknown): number | null {
   return typeof status === 'number' ? status : null;
 }
 
-/** What `call` resolves with, or `null` where the engine answers with one of these statuses. */
+/**
+ * What `call` resolves with, or `null` where the engine answers with one of these statuses.
+ *
+ * @throws SignalboxError `environment`, retryable, if it does not settle at all, as when the engine dies in mid-answer
+ */
 export async function unlessStatus<T>(call: Promise<T>, ...statuses: number[]): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(silentEngine()), PATIENCE);
+  });
   try {
-    return await call;
+    return await Promise.race([call, overdue]);
   } catch (error) {
     const status = engineStatus(error);
     if (status !== null && statuses.includes(status)) return null;
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+function silentEngine(): SignalboxError {
+  const minutes = PATIENCE / 60_000;
+  return new SignalboxError('environment', `the Docker engine has not answered for ${minutes} minutes`, {
+    retryable: true,
+  });
 }
 
 /** Maps what an engine's client throws: an engine that is gone may come back, so that is worth a retry. */

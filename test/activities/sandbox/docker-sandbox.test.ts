@@ -151,6 +151,16 @@ describeWithDocker('docker sandbox', () => {
     await sandbox.end(spec.name);
   });
 
+  test('the image of steps is not built again while its inputs are the same, and has the tools that steps need', async () => {
+    expect(await ensureImage({ engine })).toMatchObject({ built: false });
+    const tools = 'for tool in node npm git rg socat; do command -v $tool; done';
+    expect(
+      out(await sandbox.run(bench.step(tools)))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(5);
+  });
+
   test('an image that the engine does not have is an environment failure with a hint', async () => {
     const other = await sandboxOf('docker', bench.home, socket, {}, 'signalbox/none:0');
     await expect(other.run(bench.step('true'))).rejects.toMatchObject({ code: 'environment', retryable: false });
