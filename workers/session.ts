@@ -2,8 +2,11 @@ import { existsSync } from 'node:fs';
 import { Client, type Connection } from '@temporalio/client';
 import { homeOf, type Home } from '../activities/home.ts';
 import { loadProject, type Project } from '../activities/catalogue/project.ts';
+import { ArtefactStore } from '../activities/records/artefact-store.ts';
+import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { RunReader } from './runs/run-reader.ts';
+import { taskViews } from './runs/task-views.ts';
 import { createEmbeddedServer } from './server/embedded-server.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
 import { connectTemporal } from './server/reach.ts';
@@ -76,13 +79,14 @@ function sessionOf(parts: {
 }): Session {
   const { connection, target, onProgress } = parts;
   const client = new Client({ connection, namespace: target.namespace });
+  const manifests = new ManifestReader(new ArtefactStore(parts.home.artefacts));
   return {
     project: parts.project,
     home: parts.home,
     env: parts.env,
     client,
     target,
-    reader: new RunReader(client),
+    reader: new RunReader(client, async (run) => taskViews(await manifests.manifest(run))),
     onProgress,
     webUi: (workflowId) => (target.webUi === null ? null : webUiLink(target.webUi, target.namespace, workflowId)),
     hasSearchAttributes: async () => {

@@ -8,7 +8,7 @@ import {
   requireSupported,
   type UserRepository,
 } from '../../activities/git/user-repository.ts';
-import { claimsOf, declaresScope } from '../../core/catalogue.ts';
+import { declaresScope } from '../../core/catalogue.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { parseIdentifier } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
@@ -17,6 +17,7 @@ import type { TaskView } from '../../core/run-state.ts';
 import type { Task } from '../../core/task-file.ts';
 import { chooseBackend } from '../backend.ts';
 import { newRunId } from './run-id.ts';
+import { taskViews } from './task-views.ts';
 
 /** What a person asked for with `run start`. */
 export interface RunRequest {
@@ -78,7 +79,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     baseCommit,
     maxParallel: request.maxParallel ?? config.run.max_parallel,
     manifest: { version: 1, config, backend: backend.backend, tasks },
-    order: startingOrder(tasks.map((task) => viewOf(task, project))),
+    order: startingOrder(taskViews({ tasks, config })),
     notices: [backend.notice, ...noticesOf(project, tasks, checks.verified)].filter((notice) => notice !== null),
     unverified: !checks.verified,
   };
@@ -106,19 +107,6 @@ function some(ids: readonly string[]): string {
   const shown = ids.slice(0, 8).join(', ');
   const rest = ids.length > 8 ? ` and ${ids.length - 8} more` : '';
   return `${ids.length === 1 ? 'task' : 'tasks'} ${shown}${rest}`;
-}
-
-function viewOf(task: Task, { config }: Project): TaskView {
-  const { id, name, depends_on, priority, limits } = task.manifest;
-  return {
-    id,
-    name,
-    depends_on,
-    priority,
-    claims: claimsOf(task, config),
-    attempts: limits.attempts ?? config.run.attempts,
-    turns: limits.turns ?? config.run.turns,
-  };
 }
 
 /**

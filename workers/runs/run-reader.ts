@@ -7,6 +7,8 @@ import {
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunDescription } from '../../core/description.ts';
 import { runWorkflowId } from '../../core/ids.ts';
+import type { RunRef } from '../../core/run-ref.ts';
+import { reduceRun, type TaskView } from '../../core/run-state.ts';
 import type { run as runWorkflow } from '../../workflows/index.ts';
 import { statusQuery } from '../../workflows/messages.ts';
 import { isWorkerPolling } from './pollers.ts';
@@ -21,11 +23,14 @@ const QUERY_MS = 2000;
 /** Reads runs, with a worker or without. Never writes. */
 export class RunReader {
   readonly #client: Client;
+  readonly #viewsOf: (run: RunRef) => Promise<TaskView[]>;
   /** Set when a query was not answered: the worker is gone or busy, and is not asked again for a while. */
   #foldUntil = 0;
 
-  constructor(client: Client) {
+  /** @param viewsOf the tasks that a run is pinned to, where this host has them; a history may not tell them yet */
+  constructor(client: Client, viewsOf: (run: RunRef) => Promise<TaskView[]>) {
     this.#client = client;
+    this.#viewsOf = viewsOf;
   }
 
   /**
@@ -84,7 +89,23 @@ export class RunReader {
   }
 
   async #fold(workflowId: string, closed: Date | null): Promise<RunDescription> {
-    return describeFolded(await this.#history(workflowId), closed?.getTime() ?? null);
+    const folded = await this.#history(workflowId);
+    const unknown = Object.keys(folded.state.tasks).some((id) => folded.views[id] === undefined);
+    const complete = folded.state.loaded && !unknown ? folded : await this.#completed(folded);
+    return describeFolded(complete, closed?.getTime() ?? null);
+  }
+
+  /** With the tasks that the run was started with, so that it can be described before any worker looked at it. */
+  async #completed(folded: FoldedRun): Promise<FoldedRun> {
+    try {
+      const tasks = await this.#viewsOf(folded.input.run);
+      const views = Object.fromEntries(tasks.map((view) => [view.id, view]));
+      const loaded = { type: 'loaded', at: folded.input.startedAt, tasks, last: true } as const;
+      return { ...folded, views, state: reduceRun(folded.state, loaded, views) };
+    } catch {
+      // The run was started on another host: what the history tells has to do.
+      return folded;
+    }
   }
 
   async #history(workflowId: string): Promise<FoldedRun> {

@@ -31,11 +31,10 @@ export async function refineTasks(
       const phase = mayAsk ? await askPhase(client, workflowId) : null;
       if (phase === null) return [id, { ...task, status: await statusByActivities(client, workflowId) }] as const;
       const attempts = Math.max(task.attempts, phase.attempt);
+      // The run knows the turns of the attempts that it was told of; the current one's come on top.
+      const turns = phase.attempt > task.attempts ? task.turns + phase.turn : Math.max(task.turns, phase.turn);
       const reason = phase.held ? 'held until "signalbox run resume"' : task.reason;
-      return [
-        id,
-        { ...task, status: phase.status, attempts, turns: Math.max(task.turns, phase.turn), reason },
-      ] as const;
+      return [id, { ...task, status: phase.status, attempts, turns, reason }] as const;
     }),
   );
   return { ...run, tasks: { ...run.tasks, ...Object.fromEntries(refined) } };

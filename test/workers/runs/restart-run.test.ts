@@ -1,0 +1,58 @@
+import { describe, expect, test } from '@jest/globals';
+import { initialRunState, reduceRun, type RunState, type TaskView } from '../../../core/run-state.ts';
+import { isExhausted } from '../../../core/schedule.ts';
+import { stateToGoOnFrom } from '../../../workers/runs/restart-run.ts';
+
+const view = (id: string, depends_on: string[] = []): TaskView => ({
+  id,
+  name: id,
+  depends_on,
+  priority: 0,
+  claims: { reads: [], writes: [] },
+  attempts: 1,
+  turns: 1,
+});
+const views = { a: view('a'), b: view('b', ['a']), c: view('c'), d: view('d') };
+
+/** A run that was terminated: `a` failed, `b` is blocked by it, `c` was cut off while it worked, `d` was cancelled. */
+function closedRun(): RunState {
+  const settings = { maxParallel: 4, onTaskFailure: 'continue' } as const;
+  let state = reduceRun(
+    initialRunState(settings, 'base'),
+    { type: 'loaded', at: 1, tasks: Object.values(views), last: true },
+    views,
+  );
+  for (const event of [
+    { type: 'started', at: 2, task: 'a' },
+    { type: 'closed', at: 3, task: 'a', how: 'terminated', report: null },
+    { type: 'started', at: 4, task: 'c' },
+    { type: 'cancelTask', at: 5, task: 'd' },
+    { type: 'pause', at: 6 },
+    { type: 'cancel', at: 7 },
+  ] as const) {
+    state = reduceRun(state, event, views);
+  }
+  return state;
+}
+
+describe('the state that a run goes on from', () => {
+  test('tries all that failed again, and frees what waited for it', () => {
+    const { state, retried } = stateToGoOnFrom(closedRun(), views, null, 10);
+    expect(retried).toEqual(['a', 'd']);
+    expect(Object.values(state.tasks).map((task) => task.status)).toEqual(['pending', 'pending', 'pending', 'pending']);
+    expect(state).toMatchObject({ paused: null, cancelling: false });
+    expect(isExhausted(state)).toBe(false);
+  });
+
+  test('tries only the named tasks again', () => {
+    const { state, retried } = stateToGoOnFrom(closedRun(), views, ['d'], 10);
+    expect(retried).toEqual(['d']);
+    expect(state.tasks).toMatchObject({ a: { status: 'failed' }, b: { status: 'blocked' }, d: { status: 'pending' } });
+  });
+
+  test('holds and opens nothing', () => {
+    const { state } = stateToGoOnFrom(closedRun(), views, null, 10);
+    for (const task of Object.values(state.tasks))
+      expect(task).toMatchObject({ holds: false, open: false, cancelling: false });
+  });
+});
