@@ -9,15 +9,13 @@ const LONGEST = 4000;
  * if the same call may succeed later. Anything else is a defect; Temporal retries it within the activity's bounds.
  */
 export function asActivities<T extends object>(functions: T): T {
-  return Object.fromEntries(
-    Object.entries(functions).map(([name, activity]) => [
-      name,
-      typeof activity === 'function' ? guarded(activity) : activity,
-    ]),
-  ) as T;
+  const entries = Object.entries(functions as Record<string, Activity>);
+  return Object.fromEntries(entries.map(([name, activity]) => [name, guarded(activity)])) as T;
 }
 
-function guarded(activity: (...args: unknown[]) => unknown): (...args: unknown[]) => Promise<unknown> {
+type Activity = (...args: unknown[]) => unknown;
+
+function guarded(activity: Activity): Activity {
   return async (...args) => {
     try {
       return await activity(...args);

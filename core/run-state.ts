@@ -33,7 +33,7 @@ export interface TaskProgress {
   endedAt: number | null;
   /** Its locks are granted: it starts, works or merges. */
   holds: boolean;
-  /** Its workflow was started and has not been seen to end. */
+  /** Its workflow was started, and has neither reported its end nor been seen to close. */
   open: boolean;
   /** The newest report taken in. */
   seq: number;
@@ -127,7 +127,7 @@ function apply(state: RunState, event: RunEvent): RunState {
     case 'started':
       return update(state, event.task, (task) =>
         // A quick task may have reported its end before its start was confirmed.
-        isEnded(task) ? { open: true } : { open: true, holds: true, status: 'working', reason: null },
+        isEnded(task) ? {} : { open: true, holds: true, status: 'working', reason: null },
       );
     case 'report':
       return applyReport(state, event.report, event.at);
@@ -181,7 +181,8 @@ function applyReport(state: RunState, report: TaskReport, at: number): RunState 
     mergedCommit: report.mergedCommit,
     ...(report.state === 'retrying'
       ? { reason: `attempt ${report.attempt} failed: ${report.reason ?? ''}` }
-      : { status: report.state, reason: report.reason, endedAt: at, holds: false }),
+      : // The report is the last thing that a task's workflow does.
+        { status: report.state, reason: report.reason, endedAt: at, holds: false, open: false }),
   }));
   return merged ? { ...next, head: report.mergedCommit ?? next.head } : next;
 }

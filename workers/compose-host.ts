@@ -10,7 +10,8 @@ import { ProjectHost } from '../activities/project-host.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { createRunActivities } from '../activities/runs/run-activities.ts';
-import { LocalSandbox } from '../activities/sandbox/local-sandbox.ts';
+import { createSandbox } from '../activities/sandbox/create-sandbox.ts';
+import { sandboxOptions } from './sandbox-options.ts';
 import type { Sandbox } from '../activities/sandbox/sandbox.ts';
 import { ensureGateway } from './gateway-process.ts';
 
@@ -40,7 +41,9 @@ export function composeHost(options: {
     if (made === undefined) {
       made = (async () => {
         const gateway = wantsGateway ? await ensureGateway({ home, env, onProgress }) : null;
-        const sandbox = new LocalSandbox({ home, env, gatewayUrl: gateway?.url ?? '' });
+        const sandbox = await createSandbox(
+          sandboxOptions({ config: manifest.config, backend: manifest.backend, home, env, gateway, onProgress }),
+        );
         sandboxes.set(key, sandbox);
         return sandbox;
       })();
@@ -49,7 +52,14 @@ export function composeHost(options: {
     }
     return await made;
   };
-  const host = new ProjectHost({ home, host: hostId(home), env, manifests, sandboxOf, agents: createAgents({ home }) });
+  const host = new ProjectHost({
+    home,
+    host: hostId(home),
+    env,
+    manifests,
+    sandboxOf,
+    agents: createAgents({ home, onUnsandboxed: onProgress }),
+  });
   return {
     activities: asActivities({
       ...createTaskActivities(host),

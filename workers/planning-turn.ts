@@ -12,6 +12,7 @@ import { LocalSandbox } from '../activities/sandbox/local-sandbox.ts';
 import { stepName } from '../core/ids.ts';
 import { chooseBackend } from './backend.ts';
 import { ensureGateway } from './gateway-process.ts';
+import { sandboxOptions } from './sandbox-options.ts';
 import { repositoryRef } from './runs/repository-ref.ts';
 
 /** The turn in which a planner works, and how it is put away. */
@@ -57,18 +58,9 @@ export async function openPlanningTurn(options: {
   const bare = await BareRepository.open(path.join(home.repositories, `${repository.id}.git`));
   const commit = await bare.importBranch(user, repository.branch);
   const gateway = await ensureGateway({ home, env, onProgress });
-  const { image, user: uid, runtime } = config.sandbox;
-  const sandbox = await createSandbox({
-    home,
-    env,
-    backend: choice.backend,
-    gatewayUrl: gateway.url,
-    gatewaySocket: gateway.socket,
-    onProgress,
-    ...(image === undefined ? {} : { image }),
-    ...(uid === undefined ? {} : { user: uid }),
-    ...(runtime === undefined ? {} : { runtime }),
-  });
+  const sandbox = await createSandbox(
+    sandboxOptions({ config, backend: choice.backend, home, env, gateway, onProgress }),
+  );
   const directory = path.join(home.workspaces, repository.id, config.project, id, 'plan', '1');
   const agentHome = path.join(directory, 'agent-home');
   const workspace = await createWorkspace({

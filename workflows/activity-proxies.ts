@@ -1,6 +1,6 @@
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { RunActivities, TaskActivities, TrainActivities } from '../core/activities.ts';
-import { hostQueue, SHARED_QUEUE } from '../core/ids.ts';
+import { hostQueue } from '../core/ids.ts';
 import type { RepositoryRef } from '../core/run-ref.ts';
 
 /**
@@ -22,10 +22,13 @@ export function stepActivities(queue: string, summary: string): Pick<TaskActivit
   return proxyActivities<TaskActivities>({ ...STEP, taskQueue: queue, summary });
 }
 
-/** Places an attempt: on the shared queue, so that any host may take it, and never on the asking worker just because it asked. */
-export function placingActivities(summary: string): Pick<TaskActivities, 'prepare'> {
+/**
+ * Places an attempt: where the repository lies, as long as results do not travel between hosts. Never on the asking
+ * worker just because it asked.
+ */
+export function placingActivities(repository: RepositoryRef, summary: string): Pick<TaskActivities, 'prepare'> {
   return proxyActivities<TaskActivities>({
-    taskQueue: SHARED_QUEUE,
+    taskQueue: hostQueue(repository.host),
     startToCloseTimeout: '30m',
     heartbeatTimeout: '5s',
     allowEagerDispatch: false,
@@ -50,8 +53,17 @@ export function trainActivities(repository: RepositoryRef, summary: string): Tra
   return proxyActivities<TrainActivities>({ ...STEP, taskQueue: hostQueue(repository.host), summary, retry: BOUNDED });
 }
 
+/** Reads what a run is pinned to, where it was started. */
+export function manifestActivities(repository: RepositoryRef): Pick<RunActivities, 'loadTasks'> {
+  return proxyActivities<RunActivities>({
+    taskQueue: hostQueue(repository.host),
+    startToCloseTimeout: '2m',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
+  });
+}
+
 /** Short activities of runs and lock tables, on any host. */
-export const runActivities = proxyActivities<Omit<RunActivities, 'watch'>>({
+export const runActivities = proxyActivities<Omit<RunActivities, 'watch' | 'loadTasks'>>({
   startToCloseTimeout: '2m',
   heartbeatTimeout: '10s',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },

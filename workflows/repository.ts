@@ -22,11 +22,14 @@ export async function repository(input: RepositoryInput): Promise<void> {
   let table: LockTable = input.table ?? emptyLockTable();
   const silent = new Set<string>();
   const heard = new Set<string>();
+  /** Runs that are new here: before they wait for others, it is looked whether those still live. */
+  const newcomers = new Set<string>();
   // Its handlers write it between awaits, which the compiler's flow analysis does not see.
   let changed = false as boolean;
 
   setHandler(messages.lockTableQuery, () => table);
   setHandler(messages.syncSignal, (sync) => {
+    if (table.runs[sync.run] === undefined) newcomers.add(sync.run);
     table = applySync(table, sync, Date.now());
     silent.delete(sync.run);
     heard.add(sync.run);
@@ -59,6 +62,12 @@ export async function repository(input: RepositoryInput): Promise<void> {
   }
   for (;;) {
     if (changed) await serve();
+    const others = Object.keys(table.runs).filter((run) => !newcomers.has(run));
+    if (newcomers.size > 0) {
+      newcomers.clear();
+      if (others.length > 0) await rollCall(others);
+      continue;
+    }
     const runs = Object.keys(table.runs);
     const woken = await condition(() => changed, runs.length > 0 ? ROLL_CALL : IDLE);
     if (!woken && runs.length > 0) await rollCall(runs);

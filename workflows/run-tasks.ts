@@ -3,6 +3,7 @@ import {
   CancelledFailure,
   ChildWorkflowFailure,
   ParentClosePolicy,
+  sleep,
   startChild,
   TerminatedFailure,
   TimeoutFailure,
@@ -16,9 +17,12 @@ import { taskWorkflowId } from '../core/ids.ts';
 import type { RunEvent, RunState, TaskView } from '../core/run-state.ts';
 import { attributeKey, STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
 import { isTaskReport, type TaskReport } from '../core/task-report.ts';
-import type { RunInput } from '../core/workflow-inputs.ts';
+import type { RunInput, TaskInput } from '../core/workflow-inputs.ts';
 import { watchActivities } from './activity-proxies.ts';
 import type { task } from './task.ts';
+
+/** How often a task's start is tried while another workflow of its id is open. */
+const CLOSING_TRIES = 3;
 
 /**
  * The tasks' workflows of a run: starts them, and notices how each closes, also those that an earlier execution of the
@@ -55,24 +59,46 @@ export class RunTasks {
     const view = this.#views[id];
     if (progress === undefined || view === undefined) return;
     const { run } = this.#input;
+    const args: [TaskInput] = [
+      {
+        version: 1,
+        run,
+        task: id,
+        name: view.name,
+        attempts: view.attempts,
+        turns: view.turns,
+        attemptsBefore: progress.attempts,
+        turnsBefore: progress.turns,
+        usageBefore: progress.usage,
+        seqBefore: progress.seq,
+        held: state.paused !== null,
+      },
+    ];
+    try {
+      for (let tries = 1; !(await this.#startOnce(id, view, args)); tries += 1) {
+        // A task that is tried again may still be closing. One that stays is a former run's: it reports to us now.
+        if (tries < CLOSING_TRIES) await sleep('1s');
+        else {
+          this.#apply({ type: 'started', at: Date.now(), task: id });
+          this.watchInherited([id]);
+          return;
+        }
+      }
+    } catch (error) {
+      const how = `not started: ${error instanceof Error ? error.message : String(error)}`;
+      this.#apply({ type: 'closed', at: Date.now(), task: id, how, report: null });
+    } finally {
+      this.#starting.delete(id);
+    }
+  }
+
+  /** @returns false if a workflow of that id is open */
+  async #startOnce(id: string, view: TaskView, args: [TaskInput]): Promise<boolean> {
+    const { run } = this.#input;
     try {
       const handle = await startChild<typeof task>('task', {
         workflowId: this.#idOf(id),
-        args: [
-          {
-            version: 1,
-            run,
-            task: id,
-            name: view.name,
-            attempts: view.attempts,
-            turns: view.turns,
-            attemptsBefore: progress.attempts,
-            turnsBefore: progress.turns,
-            usageBefore: progress.usage,
-            seqBefore: progress.seq,
-            held: state.paused !== null,
-          },
-        ],
+        args,
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
         staticSummary: `${id} ${view.name}`.slice(0, 200),
@@ -81,16 +107,10 @@ export class RunTasks {
       });
       this.#apply({ type: 'started', at: Date.now(), task: id });
       void this.#watchChild(id, handle);
+      return true;
     } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) {
-        this.#apply({ type: 'started', at: Date.now(), task: id });
-        this.watchInherited([id]);
-      } else {
-        const how = `not started: ${error instanceof Error ? error.message : String(error)}`;
-        this.#apply({ type: 'closed', at: Date.now(), task: id, how, report: null });
-      }
-    } finally {
-      this.#starting.delete(id);
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
     }
   }
 

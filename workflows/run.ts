@@ -19,7 +19,7 @@ import { runTable } from '../core/run-table.ts';
 import { lockSnapshot, tasksToStart } from '../core/schedule.ts';
 import { STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
 import type { RunInput } from '../core/workflow-inputs.ts';
-import { runActivities } from './activity-proxies.ts';
+import { manifestActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { RunTasks } from './run-tasks.ts';
 import { cancelIfOpen, signalIfOpen, signalService } from './services.ts';
@@ -115,8 +115,9 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
     },
   );
   root.cancelRequested.catch(() => apply({ type: 'cancel', at: Date.now() }));
-  // A cancellation that the execution before did not get to is not handed over by the server; its state is.
   const quiet = (): boolean => inFlight === 0 && allHandlersFinished();
+  const isDone = (): boolean => (state.cancelling ? openTasks().length === 0 && !tasks.starting() : isOver(state));
+  const mustContinue = (): boolean => workflowInfo().continueAsNewSuggested && !state.cancelling;
 
   const askLocks = (): void => {
     const snapshot = lockSnapshot(state, views, workflowId);
@@ -148,12 +149,9 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
     }
     askLocks();
     present();
-    const cancelled = state.cancelling && openTasks().length === 0 && !tasks.starting();
-    if ((cancelled || isOver(state)) && quiet()) break;
-    if (workflowInfo().continueAsNewSuggested && !state.cancelling && quiet()) {
-      await continueAsNew<typeof run>({ ...input, state });
-    }
-    await condition(() => changed);
+    if (isDone() && quiet()) break;
+    if (mustContinue() && quiet()) await continueAsNew<typeof run>({ ...input, state });
+    await condition(() => changed || ((isDone() || mustContinue()) && quiet()));
   }
   endedAt = Date.now();
   present();
@@ -176,7 +174,9 @@ async function loadTasks(
   apply: (event: RunEvent) => void,
 ): Promise<void> {
   for (let from: number | null = 0; from !== null;) {
-    const { tasks, next }: { tasks: TaskView[]; next: number | null } = await runActivities.loadTasks({
+    const { tasks, next }: { tasks: TaskView[]; next: number | null } = await manifestActivities(
+      input.run.repository,
+    ).loadTasks({
       run: input.run,
       from,
     });

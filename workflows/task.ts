@@ -111,7 +111,7 @@ class TaskWork {
     this.#turn = 0;
     let prepared: PreparedAttempt;
     try {
-      const placing = placingActivities(`attempt ${this.#attempt + 1} of ${id}: workspace`);
+      const placing = placingActivities(run.repository, `attempt ${this.#attempt + 1} of ${id}: workspace`);
       prepared = await placing.prepare({ run, task: id, execution, attemptsBefore: this.#attempt });
     } catch (error) {
       this.#attempt += 1;

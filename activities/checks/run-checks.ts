@@ -60,7 +60,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
     }
   } finally {
     // A step that this worker only lets go of still works in the checkout.
-    if (!control.detached.aborted) await pool.release(key);
+    if (!control.detached.aborted) pool.release(key);
   }
   return { failure, commands: checks.length, durationMs: Date.now() - started };
 }

@@ -1,5 +1,6 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 
+import { quietRuntime } from './quiet-runtime.ts';
 import { testServerPath } from './test-server.ts';
 
 /**
@@ -7,6 +8,7 @@ import { testServerPath } from './test-server.ts';
  * one for a test file, and `teardown()` it at the end.
  */
 export async function createTimeSkippingEnvironment(): Promise<TestWorkflowEnvironment> {
+  quietRuntime();
   const path = testServerPath(process.env);
   return await TestWorkflowEnvironment.createTimeSkipping(
     path === null ? {} : { server: { executable: { type: 'existing-path', path } } },

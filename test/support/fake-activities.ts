@@ -1,0 +1,184 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
+import type { RunActivities, TaskActivities, TrainActivities, TurnResult } from '../../core/activities.ts';
+import type { CheckFailure, CheckReport } from '../../core/checks.ts';
+import { hostQueue } from '../../core/ids.ts';
+import type { TaskView } from '../../core/run-state.ts';
+import type { LandingNews } from '../../core/train.ts';
+import { ArtefactStore } from '../../activities/records/artefact-store.ts';
+import { ManifestReader } from '../../activities/records/manifest-reader.ts';
+import { createRunActivities } from '../../activities/runs/run-activities.ts';
+
+/** What happens to one task, by attempt; the last entry holds for all later ones. */
+export interface TaskScript {
+  turns?: (Partial<TurnResult> | 'hang' | 'lost')[];
+  verify?: ('pass' | 'fail')[];
+  candidate?: ('merge' | 'conflict')[];
+}
+
+/** A world for the workflows without files: activities that do what a script says, and count what they are asked. */
+export class FakeWorld {
+  readonly host = 'fakehost';
+  readonly views: TaskView[];
+  readonly scripts: Record<string, TaskScript>;
+  readonly calls: string[] = [];
+  readonly merged: string[] = [];
+  /** What the user's repository says to the next landings; landed when it is used up. */
+  refusals: LandingNews[] = [];
+  tip = 'base';
+  /** Can the server list workflows? The one for skipped time cannot. */
+  lists = false;
+  /** Tasks between their first activity and their merge, and the most that there ever were at once. */
+  readonly working = new Set<string>();
+  mostWorking = 0;
+  #release = new Map<string, () => void>();
+
+  constructor(tasks: (Partial<TaskView> & { id: string })[], scripts: Record<string, TaskScript> = {}) {
+    this.scripts = scripts;
+    this.views = tasks.map((task) => ({
+      name: `task-${task.id}`,
+      depends_on: [],
+      priority: 0,
+      claims: { reads: [], writes: [`${task.id}/**`] },
+      attempts: 3,
+      turns: 4,
+      ...task,
+    }));
+  }
+
+  /** Lets a turn that hangs come to its end. */
+  release(task: string): void {
+    this.#release.get(task)?.();
+  }
+
+  count(call: string): number {
+    return this.calls.filter((known) => known === call).length;
+  }
+
+  activities(client: Client): TaskActivities & TrainActivities & RunActivities {
+    const real = createRunActivities({
+      client,
+      manifests: new ManifestReader(new ArtefactStore('/nowhere')),
+      searchable: false,
+    });
+    return {
+      ...real,
+      loadTasks: ({ from }) => {
+        const tasks = this.views.slice(from, from + 2);
+        return Promise.resolve({ tasks, next: from + 2 < this.views.length ? from + 2 : null });
+      },
+      ...(this.lists ? {} : { openRuns: () => Promise.resolve([]) }),
+      prepare: ({ task, attemptsBefore }) => {
+        this.#note('prepare', task);
+        this.working.add(task);
+        this.mostWorking = Math.max(this.mostWorking, this.working.size);
+        const attempt = attemptsBefore + 1;
+        return Promise.resolve({
+          attempt,
+          base: this.tip,
+          branch: `signalbox/r/${task}`,
+          queue: hostQueue(this.host),
+          hints: false,
+        });
+      },
+      turn: async ({ attempt: { task, attempt }, turn }) => {
+        this.#note('turn', task);
+        const scripted = nth(this.scripts[task]?.turns, attempt) ?? {};
+        if (scripted === 'lost') throw ApplicationFailure.nonRetryable('the disk is full', 'environment');
+        const finished: TurnResult = {
+          outcome: 'finished',
+          reason: null,
+          thread: `thread-${task}`,
+          message: 'done',
+          usage: { input_tokens: 10, cached_input_tokens: 4, output_tokens: 2, cost_usd: 0.01 },
+          commit: `commit-${task}-${attempt}`,
+          changed: 1,
+        };
+        if (scripted !== 'hang') return { ...finished, ...scripted };
+        const ended = await this.#hang(task);
+        return { ...finished, outcome: ended && turn === 1 ? 'ended' : 'finished' };
+      },
+      hints: () => Promise.resolve(passed()),
+      verify: ({ attempt: { task, attempt } }) => {
+        this.#note('verify', task);
+        return Promise.resolve(nth(this.scripts[task]?.verify, attempt) === 'fail' ? failed('doctor') : passed());
+      },
+      closeAttempt: ({ attempt: { task, attempt } }) => {
+        this.#note('close', task);
+        return Promise.resolve({ commit: `commit-${task}-${attempt}` });
+      },
+      candidate: ({ member }) => {
+        const task = member?.task ?? 'user';
+        this.#note('candidate', task);
+        if (nth(this.scripts[task]?.candidate, member?.attempt ?? 1) !== 'conflict') {
+          return Promise.resolve({ kind: 'merged', commit: `merge-${task}`, tip: this.tip, unchanged: false });
+        }
+        const evidence = {
+          kind: 'conflict',
+          summary: 'conflicts in x.ts',
+          detail: '<<<<',
+          attempt: member?.attempt ?? 0,
+          commit: null,
+        } as const;
+        return Promise.resolve({ kind: 'conflict', evidence });
+      },
+      check: () => Promise.resolve(passed()),
+      advance: ({ member, candidate, tip }) => {
+        if (tip !== this.tip) return Promise.resolve({ outcome: 'moved' });
+        this.tip = candidate;
+        this.merged.push(member?.task ?? 'user');
+        this.working.delete(member?.task ?? 'user');
+        return Promise.resolve({ outcome: 'accepted', landing: this.#land() });
+      },
+      land: () => {
+        this.calls.push('land');
+        return Promise.resolve(this.#land());
+      },
+    };
+  }
+
+  #land(): LandingNews {
+    const refusal = this.refusals.shift();
+    return { ...(refusal ?? { landed: true, reason: null, hint: null, diverged: false }), tip: this.tip };
+  }
+
+  #note(what: string, task: string): void {
+    this.calls.push(`${what} ${task}`);
+  }
+
+  /** Waits to be released, or to be cancelled. @returns whether it was cancelled */
+  async #hang(task: string): Promise<boolean> {
+    const context = Context.current();
+    const timer = setInterval(() => context.heartbeat(), 100);
+    try {
+      await Promise.race([new Promise<void>((resolve) => this.#release.set(task, resolve)), context.cancelled]);
+      return false;
+    } catch {
+      return true;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+}
+
+function nth<T>(list: readonly T[] | undefined, attempt: number): T | undefined {
+  return list?.[Math.min(attempt, list.length) - 1];
+}
+
+function passed(): CheckReport {
+  return { failure: null, commands: 1, durationMs: 1 };
+}
+
+function failed(check: string): CheckReport {
+  const failure: CheckFailure = {
+    check,
+    command: 'npm test',
+    exitCode: 1,
+    signal: null,
+    timedOut: false,
+    outOfMemory: false,
+    output: 'not ok 1',
+  };
+  return { failure, commands: 1, durationMs: 1 };
+}

@@ -1,0 +1,74 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import type { RunDescription } from '../../core/description.ts';
+import { hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
+import type { RunInput } from '../../core/workflow-inputs.ts';
+import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import type { run as runWorkflow } from '../../workflows/run.ts';
+import type { FakeWorld } from './fake-activities.ts';
+
+/** A server to run workflows on. */
+export interface WorkflowServer {
+  client: Client;
+  nativeConnection: NativeConnection;
+  namespace?: string | undefined;
+  /** Does it list workflows? */
+  lists?: boolean;
+}
+
+let bundle: Promise<WorkflowBundleOption> | null = null;
+
+/** Does `work` while workers serve a fake world. */
+export async function withWorkers<T>(server: WorkflowServer, world: FakeWorld, work: () => Promise<T>): Promise<T> {
+  bundle ??= bundleWorkflows();
+  world.lists = server.lists ?? false;
+  const shared = {
+    connection: server.nativeConnection,
+    namespace: server.namespace ?? 'default',
+    activities: world.activities(server.client),
+    maxHeartbeatThrottleInterval: '100ms',
+  };
+  const workers = [
+    await Worker.create({ ...shared, taskQueue: SHARED_QUEUE, workflowBundle: await bundle }),
+    await Worker.create({ ...shared, taskQueue: hostQueue(world.host) }),
+  ] as const;
+  return await workers[0].runUntil(workers[1].runUntil(work()));
+}
+
+let runs = 0;
+
+/** The input of a new run in a fake world; each has an id, a project and a repository of its own. */
+export function runInput(world: FakeWorld, settings: Partial<RunInput['settings']> = {}): RunInput {
+  runs += 1;
+  const unique = `${process.pid}-${Date.now().toString(36)}-${runs}`;
+  const repository = { id: `repo-${unique}`, path: '/nowhere', branch: 'main', host: world.host };
+  return {
+    version: 1,
+    run: { project: 'fake', run: `r-${unique}`, repository, manifest: { sha256: '0', bytes: 1 } },
+    settings: { maxParallel: 4, onTaskFailure: 'continue', ...settings },
+    baseCommit: 'base',
+    startedAt: 0,
+  };
+}
+
+/** Starts a run. */
+export async function startRun(server: WorkflowServer, input: RunInput): Promise<WorkflowHandle<typeof runWorkflow>> {
+  return await server.client.workflow.start<typeof runWorkflow>('run', {
+    workflowId: runWorkflowId(input.run.project, input.run.run),
+    taskQueue: SHARED_QUEUE,
+    args: [input],
+    memo: { repository: input.run.repository.id },
+  });
+}
+
+/** Waits until a run's status satisfies a condition, by its query. */
+export async function untilStatus(
+  handle: WorkflowHandle<typeof runWorkflow>,
+  condition: (run: RunDescription) => boolean,
+): Promise<RunDescription> {
+  for (;;) {
+    const status = await handle.query<RunDescription>('status');
+    if (condition(status)) return status;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

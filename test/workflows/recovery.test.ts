@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { RunDescription } from '../../core/description.ts';
+import { repositoryWorkflowId, runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
+import type { LockTable } from '../../core/locks.ts';
+import { FakeWorld } from '../support/fake-activities.ts';
+import { realServer } from '../support/real-server.ts';
+import { runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
+
+// The test server for skipped time neither tells a parent of a terminated child nor lists workflows: these need a real one.
+let env: Awaited<ReturnType<typeof realServer>>;
+
+beforeAll(async () => {
+  // Continued as new after a few events, so that short runs meet it.
+  env = await realServer({ 'limit.historyCount.suggestContinueAsNew': '40' });
+});
+afterAll(async () => {
+  await env.teardown();
+});
+
+describe('a run on a real server', () => {
+  test('a task that was terminated from outside has failed with that reason, and its locks are free', async () => {
+    const claims = { reads: [], writes: ['src/**'] };
+    const world = new FakeWorld(
+      [
+        { id: 'a', claims },
+        { id: 'b', claims },
+      ],
+      { a: { turns: ['hang'] } },
+    );
+    await withWorkers(env, world, async () => {
+      const input = runInput(world);
+      const handle = await startRun(env, input);
+      await untilStatus(handle, () => world.count('turn a') === 1);
+      await env.client.workflow.getHandle(taskWorkflowId('fake', input.run.run, 'a')).terminate('by hand');
+      const error: unknown = await handle.result().catch((reason: unknown) => reason);
+      const cause = (error as WorkflowFailedError).cause as ApplicationFailure;
+      const result = cause.details?.[0] as RunDescription;
+      expect(result.tasks['a']).toMatchObject({ status: 'failed', reason: 'its workflow was terminated' });
+      expect(result.tasks['b']?.status).toBe('merged');
+      world.release('a');
+    });
+  });
+
+  test('continues as new while tasks work, hears of their ends, and merges each once', async () => {
+    const tasks = Array.from({ length: 12 }, (_, index) => ({ id: `t${index}` }));
+    const world = new FakeWorld(tasks, { t0: { turns: ['hang'] }, t1: { verify: ['fail', 'pass'] } });
+    await withWorkers(env, world, async () => {
+      const input = runInput(world, { maxParallel: 3 });
+      const handle = await startRun(env, input);
+      await untilStatus(
+        handle,
+        (run) => Object.values(run.tasks).filter((task) => task.status === 'merged').length >= 10,
+      );
+      world.release('t0');
+      const result = await handle.result();
+      expect(result.status).toBe('completed');
+      expect([...world.merged].sort()).toEqual(tasks.map((task) => task.id).sort());
+      const latest = await env.client.workflow.getHandle(runWorkflowId('fake', input.run.run)).describe();
+      expect(latest.raw.workflowExecutionInfo?.firstRunId).not.toBe(latest.runId);
+    });
+  });
+
+  test('a child that was terminated after its run continued as new is found by the watch', async () => {
+    const tasks = Array.from({ length: 8 }, (_, index) => ({ id: `t${index}` }));
+    const world = new FakeWorld(tasks, { t0: { turns: ['hang'] } });
+    await withWorkers(env, world, async () => {
+      const input = runInput(world, { maxParallel: 2 });
+      const handle = await startRun(env, input);
+      await untilStatus(handle, () => world.merged.length === 7);
+      await env.client.workflow.getHandle(taskWorkflowId('fake', input.run.run, 't0')).terminate('by hand');
+      const error: unknown = await handle.result().catch((reason: unknown) => reason);
+      const result = ((error as WorkflowFailedError).cause as ApplicationFailure).details?.[0] as RunDescription;
+      expect(result.tasks['t0']).toMatchObject({ status: 'failed', reason: 'its workflow was terminated' });
+      world.release('t0');
+    });
+  });
+
+  test('cancelled after it continued as new, it still ends every task', async () => {
+    const tasks = Array.from({ length: 8 }, (_, index) => ({ id: `t${index}` }));
+    const world = new FakeWorld(tasks, { t0: { turns: ['hang'] } });
+    await withWorkers(env, world, async () => {
+      const input = runInput(world, { maxParallel: 2 });
+      const handle = await startRun(env, input);
+      await untilStatus(handle, () => world.merged.length === 7);
+      await env.client.workflow.getHandle(runWorkflowId('fake', input.run.run)).cancel();
+      await handle.result().catch(() => undefined);
+      const { status } = await env.client.workflow.getHandle(runWorkflowId('fake', input.run.run)).describe();
+      expect(status.name).toBe('CANCELLED');
+      expect(world.count('close t0')).toBe(1);
+    });
+  });
+
+  test('a run that is terminated loses its locks and its tasks; another run goes on', async () => {
+    const claims = { reads: [], writes: ['src/**'] };
+    const world = new FakeWorld([{ id: 'a', claims }], { a: { turns: ['hang', 'hang'] } });
+    await withWorkers(env, world, async () => {
+      const first = runInput(world);
+      const handle = await startRun(env, first);
+      await untilStatus(handle, () => world.count('turn a') === 1);
+      await handle.terminate('by hand');
+      const other = runInput(world);
+      const second = await startRun(env, { ...other, run: { ...other.run, repository: first.run.repository } });
+      await untilStatus(second, () => world.count('close a') === 1 && world.count('turn a') === 2);
+      const task = await env.client.workflow.getHandle(taskWorkflowId('fake', first.run.run, 'a')).describe();
+      expect(task.status.name).toBe('CANCELLED');
+      world.release('a');
+      expect((await second.result()).status).toBe('completed');
+    });
+  });
+
+  test('a lock table that is terminated is asked for anew, and learns who holds what', async () => {
+    const claims = { reads: [], writes: ['src/**'] };
+    const world = new FakeWorld(
+      [
+        { id: 'a', claims },
+        { id: 'b', claims },
+      ],
+      { a: { turns: ['hang'] } },
+    );
+    await withWorkers(env, world, async () => {
+      const input = runInput(world);
+      const handle = await startRun(env, input);
+      await untilStatus(handle, () => world.count('turn a') === 1);
+      const table = repositoryWorkflowId(input.run.repository.id);
+      await env.client.workflow.getHandle(table).terminate('by hand');
+      const other = runInput(world);
+      const second = await startRun(env, { ...other, run: { ...other.run, repository: input.run.repository } });
+      await untilStatus(second, (run) => run.tasks['a']?.status === 'waiting_for_lock');
+      const held = await env.client.workflow.getHandle(table).query<LockTable>('table');
+      expect(Object.values(held.runs).flatMap((run) => run.holds.map((hold) => hold.task))).toEqual(['a']);
+      expect(world.mostWorking).toBe(1);
+      // Whose task comes next is not said: each agent is let go as it comes.
+      const releasing = setInterval(() => world.release('a'), 50);
+      const results = await Promise.all([handle.result(), second.result()]);
+      clearInterval(releasing);
+      expect(results.map((result) => result.status)).toEqual(['completed', 'completed']);
+      expect(world.mostWorking).toBe(1);
+    });
+  });
+});

@@ -1,0 +1,34 @@
+import type { Config } from '../core/config.ts';
+import type { Home } from '../activities/home.ts';
+import type { SandboxOptions } from '../activities/sandbox/create-sandbox.ts';
+import type { Gateway } from './gateway-process.ts';
+
+/** What a sandbox is made from: a project's configuration on this host. `gateway` is null where no step reaches a model. */
+export function sandboxOptions(options: {
+  config: Config;
+  backend: 'docker' | 'local';
+  home: Home;
+  env: Readonly<Record<string, string | undefined>>;
+  gateway: Gateway | null;
+  onProgress: (text: string) => void;
+}): SandboxOptions {
+  const { config, backend, home, env, gateway, onProgress } = options;
+  const { image, user, runtime, memory, cpus, pids } = config.sandbox;
+  return {
+    home,
+    env,
+    backend,
+    gatewayUrl: gateway?.url ?? '',
+    ...(gateway === null ? {} : { gatewaySocket: gateway.socket }),
+    ...(image === undefined ? {} : { image }),
+    ...(user === undefined ? {} : { user }),
+    ...(runtime === undefined ? {} : { runtime }),
+    limits: {
+      ...(memory === undefined ? {} : { memory }),
+      ...(cpus === undefined ? {} : { cpus }),
+      ...(pids === undefined ? {} : { pids }),
+    },
+    onNotice: onProgress,
+    onProgress,
+  };
+}
