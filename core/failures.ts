@@ -3,14 +3,7 @@
  * `environment` with 3, the others with 1.
  */
 export type FailureCode =
-  | 'usage'
-  | 'config'
-  | 'task_files'
-  | 'not_found'
-  | 'environment'
-  | 'command_failed'
-  | 'refused'
-  | 'internal';
+  'usage' | 'config' | 'task_files' | 'not_found' | 'environment' | 'command_failed' | 'refused' | 'internal';
 
 /** Extra facts of a {@link SignalboxError}. */
 export interface FailureDetails {
