@@ -19,6 +19,7 @@ export class CliWorld {
   readonly root = realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-cli-')));
   readonly repository = path.join(this.root, 'repo');
   readonly home = path.join(this.root, 'home');
+  private readonly workers = new Set<number>();
   env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '',
     HOME: this.root,
@@ -71,16 +72,42 @@ export class CliWorld {
 
   /** Runs a command line in this process, in the repository. */
   async signalbox(...argv: string[]): Promise<CliResult> {
+    return await this.signalboxUntil(null, ...argv);
+  }
+
+  /** Like {@link signalbox}, and types Ctrl+C as soon as standard error matches. */
+  async signalboxUntil(pattern: RegExp | null, ...argv: string[]): Promise<CliResult> {
+    const interrupt = new AbortController();
     const out = collector();
-    const err = collector();
+    const err = collector((text) => {
+      this.noteWorkers(text);
+      if (pattern?.test(text) === true) interrupt.abort();
+    });
     const code = await runCli(argv, {
       directory: this.repository,
       env: this.env,
       stdout: { stream: out.stream, isTerminal: false },
       stderr: { stream: err.stream, isTerminal: false },
-      interrupted: new AbortController().signal,
+      interrupted: interrupt.signal,
     });
     return { code, stdout: out.text(), stderr: err.text(), json: parseJson(out.text()) };
+  }
+
+  /** Remembers the background workers that a command says it started. */
+  noteWorkers(text: string): void {
+    for (const [, pid] of text.matchAll(/in the background \(pid (\d+),/g)) this.workers.add(Number(pid));
+  }
+
+  /** Ends the background workers at once, as a crash would. */
+  killWorkers(): void {
+    for (const pid of this.workers) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    }
+    this.workers.clear();
   }
 
   remove(): void {
@@ -100,11 +127,12 @@ export function parseJson(text: string): CliResult['json'] {
   }
 }
 
-function collector(): { stream: Writable; text: () => string } {
+function collector(onText: (all: string) => void = () => undefined): { stream: Writable; text: () => string } {
   const pieces: string[] = [];
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
       pieces.push(chunk.toString());
+      onText(pieces.join(''));
       done();
     },
   });

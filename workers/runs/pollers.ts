@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { processStartTime } from '../../activities/process-identity.ts';
 import { SHARED_QUEUE } from '../../core/ids.ts';
 import { toMilliseconds } from './timestamp.ts';
 
@@ -27,10 +28,5 @@ export async function isWorkerPolling(client: Client): Promise<boolean> {
 export function isDead(identity: string): boolean {
   const [, pid, host] = /^(\d+)@(.+)$/.exec(identity) ?? [];
   if (pid === undefined || host !== hostname()) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return false;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
-  }
+  return processStartTime(Number(pid)) === null;
 }
