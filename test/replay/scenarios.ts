@@ -1,0 +1,82 @@
+import { repositoryWorkflowId, runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
+import { FakeWorld } from '../support/fake-activities.ts';
+import { runInput, startRun, untilStatus, withWorkers, type WorkflowServer } from '../support/workflow-world.ts';
+
+/** What the recorded histories are of. Each plays on a real server and returns when its run has closed. */
+export const scenarios: Record<string, (server: WorkflowServer) => Promise<void>> = {
+  /** Retries, conflicts, a blocked task, several executions of one run with tasks at work between them. */
+  async 'long-run'(server) {
+    const tasks = Array.from({ length: 14 }, (_, index) => ({ id: `t${index}` }));
+    const world = new FakeWorld([...tasks, { id: 'after', depends_on: ['t3'] }], {
+      t0: { turns: ['hang'] },
+      t1: { verify: ['fail', 'pass'] },
+      t2: { candidate: ['conflict', 'merge'] },
+      t3: { verify: ['fail'] },
+    });
+    await withWorkers(server, world, async () => {
+      const handle = await startRun(server, runInput(world, { maxParallel: 3 }));
+      await untilStatus(handle, () => world.merged.length === 12);
+      world.release('t0');
+      await handle.result().catch(() => undefined);
+    });
+  },
+
+  /** People: pause, stop, resume, a cancelled task, one that is tried again. */
+  async people(server) {
+    const world = new FakeWorld([{ id: 'a' }, { id: 'b' }, { id: 'c', attempts: 1 }], {
+      a: { turns: ['hang'] },
+      b: { turns: ['hang'] },
+      c: { verify: ['fail', 'pass'] },
+    });
+    await withWorkers(server, world, async () => {
+      const handle = await startRun(server, runInput(world));
+      await untilStatus(handle, (run) => run.tasks['c']?.status === 'failed' && world.count('turn b') === 1);
+      await handle.signal('pause');
+      await handle.signal('stop');
+      await untilStatus(handle, (run) => run.status === 'paused');
+      await handle.signal('resume');
+      await handle.executeUpdate('retryTask', { args: [{ task: 'c' }] });
+      await handle.executeUpdate('cancelTask', { args: [{ task: 'b' }] });
+      await untilStatus(handle, (run) => run.tasks['c']?.status === 'merged' && run.tasks['b']?.status === 'cancelled');
+      const releasing = setInterval(() => world.release('a'), 50);
+      await handle.result().catch(() => undefined);
+      clearInterval(releasing);
+    });
+  },
+
+  /** A cancelled run, a terminated one with a task left over, and a terminated lock table. */
+  async ends(server) {
+    const claims = { reads: [], writes: ['src/**'] };
+    const world = new FakeWorld([{ id: 'a', claims }], { a: { turns: ['hang'] } });
+    await withWorkers(server, world, async () => {
+      const first = runInput(world);
+      const handle = await startRun(server, first);
+      await untilStatus(handle, () => world.count('turn a') === 1);
+      await handle.terminate('by hand');
+      const other = runInput(world);
+      const second = { ...other, run: { ...other.run, repository: first.run.repository } };
+      const next = await startRun(server, second);
+      await untilStatus(next, () => world.count('turn a') === 2);
+      await server.client.workflow.getHandle(repositoryWorkflowId(first.run.repository.id)).terminate('by hand');
+      await server.client.workflow.getHandle(taskWorkflowId('fake', second.run.run, 'a')).signal('pause');
+      await server.client.workflow.getHandle(runWorkflowId('fake', second.run.run)).cancel();
+      await next.result().catch(() => undefined);
+    });
+  },
+
+  /** The user's checkout refuses the work twice; then their own commits have to be joined. */
+  async landing(server) {
+    const refusal = {
+      tip: '',
+      landed: false,
+      reason: 'the checkout is not clean',
+      hint: 'commit or stash',
+      diverged: false,
+    };
+    const world = new FakeWorld([{ id: 'a' }]);
+    world.refusals = [refusal, { ...refusal, diverged: true }];
+    await withWorkers(server, world, async () => {
+      await (await startRun(server, runInput(world))).result();
+    });
+  },
+};
