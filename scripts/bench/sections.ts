@@ -1,0 +1,150 @@
+import path from 'node:path';
+import { measure, type Measurement } from './measure.ts';
+import { mib, ms, s, type Verdict } from './report.ts';
+import { BenchRepository, benchTasks } from './repository.ts';
+import type { BenchWorld } from './world.ts';
+
+/** What the bench can measure, each by itself. */
+export const SECTIONS = ['overhead', 'large', 'growth', 'skew'] as const;
+export type Section = (typeof SECTIONS)[number];
+
+/** What a section found. */
+export interface Findings {
+  verdicts: Verdict[];
+  measurements: Measurement[];
+}
+
+/** How much is run. */
+export interface Size {
+  quick: boolean;
+  /** A directory for profiles of the worker, or `null` for none. */
+  profile: string | null;
+}
+
+const KIB = 1024;
+
+/** Measures one section, with a worker of its own that has seen the repository before. */
+export async function measureSection(world: BenchWorld, section: Section, size: Size): Promise<Findings> {
+  switch (section) {
+    case 'overhead':
+      return await overhead(world, size, { name: 'small', files: 20, bytes: 2 * KIB, goal: 0.3 });
+    case 'large':
+      return await overhead(world, size, { name: 'large', files: 5000, bytes: 10 * KIB, goal: 0.6 });
+    case 'growth':
+      return await growth(world, size);
+    case 'skew':
+      return await skew(world, size);
+  }
+}
+
+async function overhead(
+  world: BenchWorld,
+  size: Size,
+  kind: { name: string; files: number; bytes: number; goal: number },
+): Promise<Findings> {
+  const repository = await warm(world, size, kind);
+  const tasks = size.quick ? 12 : 50;
+  await repository.setTasks(benchTasks(tasks));
+  const one = await measure(world, repository, kind.name, tasks);
+  const wall = one.wall / tasks;
+  const { peakRss } = await world.probe();
+  const place = `${kind.files} files`;
+  const disk = one.disk / tasks;
+  const all = (one.disk + one.database) / tasks;
+  const limit = 5 * KIB * KIB;
+  return {
+    measurements: [one],
+    verdicts: [
+      { what: `wall time per task, ${place}`, goal: `≤ ${ms(kind.goal)}`, measured: ms(wall), met: wall <= kind.goal },
+      { what: `disk per task, ${place}`, goal: `< ${mib(limit)}`, measured: mib(disk), met: disk < limit },
+      { what: '  with the server’s database', goal: '', measured: mib(all), met: null },
+      {
+        what: `worker’s peak memory, ${place}`,
+        goal: `< ${mib(400 * KIB * KIB)}`,
+        measured: mib(peakRss),
+        met: peakRss < 400 * KIB * KIB,
+      },
+    ],
+  };
+}
+
+async function growth(world: BenchWorld, size: Size): Promise<Findings> {
+  const repository = await warm(world, size, { name: 'growth', files: 20, bytes: 2 * KIB });
+  const counts = size.quick ? ([5, 20] as const) : ([10, 200] as const);
+  const measurements: Measurement[] = [];
+  for (const tasks of counts) {
+    await repository.setTasks(benchTasks(tasks));
+    measurements.push(await measure(world, repository, `${tasks} tasks`, tasks));
+  }
+  const walls = measurements.map((one) => one.wall / one.tasks);
+  const [few = 0, many = 0] = walls;
+  const { peakRss } = await world.probe();
+  return {
+    measurements,
+    verdicts: [
+      {
+        what: `wall time per task, ${counts[0]} and ${counts[1]} tasks`,
+        goal: 'does not grow',
+        measured: walls.map(ms).join(' → '),
+        // A tenth is noise.
+        met: many <= few * 1.1,
+      },
+      {
+        what: `worker’s peak memory, ${counts[1]} tasks`,
+        goal: `< ${mib(400 * KIB * KIB)}`,
+        measured: mib(peakRss),
+        met: peakRss < 400 * KIB * KIB,
+      },
+    ],
+  };
+}
+
+/** Every fourth check is slow. Nothing may wait for the slow ones but what must. */
+async function skew(world: BenchWorld, size: Size): Promise<Findings> {
+  const [slow, fast] = size.quick ? [1.2, 0.2] : [3, 0.5];
+  const lengths = Array.from({ length: 16 }, (_, index) => (index % 4 === 3 ? slow : fast));
+  const repository = await warm(world, size, { name: 'skew', files: 20, bytes: 2 * KIB });
+  await repository.setTasks(benchTasks(lengths.length, (index) => `sleep ${lengths[index] ?? fast}`));
+  const one = await measure(world, repository, 'skew', lengths.length);
+  const overhead = lengths.length * 0.3;
+  const ideal = lengths.reduce((sum, length) => sum + length, 0) / 4;
+  const barrier = [0, 4, 8, 12].reduce((sum, first) => sum + Math.max(...lengths.slice(first, first + 4)), 0);
+  const goal = 1.2 * ideal + overhead;
+  return {
+    measurements: [one],
+    verdicts: [
+      {
+        what: '16 tasks, every fourth check slow',
+        goal: `≤ ${s(goal)}`,
+        measured: s(one.wall),
+        met: one.wall <= goal,
+      },
+      { what: '  sum of the checks by 4 (ideal)', goal: '', measured: s(ideal), met: null },
+      { what: '  in the order of the catalogue, without overhead', goal: '', measured: s(inOrder(lengths)), met: null },
+      { what: '  with a barrier after each 4, same overhead', goal: '', measured: s(barrier + overhead), met: null },
+    ],
+  };
+}
+
+/** How long tasks take on 4 places when each begins as soon as there is a place. */
+function inOrder(lengths: readonly number[]): number {
+  const places = [0, 0, 0, 0];
+  for (const length of lengths) {
+    const first = places.indexOf(Math.min(...places));
+    places[first] = (places[first] ?? 0) + length;
+  }
+  return Math.max(...places);
+}
+
+/** A new repository, with a worker that has run a few tasks of it: imports and first checkouts are done. */
+async function warm(
+  world: BenchWorld,
+  { profile }: Size,
+  { name, files, bytes }: { name: string; files: number; bytes: number },
+): Promise<BenchRepository> {
+  const repository = await BenchRepository.create(path.join(world.root, name), name, files, bytes);
+  await world.startWorker(repository, profile);
+  await repository.setTasks(benchTasks(6));
+  await world.run(repository, 4);
+  return repository;
+}
