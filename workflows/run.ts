@@ -44,7 +44,8 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   let endedAt: number | null = null;
   let changed = true;
   let inFlight = 0;
-  let told = '';
+  /** The snapshot that the lock table has; `null`: it asked for one, and waits for it even if it is empty. */
+  let told: string | null = '';
   let shownStatus = '';
 
   const describe = (): RunDescription =>
@@ -71,7 +72,7 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   setHandler(messages.locksSignal, (answer) => apply({ type: 'locks', at: Date.now(), answer }));
   setHandler(messages.landingSignal, (news) => apply({ type: 'landing', at: Date.now(), news }));
   setHandler(messages.resyncSignal, () => {
-    told = '';
+    told = null;
     changed = true;
   });
   for (const [type, signal] of [
