@@ -8,9 +8,10 @@ import { removeWorkspace } from '../git/workspace.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
+import { keepWork, saveLeftOut } from './keep-work.ts';
 import { prepareAttempt } from './prepare.ts';
 import { checksOf } from './task-checks.ts';
-import { keepWork, runTurn } from './turn.ts';
+import { runTurn } from './turn.ts';
 
 /**
  * The activities of tasks on one host. One activity works on an attempt at a time: a worker that missed a heartbeat is
@@ -75,5 +76,6 @@ async function removeAttempt(host: ProjectHost, attempt: AttemptRef): Promise<vo
   await sandbox.closeAttempt(host.ownerOf(attempt));
   const directory = host.attemptDirectory(attempt);
   rmSync(path.join(directory, 'agent-home'), { recursive: true, force: true });
+  saveLeftOut(directory);
   removeWorkspace(directory, await host.pool(attempt.run.repository, sandbox));
 }

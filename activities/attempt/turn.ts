@@ -1,15 +1,12 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { AttemptRef, TaskActivities, TurnResult } from '../../core/activities.ts';
-import { attemptRef, stepName } from '../../core/ids.ts';
+import type { TaskActivities, TurnResult } from '../../core/activities.ts';
+import { stepName } from '../../core/ids.ts';
 import { renderPrompt } from '../../core/prompt.ts';
-import type { BareRepository } from '../git/bare-repository.ts';
-import { changedPaths } from '../git/diff.ts';
-import { snapshot } from '../git/snapshot.ts';
 import { workspaceAt } from '../git/workspace.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { endable, type StepControl } from '../step-control.ts';
 import { stepEnvironment } from '../step-facts.ts';
+import { keepWork } from './keep-work.ts';
 import { checksOf } from './task-checks.ts';
 import { taskFileMount } from './task-file-copy.ts';
 
@@ -71,31 +68,6 @@ export async function runTurn(
     usage: result.usage,
     ...kept,
   };
-}
-
-/** Commits the work tree of an attempt to its ref. @returns the commit, the base itself where nothing changed */
-export async function keepWork(
-  host: ProjectHost,
-  bare: BareRepository,
-  attempt: AttemptRef,
-  base: string,
-  what: string,
-): Promise<{ commit: string; changed: number }> {
-  const ref = attemptRef(attempt.run.run, attempt.task, attempt.attempt);
-  const directory = host.attemptDirectory(attempt);
-  if (!existsSync(workspaceAt(directory).tree)) {
-    const commit = bare.ref(ref) ?? base;
-    return { commit, changed: commit === base ? 0 : (await changedPaths(bare, base, commit)).length };
-  }
-  const kept = await snapshot({
-    bare,
-    workspaceDirectory: directory,
-    parent: base,
-    ref,
-    message: `${attempt.task}, attempt ${attempt.attempt}: ${what}`,
-    author: host.signature(),
-  });
-  return { commit: kept.commit, changed: kept.changes.length };
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -1,0 +1,121 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { AttemptRef, PreparedAttempt, TurnResult } from '../../../core/activities.ts';
+import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
+
+let world: ProjectWorld;
+afterEach(() => world.remove());
+
+const EXECUTION = 'execution-1';
+
+async function prepared(task: string): Promise<{ attempt: AttemptRef; made: PreparedAttempt }> {
+  const { run } = world;
+  const made = await world.task('prepare', { run, task, execution: EXECUTION, attemptsBefore: 0 });
+  return { attempt: { run, task, attempt: made.attempt, execution: EXECUTION }, made };
+}
+
+async function turned(task: string): Promise<{ attempt: AttemptRef; made: PreparedAttempt; result: TurnResult }> {
+  const { attempt, made } = await prepared(task);
+  const result = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [] });
+  return { attempt, made, result };
+}
+
+describe('an attempt', () => {
+  test('prepared again by the same task gets the same number; by another execution, one that no ref or record has', async () => {
+    world = await projectWorld({ a: 'true' });
+    const { run } = world;
+    const first = await world.task('prepare', { run, task: 'a', execution: 'x', attemptsBefore: 0 });
+    expect(await world.task('prepare', { run, task: 'a', execution: 'x', attemptsBefore: 0 })).toEqual(first);
+    const second = await world.task('prepare', { run, task: 'a', execution: 'x', attemptsBefore: first.attempt });
+    const other = await world.task('prepare', { run, task: 'a', execution: 'y', attemptsBefore: 0 });
+    expect([first.attempt, second.attempt, other.attempt]).toEqual([1, 2, 3]);
+    expect(first.base).toBe(world.git('rev-parse', 'main'));
+  });
+
+  test('a turn that is asked for twice runs once, and gives the same commit', async () => {
+    world = await projectWorld({ a: 'cat > prompt.txt; date +%s%N >> times.txt' });
+    const { attempt, made, result } = await turned('a');
+    const again = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [] });
+    expect(again).toEqual(result);
+    const bare = await world.host.bare(world.run.repository);
+    const { stdout } = await bare.git(['show', `${result.commit}:times.txt`]);
+    expect(stdout.toString().trim().split('\n')).toHaveLength(1);
+    expect((await bare.git(['show', `${result.commit}:prompt.txt`])).stdout.toString()).toContain('Do a.');
+    expect(bare.ref('refs/signalbox/r1/a/1')).toBe(result.commit);
+  });
+
+  test('finds what the contract promises in its environment, and nothing of the host’s', async () => {
+    process.env['SIGNALBOX_TEST_HOST_SECRET'] = 'secret';
+    world = await projectWorld({ a: 'env > env.txt; cat "$SIGNALBOX_TASK_FILE" > task.txt' });
+    const { result } = await turned('a');
+    delete process.env['SIGNALBOX_TEST_HOST_SECRET'];
+    const bare = await world.host.bare(world.run.repository);
+    const env = (await bare.git(['show', `${result.commit}:env.txt`])).stdout.toString();
+    for (const line of [
+      'SIGNALBOX_PROJECT=world',
+      'SIGNALBOX_RUN_ID=r1',
+      'SIGNALBOX_TASK_ID=a',
+      'SIGNALBOX_ATTEMPT=1',
+      'SIGNALBOX_TURN=1',
+    ]) {
+      expect(env).toContain(line);
+    }
+    expect(env).not.toContain('SIGNALBOX_TEST_HOST_SECRET');
+    expect((await bare.git(['show', `${result.commit}:task.txt`])).stdout.toString()).toContain('Do a.');
+  });
+
+  test('a failed agent keeps its work in the ref, with what it said as the reason', async () => {
+    world = await projectWorld({ a: 'echo half > half.txt; echo "no more credit" >&2; exit 7' });
+    const { result } = await turned('a');
+    expect(result).toMatchObject({ outcome: 'failed', changed: 1 });
+    expect(result.reason).toContain('no more credit');
+    const bare = await world.host.bare(world.run.repository);
+    expect((await bare.git(['show', 'refs/signalbox/r1/a/1:half.txt'])).stdout.toString()).toBe('half\n');
+  });
+
+  test('is verified on a fresh checkout of its snapshot, without what lies around in its workspace', async () => {
+    const doctor = 'test -f kept.txt && test ! -e build/out.txt';
+    world = await projectWorld(
+      { a: 'echo build/ > .gitignore; mkdir build; echo x > build/out.txt; echo k > kept.txt' },
+      { checks: { doctor } },
+    );
+    const { attempt, result } = await turned('a');
+    expect(await world.task('verify', { attempt, commit: result.commit, round: 1 })).toMatchObject({
+      failure: null,
+      commands: 1,
+    });
+    expect(existsSync(world.host.attemptDirectory(attempt))).toBe(false);
+  });
+
+  test('a failing doctor is told with its command, exit code and output', async () => {
+    world = await projectWorld(
+      { a: 'echo k > kept.txt' },
+      { checks: { doctor: 'echo to-stdout; echo to-stderr >&2; exit 3' } },
+    );
+    const { attempt, result } = await turned('a');
+    const { failure } = await world.task('verify', { attempt, commit: result.commit, round: 1 });
+    expect(failure).toMatchObject({ check: 'doctor', exitCode: 3, timedOut: false, output: 'to-stdout\nto-stderr' });
+  });
+
+  test('files that a commit cannot hold are saved when the workspace goes', async () => {
+    world = await projectWorld({ a: 'mkdir sub; echo evil > "sub/.GIT"; echo ok > ok.txt; ln -s /etc link' });
+    const { attempt, result } = await turned('a');
+    expect(result.changed).toBe(2);
+    await world.task('verify', { attempt, commit: result.commit, round: 1 });
+    const saved = path.join(`${world.host.attemptDirectory(attempt)}.left-out`, 'sub', '.GIT');
+    expect(readFileSync(saved, 'utf8')).toBe('evil\n');
+  });
+
+  test('closed before it has a result, it keeps its work and leaves no workspace', async () => {
+    world = await projectWorld({ a: 'true' });
+    const { attempt, made } = await prepared('a');
+    const { writeFileSync } = await import('node:fs');
+    writeFileSync(path.join(world.host.attemptDirectory(attempt), 'tree', 'late.txt'), 'late\n');
+    const { commit } = await world.task('closeAttempt', { attempt, base: made.base });
+    const bare = await world.host.bare(world.run.repository);
+    expect((await bare.git(['show', `${commit ?? ''}:late.txt`])).stdout.toString()).toBe('late\n');
+    expect(existsSync(world.host.attemptDirectory(attempt))).toBe(false);
+    expect(await world.task('closeAttempt', { attempt, base: made.base })).toEqual({ commit });
+  });
+});

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { CandidateResult } from '../../../core/activities.ts';
+import type { TrainMember } from '../../../core/train.ts';
+import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
+
+let world: ProjectWorld;
+afterEach(() => world.remove());
+
+/** Lets the agent of a task work, and gives its member for the train. */
+async function finished(task: string): Promise<TrainMember> {
+  const { run } = world;
+  const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
+  const attempt = { run, task, attempt: made.attempt, execution: 'x' };
+  const { commit } = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [] });
+  await world.task('verify', { attempt, commit, round: 1 });
+  return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base };
+}
+
+async function merged(member: TrainMember | null): Promise<Extract<CandidateResult, { kind: 'merged' }>> {
+  const candidate = await world.train('candidate', { run: world.run, member });
+  if (candidate.kind !== 'merged') throw new Error(candidate.evidence.summary);
+  return candidate;
+}
+
+async function landed(member: TrainMember): Promise<Awaited<ReturnType<ProjectWorld['train']>>> {
+  const { commit, tip } = await merged(member);
+  return await world.train('advance', { run: world.run, member, candidate: commit, tip });
+}
+
+const file = (name: string): string => readFileSync(path.join(world.repository, name), 'utf8');
+
+describe('the train’s activities', () => {
+  test('merge, check and land a member: branch, index and files follow, with the task in the message', async () => {
+    world = await projectWorld({ a: 'echo two >> a.txt' });
+    const member = await finished('a');
+    const { commit, tip } = await merged(member);
+    expect(await world.train('check', { run: world.run, member, candidate: commit })).toMatchObject({ failure: null });
+    const advanced = await world.train('advance', { run: world.run, member, candidate: commit, tip });
+    expect(advanced).toMatchObject({ outcome: 'accepted', landing: { landed: true, tip: commit } });
+    expect(world.git('rev-parse', 'main')).toBe(commit);
+    expect(world.git('status', '--porcelain')).toBe('');
+    expect(file('a.txt')).toBe('one\ntwo\n');
+    expect(world.git('log', '-1', '--format=%B')).toContain('Signalbox-Task: a');
+    // Asked again, as after a crash, it finds that all is done.
+    expect(await world.train('advance', { run: world.run, member, candidate: commit, tip })).toEqual(advanced);
+  });
+
+  test('a conflict comes back as evidence with the files and hunks', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > a.txt' });
+    const [first, second] = [await finished('a'), await finished('b')];
+    await landed(first);
+    const candidate = await world.train('candidate', { run: world.run, member: second });
+    expect(candidate).toMatchObject({
+      kind: 'conflict',
+      evidence: { kind: 'conflict', attempt: 1, commit: second.commit },
+    });
+    if (candidate.kind === 'conflict') {
+      expect(candidate.evidence.summary).toContain('a.txt');
+      expect(candidate.evidence.detail).toMatch(/<<<<<<<[\s\S]*A[\s\S]*B/);
+    }
+  });
+
+  test('a failed integration check says what failed', async () => {
+    world = await projectWorld(
+      { a: 'echo A > a.txt' },
+      { checks: { doctor: 'true', integration: 'grep -q nothing a.txt' } },
+    );
+    const member = await finished('a');
+    const { commit } = await merged(member);
+    const { failure } = await world.train('check', { run: world.run, member, candidate: commit });
+    expect(failure).toMatchObject({ check: 'integration', command: 'grep -q nothing a.txt', exitCode: 1 });
+  });
+
+  test('a candidate on a tip that moved meanwhile is not accepted', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > b.txt' });
+    const [first, second] = [await finished('a'), await finished('b')];
+    const stale = await merged(second);
+    await landed(first);
+    expect(
+      await world.train('advance', { run: world.run, member: second, candidate: stale.commit, tip: stale.tip }),
+    ).toEqual({ outcome: 'moved' });
+    const tip = world.git('rev-parse', 'main');
+    expect(await landed(second)).toMatchObject({ outcome: 'accepted' });
+    expect(world.git('merge-base', '--is-ancestor', tip, 'main')).toBe('');
+  });
+
+  test('a commit that the user made during the checks is part of the next candidate, never lost', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt' });
+    const member = await finished('a');
+    const { commit, tip } = await merged(member);
+    world.write('mine.txt', 'mine\n');
+    world.git('add', '.');
+    world.git('commit', '-qm', 'mine');
+    expect(await world.train('advance', { run: world.run, member, candidate: commit, tip })).toEqual({
+      outcome: 'moved',
+    });
+    expect(await landed(member)).toMatchObject({ outcome: 'accepted', landing: { landed: true } });
+    expect([file('mine.txt'), file('a.txt')]).toEqual(['mine\n', 'A\n']);
+  });
+
+  test('refused by a dirty checkout, the work is accepted and shown, the checkout untouched; commits made then are joined', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > b.txt' });
+    const [first, second] = [await finished('a'), await finished('b')];
+    const before = world.git('rev-parse', 'main');
+    world.write('a.txt', 'my edit\n');
+    expect(await landed(first)).toMatchObject({ outcome: 'accepted', landing: { landed: false, diverged: false } });
+    expect([world.git('rev-parse', 'main'), file('a.txt')]).toEqual([before, 'my edit\n']);
+    const shown = world.git('rev-parse', 'refs/remotes/signalbox/main');
+    // The user commits something else instead: what was accepted and what they committed go together.
+    world.git('checkout', '-q', '--', 'a.txt');
+    world.write('mine.txt', 'mine\n');
+    world.git('add', '.');
+    world.git('commit', '-qm', 'mine');
+    expect(await world.train('land', { repository: world.run.repository })).toMatchObject({
+      landed: false,
+      diverged: true,
+    });
+    const joined = await merged(null);
+    expect(
+      await world.train('advance', { run: world.run, member: null, candidate: joined.commit, tip: joined.tip }),
+    ).toMatchObject({ landing: { landed: true } });
+    expect([file('a.txt'), file('mine.txt')]).toEqual(['A\n', 'mine\n']);
+    expect(world.git('merge-base', '--is-ancestor', shown, 'main')).toBe('');
+    expect(await landed(second)).toMatchObject({ landing: { landed: true } });
+  });
+
+  test('what the user took out of their branch on purpose does not come back', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > b.txt' });
+    const first = world.git('rev-parse', 'main');
+    await landed(await finished('a'));
+    world.git('reset', '-q', '--hard', first);
+    expect(await landed(await finished('b'))).toMatchObject({ landing: { landed: true } });
+    expect([file('a.txt'), file('b.txt')]).toEqual(['one\n', 'B\n']);
+  });
+});
