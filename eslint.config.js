@@ -18,7 +18,10 @@ const noNodeBuiltins = [
   'error',
   {
     patterns: [
-      { group: ['node:*', 'fs', 'path', 'os', 'crypto', 'child_process'], message: 'This layer is pure: no Node built-ins.' },
+      {
+        group: ['node:*', 'fs', 'path', 'os', 'crypto', 'child_process'],
+        message: 'This layer is pure: no Node built-ins.',
+      },
     ],
   },
 ];
@@ -49,10 +52,18 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': noNodeBuiltins,
       'no-restricted-globals': ['error', 'process', 'setTimeout', 'setInterval', 'fetch'],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random' }, { object: 'Date', property: 'now' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random' },
+        { object: 'Date', property: 'now' },
+      ],
     },
   },
   { files: ['workflows/**'], rules: { 'no-restricted-imports': noNodeBuiltins } },
   { files: ['test/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
-  { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked], languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } } },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
+  },
 );

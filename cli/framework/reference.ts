@@ -21,7 +21,10 @@ function commandSection(command: Command): string {
   const options = Object.values(command.options).filter((option) => option.hidden !== true);
   const rows = [
     ...positional.map(({ name, help }) => [name, help]),
-    ...options.map(({ flags, help, choices }) => [flags, choices === undefined ? help : `${help}: ${choices.join(' or ')}`]),
+    ...options.map(({ flags, help, choices }) => [
+      flags,
+      choices === undefined ? help : `${help}: ${choices.join(' or ')}`,
+    ]),
   ];
   return [
     `### \`${usage}\``,
