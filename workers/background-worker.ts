@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makePrivateDirectory } from '../activities/home.ts';
+import { hostId, makePrivateDirectory } from '../activities/home.ts';
 import { packageRoot } from '../activities/package-root.ts';
 import { SignalboxError } from '../core/failures.ts';
-import { isWorkerPolling } from './runs/pollers.ts';
+import { isHostServed, isWorkerPolling } from './runs/pollers.ts';
 import type { Session } from './session.ts';
 
 /** How long a background worker stays when no run is open, as `worker start --idle-exit` takes it. */
@@ -22,10 +22,14 @@ const START_MS = 60_000;
  * @throws SignalboxError `environment` with the end of its log if it does not come up
  */
 export async function ensureWorker(session: Session): Promise<boolean> {
-  if (await isWorkerPolling(session.client)) return false;
+  const host = hostId(session.home);
+  const polls = async (): Promise<boolean> =>
+    (await isHostServed(session.client, host)) && (await isWorkerPolling(session.client));
+  if (await polls()) return false;
   const directory = makePrivateDirectory(session.home.workers);
-  const log = path.join(directory, `${new Date().toISOString().replace(/[:.]/g, '-')}-${process.pid}.log`);
-  const out = openSync(log, 'a', 0o600);
+  const time = new Date().toISOString().replace(/[:.]/g, '-');
+  const unnamed = path.join(directory, `${time}-of-${process.pid}.log`);
+  const out = openSync(unnamed, 'a', 0o600);
   const command = [path.join(packageRoot(), 'cli', 'signalbox.js'), 'worker', 'start', '--idle-exit', IDLE_EXIT];
   const child = spawn(process.execPath, command, {
     cwd: '/',
@@ -34,6 +38,9 @@ export async function ensureWorker(session: Session): Promise<boolean> {
     detached: true,
   });
   closeSync(out);
+  // The worker's own pid tells whose log it is, and which process to end.
+  const log = child.pid === undefined ? unnamed : path.join(directory, `${time}-${child.pid}.log`);
+  renameSync(unnamed, log);
   let ended: string | null = null;
   child.on('error', (error) => {
     ended = error.message;
@@ -46,7 +53,7 @@ export async function ensureWorker(session: Session): Promise<boolean> {
     for (const deadline = Date.now() + START_MS; Date.now() < deadline;) {
       await sleep(50);
       if (ended !== null) return ended;
-      if (await isWorkerPolling(session.client)) return null;
+      if (await polls()) return null;
     }
     return `it does not poll after ${START_MS / 1000} s`;
   };

@@ -2,21 +2,31 @@ import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { processStartTime } from '../../activities/process-identity.ts';
-import { SHARED_QUEUE } from '../../core/ids.ts';
+import { hostQueue, SHARED_QUEUE } from '../../core/ids.ts';
 import { toMilliseconds } from './timestamp.ts';
+
+const { TaskQueueType } = proto.temporal.api.enums.v1;
+type TaskQueueType = proto.temporal.api.enums.v1.TaskQueueType;
 
 /** A poll waits on the server for up to a minute, so a living worker was seen within the last one. */
 const RECENT_MS = 70_000;
 
-/**
- * Is a worker there to do what runs ask for? The server remembers pollers for minutes after their death; one on this
- * host whose process is gone is not counted.
- */
+/** Is a worker there to make the decisions of runs, on whatever host? */
 export async function isWorkerPolling(client: Client): Promise<boolean> {
+  return await isPolled(client, SHARED_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW);
+}
+
+/** Is a worker of this host there, which alone can work on the repositories that lie here? */
+export async function isHostServed(client: Client, host: string): Promise<boolean> {
+  return await isPolled(client, hostQueue(host), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY);
+}
+
+/** The server remembers pollers for minutes after their death; one on this host whose process is gone is not counted. */
+async function isPolled(client: Client, queue: string, type: TaskQueueType): Promise<boolean> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
-    taskQueue: { name: SHARED_QUEUE },
-    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    taskQueue: { name: queue },
+    taskQueueType: type,
   });
   return pollers.some(
     ({ identity, lastAccessTime }) =>
