@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import picocolors from 'picocolors';
+import { transcriptLine } from '../../cli/views/codex-events.ts';
+import { displayLines, displayText, span } from '../../cli/views/text.ts';
+import { cut } from '../../workers/runs/start-workflow.ts';
+
+const plain = picocolors.createColors(false);
+const item = (fields: object): string => JSON.stringify({ type: 'item.completed', item: { id: '1', ...fields } });
+
+describe('text from elsewhere', () => {
+  test('loses what could rewrite the screen, and keeps colours in one line', () => {
+    expect(displayText('a\u001b[2Jb\u0007\nc\u001b[31mred\u001b[39m')).toBe('a[2Jb c\u001b[31mred\u001b[39m');
+    expect(displayLines('a\u001b]0;title\u0007\nb\u001b[1mold')).toBe('a]0;title\nbold');
+    expect(displayText('x'.repeat(20), 5)).toBe('xxxx…');
+  });
+
+  test('is cut by bytes without half a character', () => {
+    expect(cut('grün', 10)).toBe('grün');
+    for (let bytes = 3; bytes < 9; bytes += 1) {
+      const text = cut('üüüüü', bytes);
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(bytes);
+      expect(text).toMatch(/^ü*…$/);
+    }
+  });
+});
+
+describe('an agent’s transcript', () => {
+  test.each([
+    [item({ type: 'agent_message', text: 'Done.' }), 'Done.'],
+    [
+      item({ type: 'command_execution', command: 'npm test', aggregated_output: 'ok\n', exit_code: 0 }),
+      '$ npm test\nok',
+    ],
+    [
+      item({ type: 'command_execution', command: 'false', aggregated_output: '', exit_code: 1 }),
+      '$ false\nexit code 1',
+    ],
+    [item({ type: 'file_change', changes: [{ path: 'a.js', kind: 'add' }], status: 'completed' }), 'add a.js'],
+    [item({ type: 'something_new' }), null],
+    [JSON.stringify({ type: 'turn.failed', error: { message: 'no luck' } }), 'turn failed: no luck'],
+    [JSON.stringify({ type: 'thread.started', thread_id: 'x' }), null],
+    ['{"a": 1}', '{"a": 1}'],
+    ['{broken', '{broken'],
+    ['plain text', 'plain text'],
+  ])('shows %s as %j', (line, shown) => {
+    expect(transcriptLine(line, plain)).toBe(shown);
+  });
+
+  test('shows only the beginning of a long output', () => {
+    const output = Array.from({ length: 100 }, (_, index) => `line ${index}`).join('\n');
+    const shown = transcriptLine(
+      item({ type: 'command_execution', command: 'x', aggregated_output: output, exit_code: 0 }),
+      plain,
+    );
+    expect(shown?.split('\n')).toHaveLength(42);
+    expect(shown).toMatch(/… 60 more lines$/);
+  });
+});
+
+test.each([
+  [0, '0.0s'],
+  [1234, '1.2s'],
+  [59_400, '59s'],
+  [61_000, '1m1s'],
+  [3_660_000, '1h1m'],
+  [3 * 86_400_000, '3d0h'],
+])('a span of %d ms is %s', (milliseconds, text) => {
+  expect(span(milliseconds)).toBe(text);
+});
