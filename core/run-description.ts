@@ -74,7 +74,10 @@ function landingReason(state: RunState): string | null {
 }
 
 function joinSentences(...sentences: (string | null)[]): string {
-  return sentences.filter((sentence) => sentence !== null).join('. ');
+  return sentences
+    .filter((sentence) => sentence !== null)
+    .map((sentence) => sentence.replace(/\.$/, ''))
+    .join('. ');
 }
 
 function describeTask(task: TaskProgress, name: string): TaskDescription {

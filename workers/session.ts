@@ -6,7 +6,7 @@ import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { RunReader } from './runs/run-reader.ts';
-import { taskViews } from './runs/task-views.ts';
+import { taskViews } from '../core/task-views.ts';
 import { createEmbeddedServer } from './server/embedded-server.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
 import { connectTemporal } from './server/reach.ts';

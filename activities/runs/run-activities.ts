@@ -3,12 +3,9 @@ import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@tempor
 import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunActivities, ServiceStart } from '../../core/activities.ts';
-import { claimsOf } from '../../core/catalogue.ts';
-import type { Config } from '../../core/config.ts';
 import { repositoryWorkflowId, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
-import type { TaskView } from '../../core/run-state.ts';
-import type { Task } from '../../core/task-file.ts';
 import { attributeKey } from '../../core/search-attributes.ts';
+import { taskViews } from '../../core/task-views.ts';
 import type { ManifestReader } from '../records/manifest-reader.ts';
 
 /** Tasks in one answer of `loadTasks`; some 30 KB with ordinary claims. */
@@ -29,8 +26,7 @@ export function createRunActivities(deps: {
       const { config, tasks } = await manifests.manifest(run);
       const chunk = tasks.slice(from, from + CHUNK);
       const next = from + chunk.length < tasks.length ? from + chunk.length : null;
-      const views = chunk.map((task) => viewOf(task, config));
-      return { tasks: views, next };
+      return { tasks: taskViews({ tasks: chunk, config }), next };
     },
 
     async signalWithStart({ start, signal, payload }) {
@@ -86,19 +82,6 @@ export function createRunActivities(deps: {
       for (const run of closed) await cancelTasksOf(client, run);
       return closed;
     },
-  };
-}
-
-function viewOf(task: Task, config: Config): TaskView {
-  const { manifest } = task;
-  return {
-    id: manifest.id,
-    name: manifest.name,
-    depends_on: manifest.depends_on,
-    priority: manifest.priority,
-    claims: claimsOf(task, config),
-    attempts: manifest.limits.attempts ?? config.run.attempts,
-    turns: manifest.limits.turns ?? config.run.turns,
   };
 }
 

@@ -17,7 +17,7 @@ import type { TaskView } from '../../core/run-state.ts';
 import type { Task } from '../../core/task-file.ts';
 import { chooseBackend } from '../backend.ts';
 import { newRunId } from './run-id.ts';
-import { taskViews } from './task-views.ts';
+import { taskViews } from '../../core/task-views.ts';
 
 /** What a person asked for with `run start`. */
 export interface RunRequest {

@@ -1,6 +1,6 @@
-import { claimsOf } from '../../core/catalogue.ts';
-import type { RunManifest } from '../../core/run-manifest.ts';
-import type { TaskView } from '../../core/run-state.ts';
+import { claimsOf } from './catalogue.ts';
+import type { RunManifest } from './run-manifest.ts';
+import type { TaskView } from './run-state.ts';
 
 /** The tasks of a manifest as a run's rules see them. */
 export function taskViews({ tasks, config }: Pick<RunManifest, 'tasks' | 'config'>): TaskView[] {
