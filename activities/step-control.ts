@@ -1,7 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
-/** How often an activity tells the server that it lives, in milliseconds; well under every heartbeat timeout. */
+/**
+ * How often an activity tells the server that it lives, in milliseconds; well under every heartbeat timeout. One that is
+ * done sooner need not.
+ */
 const HEARTBEAT = 1000;
 
 /** What an activity is told while it attends to a step. */
@@ -25,7 +28,6 @@ export async function attended<T>(work: (control: StepControl) => Promise<T>): P
     const asked = context.cancellationDetails?.cancelRequested === true;
     (asked ? ended : detached).abort(context.cancellationSignal.reason);
   });
-  context.heartbeat();
   try {
     return await work({ detached: detached.signal, ended: ended.signal });
   } finally {

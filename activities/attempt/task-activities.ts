@@ -1,9 +1,8 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
-import type { CheckReport } from '../../core/checks.ts';
 import { attemptRef } from '../../core/ids.ts';
-import { runChecks, type Check } from '../checks/run-checks.ts';
+import { runChecks } from '../checks/run-checks.ts';
 import { removeWorkspace } from '../git/workspace.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
 import type { ProjectHost } from '../project-host.ts';
@@ -31,15 +30,21 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
       attended(() => mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input))),
     turn: (input) => alone(input.attempt, (control) => runTurn(host, input, control)),
     hints: ({ attempt, commit, turn }) =>
-      alone(attempt, (control) =>
-        check(host, attempt, commit, `hints-${turn}`, control, (checks) => [...checks.lint, ...checks.fast]),
-      ),
+      alone(attempt, async (control) => {
+        const { manifest, task } = await host.manifests.task(attempt.run, attempt.task);
+        const { lint, fast } = checksOf(manifest, task);
+        const checks = [...lint, ...fast];
+        return await runChecks({ host, manifest, task, attempt, commit, checks, label: `hints-${turn}`, control });
+      }),
     verify: ({ attempt, commit, round }) =>
       alone(attempt, async (control) => {
-        const report = await check(host, attempt, commit, `verify-${round}`, control, (checks) => [
-          ...checks.lint,
-          ...checks.doctor,
-        ]);
+        const { manifest, task } = await host.manifests.task(attempt.run, attempt.task);
+        const { lint, doctor } = checksOf(manifest, task);
+        // All that the agent did is in the commit: its work tree, scrubbed, is the cheapest checkout of it.
+        const from = host.attemptDirectory(attempt);
+        const label = `verify-${round}`;
+        const checks = [...lint, ...doctor];
+        const report = await runChecks({ host, manifest, task, attempt, commit, checks, label, from, control });
         await removeAttempt(host, attempt);
         return report;
       }),
@@ -54,19 +59,6 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         return { commit: bare.ref(attemptRef(attempt.run.run, attempt.task, attempt.attempt)) };
       }),
   };
-}
-
-async function check(
-  host: ProjectHost,
-  attempt: AttemptRef,
-  commit: string,
-  label: string,
-  control: StepControl,
-  choose: (checks: ReturnType<typeof checksOf>) => Check[],
-): Promise<CheckReport> {
-  const { manifest, task } = await host.manifests.task(attempt.run, attempt.task);
-  const checks = choose(checksOf(manifest, task));
-  return await runChecks({ host, manifest, task, attempt, commit, checks, label, control });
 }
 
 /** Takes away what an attempt needed while it worked. Its work is in its ref, its transcripts are with its steps. */

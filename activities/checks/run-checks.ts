@@ -33,6 +33,8 @@ export interface CheckRequest {
   checks: readonly Check[];
   /** Makes the steps' names; the same label finds the same steps again. */
   label: string;
+  /** The directory of a workspace that is not needed any more, to be made the checkout. */
+  from?: string;
   control: StepControl;
 }
 
@@ -49,7 +51,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   const sandbox = await host.sandboxOf(request.manifest);
   const pool = await host.pool(attempt.run.repository, sandbox);
   const key = stepName(host.ownerOf(attempt), request.label);
-  const checkout = await pool.acquire(key, commit);
+  const checkout = await pool.acquire(key, commit, request.from ?? null);
   let failure: CheckFailure | null = null;
   try {
     for (const [index, check] of checks.entries()) {

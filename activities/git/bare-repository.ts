@@ -4,6 +4,7 @@ import path from 'node:path';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import { diskFailure, requireGit, runGit, type GitOptions, type GitResult } from './git-command.ts';
 import { parseCommit, readLooseObject, type CommitInfo } from './objects.ts';
+import { RefWriter } from './ref-writer.ts';
 import { readRef, readRefs } from './refs.ts';
 import { branchTip, requireBranchName, requireSupported, type UserRepository } from './user-repository.ts';
 
@@ -28,8 +29,6 @@ const CONFIG = `[core]
  */
 export const ATTRIBUTES = '* -filter -working-tree-encoding\n';
 
-const ZERO = '0'.repeat(40);
-
 /** How many commits are looked at in this process before native git is asked. */
 const NEAR = 50;
 
@@ -40,9 +39,11 @@ const NEAR = 50;
  */
 export class BareRepository {
   readonly gitDir: string;
+  private readonly refWriter: RefWriter;
 
   private constructor(gitDir: string) {
     this.gitDir = gitDir;
+    this.refWriter = new RefWriter(gitDir);
   }
 
   /** Opens the repository at `gitDir`, making it if it is not there; several processes may do so at once. */
@@ -114,7 +115,7 @@ export class BareRepository {
   async moveRef(name: string, commit: string, expected: string | null): Promise<boolean> {
     if (readRef(this.gitDir, name) === commit) return true;
     try {
-      await this.git(['update-ref', name, commit, expected ?? ZERO]);
+      await this.refWriter.move(name, commit, expected);
       return true;
     } catch (error) {
       const now = readRef(this.gitDir, name);
@@ -172,6 +173,8 @@ export class BareRepository {
   /** Does `descendant` contain `ancestor`? */
   async isAncestor(ancestor: string, descendant: string): Promise<boolean> {
     if (this.isNearAncestor(ancestor, descendant)) return true;
+    // The other way round, and they are not the same: history has no circles.
+    if (this.isNearAncestor(descendant, ancestor)) return false;
     const { exitCode } = await this.git(['merge-base', '--is-ancestor', ancestor, descendant], {
       allowedExitCodes: [0, 1],
     });

@@ -42,12 +42,14 @@ export class CheckoutPool {
    * A checkout of exactly the commit's tree, for this key alone until it is released. A key that holds one gets it back
    * untouched, since a step may be running in it. One key is acquired by one process at a time.
    *
+   * @param from a directory with a `tree` and `index` that are not needed any more, to be made the checkout: worth it
+   *   where it holds nearly that commit
    * @throws SignalboxError `refused` when the key holds a checkout of another commit
    */
-  acquire(key: string, commit: string, signal?: AbortSignal): Promise<Checkout> {
+  acquire(key: string, commit: string, from: string | null = null, signal?: AbortSignal): Promise<Checkout> {
     const running = this.underWay.get(key);
-    if (running !== undefined) return running.then(() => this.acquire(key, commit, signal));
-    const work = this.prepare(key, commit, signal).finally(() => this.underWay.delete(key));
+    if (running !== undefined) return running.then(() => this.acquire(key, commit, from, signal));
+    const work = this.prepare(key, commit, from, signal).finally(() => this.underWay.delete(key));
     this.underWay.set(key, work);
     return work;
   }
@@ -69,12 +71,17 @@ export class CheckoutPool {
     return true;
   }
 
-  /** Makes a free slot of the tree and index in `directory`. */
+  /** Makes a free slot of the tree and index in `directory`, if they are there. */
   giveSpare(directory: string): void {
+    this.give(directory, path.join(this.free, randomUUID()));
+  }
+
+  private give(directory: string, slot: string): boolean {
+    if (!existsSync(path.join(directory, 'tree'))) return false;
     const draft = path.join(directory, `spare-${randomUUID()}`);
     mkdirSync(draft, { recursive: true });
     for (const name of ['tree', 'index']) moveIfThere(path.join(directory, name), path.join(draft, name));
-    moveIfThere(draft, path.join(this.free, randomUUID()));
+    return moveIfThere(draft, slot);
   }
 
   private slotOf(key: string): string {
@@ -86,7 +93,12 @@ export class CheckoutPool {
     return readdirSync(this.free).some((name) => moveIfThere(path.join(this.free, name), target));
   }
 
-  private async prepare(key: string, commit: string, signal?: AbortSignal): Promise<Checkout> {
+  private async prepare(
+    key: string,
+    commit: string,
+    from: string | null,
+    signal: AbortSignal | undefined,
+  ): Promise<Checkout> {
     const slot = this.slotOf(key);
     const directory = path.join(slot, 'tree');
     const ready = path.join(slot, 'ready');
@@ -96,7 +108,8 @@ export class CheckoutPool {
       throw new SignalboxError('refused', `${key} holds a checkout of ${held.commit}; release it first`);
     }
     try {
-      if (!existsSync(slot) && !this.claim(slot)) mkdirSync(slot, { recursive: true });
+      const found = existsSync(slot) || (from !== null && this.give(from, slot)) || this.claim(slot);
+      if (!found) mkdirSync(slot, { recursive: true });
       const common = { bare: this.bare, tree: directory, indexFile: path.join(slot, 'index'), commit };
       const own = this.owner === undefined ? {} : { owner: this.owner };
       await makeCleanTree({ ...common, ...own, ...(signal === undefined ? {} : { signal }) });

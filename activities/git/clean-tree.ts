@@ -50,9 +50,12 @@ export function removeAll(file: string | Buffer): void {
  * Removes from a tree everything that is not surely what its index says: untracked and ignored files, nested
  * repositories, what took the place of a tracked path, changed files (git itself compares times by the second only), and
  * files with a second hard link, which somebody may still write to elsewhere.
+ *
+ * @returns the tree that the directory now surely holds, if every entry of the index is there and git noted their tree
  */
-function scrub(tree: string, indexFile: string): void {
+function scrub(tree: string, indexFile: string): string | null {
   const index = readIndex(indexFile);
+  let missing = index.entries.size;
   const written = lstatSync(indexFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const visit = (directory: string): void => {
     const here = onDisk(tree, directory);
@@ -68,10 +71,12 @@ function scrub(tree: string, indexFile: string): void {
       const entry = index.entries.get(file);
       const stat = entry === undefined ? undefined : lstatSync(onDisk(tree, file));
       const kept = entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written);
-      if (!kept) unlinkSync(onDisk(tree, file));
+      if (kept) missing -= 1;
+      else unlinkSync(onDisk(tree, file));
     }
   };
   visit('');
+  return missing === 0 ? index.tree : null;
 }
 
 const SETTLED_SECONDS = 3;
@@ -117,8 +122,8 @@ export interface CleanTree {
 
 /**
  * Makes a directory hold exactly the tree of a commit. What is there already and matches is kept: a tree that was used
- * before takes a few milliseconds instead of a whole checkout. Nothing that lies in the tree is run or trusted. One process.
- * Returns the id of the tree, where git noted it in the index.
+ * before takes a few milliseconds instead of a whole checkout. Nothing that lies in the tree is run or trusted. One
+ * process, or none where nothing is missing. Returns the id of the tree, where git noted it in the index.
  */
 export async function makeCleanTree({
   bare,
@@ -136,8 +141,9 @@ export async function makeCleanTree({
     mkdirSync(tree, { recursive: true, mode: 0o755 });
   }
   mkdirSync(path.dirname(indexFile), { recursive: true });
+  let held: string | null = null;
   try {
-    scrub(tree, indexFile);
+    held = scrub(tree, indexFile);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EPERM' && code !== 'EACCES') throw error;
@@ -146,10 +152,12 @@ export async function makeCleanTree({
     rmSync(indexFile, { force: true });
     mkdirSync(tree, { mode: 0o755 });
   }
-  await bare.git(['read-tree', '--reset', '-u', commit], {
-    workTree: tree,
-    indexFile,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  if (held === null || held !== bare.freshCommit(commit)?.tree) {
+    await bare.git(['read-tree', '--reset', '-u', commit], {
+      workTree: tree,
+      indexFile,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
   return settle(tree, indexFile, owner);
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { CommandFailedError, headAndTail, SignalboxError } from '../../core/failures.ts';
 
 /** What one git process is given. Paths are absolute. */
@@ -169,6 +169,11 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
     );
   }
   return { stdout, stderr, exitCode, truncated };
+}
+
+/** Starts a git process that is talked to over its streams; its `error` event may come instead of `exit`. */
+export function startGit(args: readonly string[], options: Pick<GitOptions, 'gitDir'>): ChildProcessWithoutNullStreams {
+  return spawn('git', args, { cwd: options.gitDir ?? '/', env: hardenedEnvironment(options), stdio: 'pipe' });
 }
 
 function spawnFailure(error: NodeJS.ErrnoException, args: readonly string[]): SignalboxError {

@@ -22,12 +22,11 @@ export function writeOwnGit(git: {
     mkdirSync(path.dirname(path.join(directory, name)), { recursive: true });
     writeFileSync(path.join(directory, name), text);
   };
-  for (const name of ['objects/pack', 'refs/heads', 'refs/tags', 'hooks'])
-    mkdirSync(path.join(directory, name), { recursive: true });
+  // Git makes the other directories when it needs them.
+  mkdirSync(path.join(directory, 'refs'), { recursive: true });
   put('config', '[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n[gc]\n\tauto = 0\n');
   put('objects/info/alternates', `${git.bare.objectStore}\n`);
   put('info/attributes', ATTRIBUTES);
-  put('info/exclude', '');
   if (git.branch !== null) put(path.join('refs/heads', git.branch), `${git.commit}\n`);
   copyFileSync(git.indexFile, path.join(directory, 'index'));
   put('HEAD', git.branch === null ? `${git.commit}\n` : `ref: refs/heads/${git.branch}\n`);

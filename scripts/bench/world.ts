@@ -15,6 +15,7 @@ import { prepareRun } from '../../workers/runs/prepare-run.ts';
 import { startRun } from '../../workers/runs/start-run.ts';
 import { openSession, type Session } from '../../workers/session.ts';
 import type { EmbeddedServer } from '../../workers/server/embedded-server.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { PROBE_REQUEST, probeAnswer } from './probe.ts';
 import type { BenchRepository } from './repository.ts';
 
@@ -56,8 +57,10 @@ export class BenchWorld {
     return this.#worker?.pid ?? null;
   }
 
+  /** Starts the server, and bundles the workflows if their sources changed, which an installed package need not. */
   async startServer(): Promise<void> {
     await this.#server.start();
+    await workflowBundle(this.#env);
   }
 
   /**

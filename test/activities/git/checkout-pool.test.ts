@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { CheckoutPool } from '../../../activities/git/checkout-pool.ts';
-import { git, makeFixture, put, type Fixture } from './support.ts';
+import { snapshot } from '../../../activities/git/snapshot.ts';
+import { author, git, makeFixture, put, type Fixture } from './support.ts';
 
 let fixture: Fixture;
 let pool: CheckoutPool;
@@ -128,4 +129,38 @@ test('a preparation that was cut off is made anew', async () => {
 
 test('releasing what is not held does nothing', () => {
   expect(() => pool.release('never')).not.toThrow();
+});
+
+test('a workspace that is not needed any more becomes the checkout of what was snapshotted in it, and nothing else of it stays', async () => {
+  const workspace = await fixture.workspace();
+  put(workspace.tree, { 'src/new.txt': 'new\n', 'build/out.o': 'ignored', 'src/a.txt': 'changed\n' });
+  const { commit } = await snapshot({
+    bare: fixture.bare,
+    workspaceDirectory: workspace.directory,
+    parent: fixture.base,
+    ref: 'refs/signalbox/r/t/1',
+    message: 'turn 1',
+    author,
+  });
+  put(workspace.tree, {
+    'late.txt': 'written after the snapshot',
+    'README.md': 'hullo\n',
+    '.git/hooks/post-checkout': '',
+  });
+  const { directory } = await pool.acquire('k', commit, workspace.directory);
+  expect(existsSync(workspace.tree)).toBe(false);
+  expect(state(directory)).toBe('');
+  expect(git(directory, 'rev-parse', 'HEAD')).toBe(commit);
+  expect(readFileSync(path.join(directory, 'README.md'), 'utf8')).toBe('hello\n');
+  expect(readFileSync(path.join(directory, 'src/a.txt'), 'utf8')).toBe('changed\n');
+  expect(existsSync(path.join(directory, 'build'))).toBe(false);
+  expect(existsSync(path.join(directory, '.git/hooks'))).toBe(false);
+});
+
+test('a workspace whose tree is gone gives nothing to the pool', async () => {
+  const workspace = await fixture.workspace();
+  await pool.acquire('k', fixture.base, workspace.directory);
+  pool.giveSpare(workspace.directory);
+  const { directory } = await pool.acquire('k2', next, workspace.directory);
+  expect(state(directory)).toBe('');
 });

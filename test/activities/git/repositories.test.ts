@@ -191,6 +191,21 @@ describe('the bare repository', () => {
     expect(existsSync(path.join(fixture.bare.gitDir, 'logs'))).toBe(false);
   });
 
+  test('moves refs again after a refusal, and creates one only where none is', async () => {
+    const { bare, base } = fixture;
+    const other = fixture.commitFiles(base, { 'n.txt': 'n' });
+    expect(await bare.moveRef('refs/signalbox/r/t/1', other, null)).toBe(true);
+    expect(await bare.moveRef('refs/signalbox/r/t/1', base, null)).toBe(false);
+    expect(await bare.moveRef('refs/signalbox/r/t/2', base, null)).toBe(true);
+    expect(await bare.moveRef('refs/signalbox/r/t/1', base, other)).toBe(true);
+    await expect(bare.moveRef('refs/signalbox/r/t/1/below', base, null)).rejects.toMatchObject({
+      code: 'command_failed',
+    });
+    await expect(bare.moveRef('refs/signalbox/r/t/3', '1'.repeat(40), null)).rejects.toMatchObject({
+      code: 'command_failed',
+    });
+  });
+
   test('lists refs and finds the highest attempt, loose or packed', async () => {
     const { bare, base } = fixture;
     for (const name of ['r/T-1/1', 'r/T-1/2', 'r/T-1/10', 'r/T-10/11'])
