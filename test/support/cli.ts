@@ -67,7 +67,7 @@ export class CliWorld {
   }
 
   git(...args: string[]): string {
-    return execFileSync('git', args, { cwd: this.repository, encoding: 'utf8' });
+    return execFileSync('git', args, { cwd: this.repository, encoding: 'utf8', stdio: 'pipe' });
   }
 
   /** Runs a command line in this process, in the repository. */
