@@ -58,20 +58,25 @@ export function manifestActivities(repository: RepositoryRef): Pick<RunActivitie
   return proxyActivities<RunActivities>({
     taskQueue: hostQueue(repository.host),
     startToCloseTimeout: '2m',
+    summary: 'read the tasks',
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
   });
 }
 
 /** Short activities of runs and lock tables, on any host. */
-export const runActivities = proxyActivities<Omit<RunActivities, 'watch' | 'loadTasks'>>({
-  startToCloseTimeout: '2m',
-  heartbeatTimeout: '10s',
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
-});
+export function runActivities(summary: string): Omit<RunActivities, 'watch' | 'loadTasks'> {
+  return proxyActivities<RunActivities>({
+    startToCloseTimeout: '2m',
+    heartbeatTimeout: '10s',
+    summary,
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
+  });
+}
 
 /** Watches workflows for as long as it takes. */
 export const watchActivities = proxyActivities<Pick<RunActivities, 'watch'>>({
   startToCloseTimeout: '24h',
   heartbeatTimeout: '20s',
+  summary: 'watch the tasks of the execution before',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });

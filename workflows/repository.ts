@@ -37,7 +37,7 @@ export async function repository(input: RepositoryInput): Promise<void> {
   });
 
   const rollCall = async (runs: readonly string[]): Promise<void> => {
-    for (const run of await runActivities.reapRuns({ runs: [...runs] })) {
+    for (const run of await runActivities('which runs are over').reapRuns({ runs: [...runs] })) {
       silent.delete(run);
       table = removeRun(table, run);
       changed = true;
@@ -53,7 +53,7 @@ export async function repository(input: RepositoryInput): Promise<void> {
   };
 
   if (input.table === undefined) {
-    for (const run of await runActivities.openRuns({ repository: input.repository.id })) {
+    for (const run of await runActivities('which runs are open').openRuns({ repository: input.repository.id })) {
       if (table.runs[run] !== undefined || heard.has(run)) continue;
       silent.add(run);
       if (!(await signalIfOpen(run, messages.resyncSignal))) silent.delete(run);

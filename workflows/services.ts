@@ -8,7 +8,8 @@ export async function signalService<T>(start: ServiceStart, signal: SignalDefini
   const { id, branch } = start.repository;
   const workflowId = start.workflow === 'repository' ? repositoryWorkflowId(id) : trainWorkflowId(id, branch);
   if (await signalIfOpen(workflowId, signal, payload)) return;
-  await runActivities.signalWithStart({ start, signal: signal.name, payload });
+  const name = start.workflow === 'repository' ? 'lock table' : 'train';
+  await runActivities(`start the ${name}`).signalWithStart({ start, signal: signal.name, payload });
 }
 
 /** Signals a workflow by its id. @returns false if no such workflow is open */
