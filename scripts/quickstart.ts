@@ -1,132 +1,144 @@
-import { existsSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
-import { createExample } from './quickstart/example.ts';
-import { type QuickstartModel, liveModel, scriptedModel } from './quickstart/model.ts';
-import { newCommits, runResult, taskTable, usageLine } from './quickstart/report.ts';
+import { z } from 'zod';
+import { failureOf } from '../cli/framework/failure.ts';
+import { createExample, repositoryIn } from './quickstart/example.ts';
+import { hasKey, liveModel, scriptedModel } from './quickstart/model.ts';
+import { type Place, placeEnvironment, placeOf, writeCommand } from './quickstart/place.ts';
+import { forgetRuns, removeAll } from './quickstart/reset.ts';
+import { Signalbox } from './quickstart/signalbox.ts';
 
-const USAGE = `npm run quickstart [-- --live] [--backend local|docker]
+const USAGE = `npm run quickstart [-- OPTIONS]
 
-Runs the tasks of examples/branchline with the real Codex. Its model is scripted, unless --live: then it is the real
-one, with OPENAI_API_KEY or CODEX_API_KEY from the environment.`;
+Runs the tasks of examples/branchline with the real Codex. Everything that it makes and starts belongs to .quickstart/.
 
-const root = join(import.meta.dirname, '..');
-const place = join(root, '.quickstart');
-const cli = join(root, 'cli/signalbox.js');
+  --live                  the real model, with OPENAI_API_KEY or CODEX_API_KEY of the environment: this costs money;
+                          without it, a scripted model answers
+  --backend local|docker  where agents and checks run; by default Docker where an engine answers, else this machine
+  --clean                 end and remove what quickstarts left
+  --help                  print this`;
+
+const runSchema = z.object({
+  status: z.string(),
+  ended_at: z.string().nullable(),
+  integration_branch: z.string(),
+  base_commit: z.string(),
+});
+
+interface Choices {
+  live: boolean;
+  backend: string | undefined;
+  clean: boolean;
+  help: boolean;
+}
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** Says what begins, does it, and says how long it took. */
-async function timed<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
-  say(`\n▸ ${what}`);
-  const start = performance.now();
-  const result = await work();
-  say(`  ${((performance.now() - start) / 1000).toFixed(1)} s`);
-  return result;
-}
+/** Until the run has begun, Ctrl+C ends everything; from then on it only leaves the run. */
+let leaveOnInterrupt = false;
 
-/** Runs the product's own command line as a user would, with its progress on the screen. */
-async function signalbox(directory: string, env: Record<string, string>, ...args: string[]) {
-  return execa(process.execPath, [cli, ...args], {
-    cwd: directory,
-    env,
-    stdin: 'ignore',
-    stdout: args.includes('json') ? 'pipe' : 'inherit',
-    stderr: 'inherit',
-    reject: false,
-  });
-}
-
-async function quickstart(live: boolean, backend: string | undefined): Promise<number> {
+async function quickstart(place: Place, { live, backend }: Choices): Promise<number> {
   const begin = performance.now();
-  const real = live ? liveModel(process.env) : undefined;
-  if (live && real === undefined) {
+  if (live && !hasKey(process.env)) {
     process.stderr.write('error: --live needs OPENAI_API_KEY or CODEX_API_KEY in the environment\n');
     return 2;
   }
-  const { folder, repository } = await timed('Building the example repository', () =>
-    createExample(root, place, new Date(), async (old) => {
-      if (existsSync(old)) await signalbox(old, {}, 'clean', '--force', '-o', 'json');
-    }),
-  );
-  say(`  ${relative(process.cwd(), repository)}`);
-  const model: QuickstartModel = real ?? (await timed('Starting the model', () => scriptedModel(root, place, folder)));
+  mkdirSync(place.directory, { recursive: true });
+  const ownEnv = placeEnvironment(place, process.env);
+
+  say('▸ Starting the embedded Temporal server');
+  const server = await new Signalbox(place, ownEnv).show('server', 'start', '--detach');
+  if (server !== 0) return server;
+
+  say('\n▸ Building the example repository');
+  await forgetRuns(place, new Signalbox(place, ownEnv), say);
+  const repository = repositoryIn(await createExample(place, new Date()));
+  say(`  ${relative(process.cwd(), repository)}: a small library with a history, tests, and eight tasks to do`);
+
+  say('\n▸ Starting the model');
+  const model = await (live ? liveModel(place) : scriptedModel(place));
+  const env = { ...ownEnv, ...model.env };
+  writeCommand(place, repository, env);
   say(`  ${model.description}`);
 
-  const server = await timed('Starting the embedded Temporal server', () =>
-    signalbox(root, model.env, 'server', 'start', '--detach'),
-  );
-  if (server.exitCode !== 0) return server.exitCode ?? 1;
-
-  // Ctrl+C reaches `run start` too, which leaves the run; what remains is to say how it goes on.
-  process.on('SIGINT', () => undefined);
-  const started = await timed('Running the tasks', () =>
-    signalbox(
-      repository,
-      model.env,
-      'run',
-      'start',
-      '-o',
-      'json',
-      ...(backend === undefined ? [] : ['--backend', backend]),
-    ),
-  );
-  const parsed = runResult.safeParse(parseJson(started.stdout ?? ''));
-  if (!parsed.success) {
-    say(started.stdout ?? '');
-    return started.exitCode || 1;
-  }
-  const run = parsed.data.result;
-  const over = run.status !== 'running' && run.status !== 'paused' && run.status !== 'waiting';
-  if (over) model.stop();
-
-  say(`\nRun ${run.run_id}: ${run.status}${run.reason === null ? '' : `, ${run.reason}`}\n`);
-  say(taskTable(run));
-  say(`\nNew on ${run.integration_branch}:\n${await newCommits(repository, run)}`);
-  say(`\nTime     ${((performance.now() - begin) / 1000).toFixed(1)} s in all`);
-  say(`Usage    ${usageLine(run)}${live ? '' : ' (scripted: nothing was paid)'}`);
-  say(`Web UI   ${run.web_ui ?? 'none'}`);
-  say(`Result   cd ${repository}`);
-  say(nextSteps(over));
-  return started.exitCode === 0 && run.status === 'completed' ? 0 : started.exitCode || 1;
+  say('\n▸ Running the tasks (Ctrl+C leaves the run, which then goes on by itself)');
+  leaveOnInterrupt = true;
+  const signalbox = new Signalbox(place, env);
+  const options = backend === undefined ? [] : ['--backend', backend];
+  const code = await signalbox.show('-C', repository, 'run', 'start', ...options);
+  // It was refused, so there is no run to tell about.
+  if (code === 2 || code === 3) return code;
+  const run = await signalbox.ask(runSchema, '-C', repository, 'run', 'describe');
+  if (run === undefined) return code === 0 ? 1 : code;
+  const over = run.ended_at !== null;
+  if (over) await model.stop();
+  say(`\n▸ New commits on ${run.integration_branch}`);
+  const range = `${run.base_commit}..${run.integration_branch}`;
+  await execa('git', ['--no-pager', 'log', '--graph', '--oneline', range], { cwd: repository, stdio: 'inherit' });
+  say(`\n▸ ${over ? 'Done' : 'Not over yet'} after ${((performance.now() - begin) / 1000).toFixed(0)} s in all`);
+  if (over && !live) say('  The tokens are those of the scripted model: nothing was paid.');
+  say(nextSteps(place, repository, over));
+  return code === 0 && run.status !== 'completed' ? 1 : code;
 }
 
-function nextSteps(over: boolean): string {
-  const command = `node ${relative(process.cwd(), cli)}`;
-  return [
-    '',
-    ...(over ? [] : [`Go on    in that directory: ${command} run watch`]),
-    `Look     in that directory: ${command} run describe, ${command} task logs 007`,
-    `Stop     ${command} server stop    (the Web UI goes with it; the data stays)`,
-    `Clean    rm -rf ${relative(process.cwd(), place)}    (the next quickstart does it, too)`,
-  ].join('\n');
+/** What to type next; every line works from the directory of the user. */
+function nextSteps(place: Place, repository: string, over: boolean): string {
+  const command = `./${relative(process.cwd(), place.command)}`;
+  const steps: [string, string][] = [
+    ...(over
+      ? []
+      : ([
+          ['follow the run', `${command} run watch`],
+          ['end the run', `${command} run cancel`],
+        ] satisfies [string, string][])),
+    ['the run again', `${command} run describe`],
+    ['what an agent did', `${command} task logs 007`],
+    ['the result', `cd ${relative(process.cwd(), repository)}`],
+    ['stop the server', `${command} server stop`],
+    ['remove everything', 'npm run quickstart -- --clean'],
+  ];
+  return steps.map(([what, how]) => `  ${what.padEnd(18)} ${how}`).join('\n');
 }
 
-function parseJson(text: string): unknown {
+function parseChoices(): Choices | string {
   try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function parseOptions(): { live: boolean; backend: string | undefined; help: boolean } | string {
-  try {
-    const options = { live: { type: 'boolean' }, backend: { type: 'string' }, help: { type: 'boolean' } } as const;
-    const { live = false, backend, help = false } = parseArgs({ options }).values;
+    const flag = { type: 'boolean', default: false } as const;
+    const { values } = parseArgs({ options: { live: flag, backend: { type: 'string' }, clean: flag, help: flag } });
+    const { backend } = values;
     if (backend !== undefined && backend !== 'local' && backend !== 'docker') return '--backend is local or docker';
-    return { live, backend, help };
+    return { ...values, backend };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-const options = parseOptions();
-if (typeof options === 'string') {
-  process.stderr.write(`error: ${options}\n\n${USAGE}\n`);
-  process.exitCode = 2;
-} else if (options.help) {
-  say(USAGE);
-} else {
-  process.exitCode = await quickstart(options.live, options.backend);
+async function main(): Promise<number> {
+  const choices = parseChoices();
+  if (typeof choices === 'string') {
+    process.stderr.write(`error: ${choices}\n\n${USAGE}\n`);
+    return 2;
+  }
+  if (choices.help) {
+    say(USAGE);
+    return 0;
+  }
+  process.on('SIGINT', () => {
+    if (leaveOnInterrupt) return;
+    say('\nInterrupted. "npm run quickstart" begins again.');
+    process.exit(130);
+  });
+  const place = placeOf(join(import.meta.dirname, '..'));
+  if (!choices.clean) return await quickstart(place, choices);
+  say('▸ Ending and removing what quickstarts left');
+  await removeAll(place, new Signalbox(place, placeEnvironment(place, process.env)), say);
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`error: ${failureOf(error).message}\n`);
+  process.exitCode = 3;
 }

@@ -1,30 +1,35 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { SignalboxError } from '../../core/failures.ts';
+import type { Place } from './place.ts';
 
-/** A copy of the example: its folder and the repository in it. */
-export interface ExampleCopy {
-  folder: string;
-  repository: string;
+/** Copies of the example are named after the time at which they were made. */
+const FOLDER = /^\d{8}T\d{6}$/;
+
+/** The folders of the copies that exist, the oldest first. */
+export function oldFolders({ directory }: Place): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .filter((name) => FOLDER.test(name))
+    .sort()
+    .map((name) => join(directory, name));
 }
 
-/**
- * Builds a fresh copy of the example repository in `<place>/<time>/branchline` and removes older ones. `forget` is
- * called with each older repository before it goes.
- */
-export async function createExample(
-  root: string,
-  place: string,
-  now: Date,
-  forget: (repository: string) => Promise<void>,
-): Promise<ExampleCopy> {
-  mkdirSync(place, { recursive: true });
-  for (const old of readdirSync(place).filter((name) => /^\d{8}T\d{6}$/.test(name))) {
-    await forget(join(place, old, 'branchline'));
-    rmSync(join(place, old), { recursive: true, force: true });
-  }
-  const folder = join(place, now.toISOString().replace(/[-:]|\..*/g, ''));
-  const repository = join(folder, 'branchline');
-  await execa(join(root, 'examples/branchline/create.sh'), [repository], { stdio: ['ignore', 'inherit', 'inherit'] });
-  return { folder, repository };
+/** The example repository in a folder of {@link oldFolders} or {@link createExample}. */
+export function repositoryIn(folder: string): string {
+  return join(folder, 'branchline');
+}
+
+/** Builds a fresh copy of the example repository. Returns its folder. */
+export async function createExample(place: Place, now: Date): Promise<string> {
+  const folder = join(place.directory, now.toISOString().replace(/[-:]|\..*/g, ''));
+  mkdirSync(folder, { recursive: true });
+  const built = await execa(join(place.root, 'examples/branchline/create.sh'), [repositoryIn(folder)], {
+    stdin: 'ignore',
+    all: true,
+    reject: false,
+  });
+  if (built.failed) throw new SignalboxError('environment', `the example could not be built:\n${built.all}`);
+  return folder;
 }
