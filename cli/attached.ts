@@ -107,6 +107,8 @@ class WorkerWatch {
 export class ChangeReporter {
   readonly #context: Context;
   readonly #shown = new Map<string, string>();
+  /** The reasons that were told, which a task keeps while its status goes on. */
+  readonly #reasons = new Map<string, string | null>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -116,13 +118,17 @@ export class ChangeReporter {
     const { colors } = this.#context.output;
     const tasks = Object.entries(run.tasks);
     const merged = tasks.filter(([, task]) => ENDED_STATUSES.includes(task.status)).length;
-    for (const [id, task] of tasks) {
+    // What ended comes first: it is why others begin.
+    const ended = ([, task]: (typeof tasks)[number]): number => (ENDED_STATUSES.includes(task.status) ? 0 : 1);
+    for (const [id, task] of tasks.toSorted((a, b) => ended(a) - ended(b))) {
       // The first attempt is no news beside the status.
       const facts = [task.status, Math.max(1, task.attempts), task.reason].join(' ');
       // What has not begun is no news.
       const quiet = task.status === 'pending' && !this.#shown.has(id);
-      if (!quiet && this.#isNews(id, facts))
-        this.#line(`${this.#count(merged, tasks.length)}  ${taskLine(id, task, colors)}`);
+      if (quiet || !this.#isNews(id, facts)) continue;
+      const reason = this.#reasons.get(id) === task.reason ? null : task.reason;
+      this.#reasons.set(id, task.reason);
+      this.#line(`${this.#count(merged, tasks.length)}  ${taskLine(id, { ...task, reason }, colors)}`);
     }
     const facts = [run.status, run.reason].join(' ');
     if (run.status !== 'running' || run.reason !== null || this.#shown.has(' run')) {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { Output } from '../framework/output.ts';
+import { scriptOf } from './shell-words.ts';
 import { displayLines } from './text.ts';
 
 type Colors = Output['colors'];
 
-/** Lines of a command's output that are shown at most. */
-const MOST_OUTPUT_LINES = 40;
+/** Lines of a command, and of its output, that are shown at most. */
+const MOST_LINES = 40;
 
 const text = z.string().catch('');
 const itemSchema = z.discriminatedUnion('type', [
@@ -74,13 +75,11 @@ function itemText(item: z.infer<typeof itemSchema>, colors: Colors): string {
     case 'reasoning':
       return colors.dim(displayLines(item.text));
     case 'command_execution': {
-      const output = displayLines(item.aggregated_output).trimEnd();
-      const lines = output === '' ? [] : output.split('\n');
-      const hidden = lines.length - MOST_OUTPUT_LINES;
-      const shown = hidden > 0 ? [...lines.slice(0, MOST_OUTPUT_LINES), `… ${hidden} more lines`] : lines;
+      const [first = '', ...more] = firstLines(scriptOf(item.command));
+      const output = firstLines(item.aggregated_output);
       const code = item.exit_code ?? 0;
       const end = code === 0 ? [] : [colors.red(`exit code ${code}`)];
-      return [colors.bold(`$ ${displayLines(item.command)}`), ...shown, ...end].join('\n');
+      return [colors.bold(`$ ${first}`), ...more.map((line) => colors.bold(line)), ...output, ...end].join('\n');
     }
     case 'file_change':
       return item.changes.map((change) => `${change.kind} ${displayLines(change.path)}`).join('\n');
@@ -93,6 +92,13 @@ function itemText(item: z.infer<typeof itemSchema>, colors: Colors): string {
     case 'error':
       return colors.red(displayLines(item.message));
   }
+}
+
+function firstLines(text: string): string[] {
+  const shown = displayLines(text).trimEnd();
+  const lines = shown === '' ? [] : shown.split('\n');
+  const hidden = lines.length - MOST_LINES;
+  return hidden > 0 ? [...lines.slice(0, MOST_LINES), `… ${hidden} more lines`] : lines;
 }
 
 function parseJson(line: string): unknown {

@@ -40,7 +40,7 @@ export function runText(run: RunDescription, view: { colors: Colors; webUi: stri
     '',
     ...(tasks.length === 0 ? [] : [taskTable(run, now, colors), '']),
     totals.filter((part) => part !== '').join(' · '),
-    ...(webUi === null ? [] : [webUi]),
+    ...(webUi === null ? [] : [`Web UI: ${webUi}`]),
   ].join('\n');
 }
 

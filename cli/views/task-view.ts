@@ -32,17 +32,18 @@ export function taskText(task: TaskDetails, colors: Output['colors']): string {
 }
 
 function attemptLines(attempt: AttemptDetails, gitDir: string): string[] {
+  const width = Math.max(10, ...attempt.steps.map(({ step }) => step.length));
   const kept =
     attempt.ref === null || attempt.commit === null
       ? []
-      : [`    work       ${attempt.ref} (${short(attempt.commit)}) in ${gitDir}`];
+      : [`    ${'work'.padEnd(width)} ${attempt.ref} (${short(attempt.commit)}) in ${gitDir}`];
   return [
     `  attempt ${attempt.attempt}`,
     ...kept,
-    ...(attempt.workspace === null ? [] : [`    work tree  ${attempt.workspace}`]),
+    ...(attempt.workspace === null ? [] : [`    ${'work tree'.padEnd(width)} ${attempt.workspace}`]),
     ...attempt.steps.map((step) => {
       const how = step.ended ? `exit ${step.exitStatus ?? 'unknown'}` : 'running';
-      return `    ${step.step.padEnd(10)} ${how.padEnd(8)} ${step.directory}`;
+      return `    ${step.step.padEnd(width)} ${how.padEnd(8)} ${step.directory}`;
     }),
   ];
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import picocolors from 'picocolors';
 import { transcriptLine } from '../../cli/views/codex-events.ts';
+import { table } from '../../cli/views/table.ts';
 import { displayLines, displayText, span } from '../../cli/views/text.ts';
 import { cut } from '../../workers/runs/start-workflow.ts';
 
@@ -21,6 +22,24 @@ describe('text from elsewhere', () => {
       expect(Buffer.byteLength(text)).toBeLessThanOrEqual(bytes);
       expect(text).toMatch(/^ü*…$/);
     }
+  });
+});
+
+describe('a table', () => {
+  test('has a line for each row, and no column in which nothing is', () => {
+    const columns = [{ head: 'TASK' }, { head: 'REASON' }, { head: 'TURNS', align: 'right' as const }];
+    expect(
+      table(columns, [
+        ['one', '', '1'],
+        ['two', '', '10'],
+      ]),
+    ).toBe('TASK  TURNS\none       1\ntwo      10');
+    expect(
+      table(columns, [
+        ['one', 'why\nnot', '1'],
+        ['two', '', '10'],
+      ]),
+    ).toBe('TASK  REASON   TURNS\none   why not      1\ntwo               10');
   });
 });
 
