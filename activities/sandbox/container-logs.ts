@@ -52,9 +52,15 @@ export class ContainerLogs {
    * @throws the signal's reason, when it is aborted
    */
   async follow(signal: AbortSignal | undefined): Promise<void> {
-    const options = { stdout: true, stderr: false, ...(signal && { abortSignal: signal }) };
+    signal?.throwIfAborted();
+    // Not by the client's own abort option, which was seen to raise an error beside the one that is caught here.
+    const cutting = new AbortController();
     try {
-      const stream = await this.container.logs({ ...options, follow: true });
+      const stream = await this.container.logs({ stdout: true, stderr: false, follow: true });
+      // Over HTTP the stream is the response itself; the client's types say less.
+      const cut = (): void => void (stream as unknown as Destroyable).destroy();
+      signal?.addEventListener('abort', cut, { signal: cutting.signal });
+      if (signal?.aborted === true) cut();
       const sink = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
       demultiplexer(this.container).demuxStream(stream, sink, sink);
       await finished(stream);
@@ -63,6 +69,8 @@ export class ContainerLogs {
       const [status, code] = [engineStatus(error), codeOf(error)];
       const cut = status === 404 || status === 409 || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
       if (!cut && signal?.aborted !== true) throw error;
+    } finally {
+      cutting.abort();
     }
     signal?.throwIfAborted();
   }
@@ -103,6 +111,10 @@ export class ContainerLogs {
     this.delivered += chunk.length;
     this.onStdout?.(chunk);
   }
+}
+
+interface Destroyable {
+  destroy(): unknown;
 }
 
 interface Demultiplexer {

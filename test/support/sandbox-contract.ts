@@ -101,6 +101,8 @@ export function testSandboxContract(createSandbox: (home: Home) => Promise<Sandb
     const spec = bench.step('setsid sh -c "touch grandchild; exec sleep 300" & sleep 300');
     const running = sandbox.run(spec);
     await marked('grandchild');
+    // A container's process may work before the engine says that it runs.
+    await until(async () => (await sandbox.list()).length > 0);
     expect(await sandbox.list()).toEqual([{ name: spec.name, owner: spec.owner, execution: spec.execution }]);
     await sandbox.end(spec.name);
     expect(processesOfStep(spec.name)).toEqual([]);
@@ -120,6 +122,7 @@ export function testSandboxContract(createSandbox: (home: Home) => Promise<Sandb
     const other = bench.step('touch other; sleep 300', { id: 'same-2', task: 'T-1' });
     const runs = [one, ten, other].map((spec) => sandbox.run(spec));
     await Promise.all([marked('one'), marked('ten'), marked('other')]);
+    await until(async () => (await sandbox.list()).length === 3);
     await sandbox.end(one.name);
     expect((await sandbox.list()).map(({ name }) => name).sort()).toEqual([ten.name, other.name].sort());
     await sandbox.closeAttempt(one.owner);
