@@ -66,10 +66,10 @@ export async function attach(
 async function stop(context: Context, session: Session, runId: string): Promise<void> {
   const { stopRun } = await import('../workers/runs/control-run.ts');
   context.output.progress('Stopping: running steps are ended, their work is kept …');
-  const ended = await stopRun(session, runId);
+  const ended = await stopRun(session, runId, 'interrupt');
   context.output.progress(
     ended
-      ? `Stopped. "signalbox run resume ${runId}" goes on where it stood.`
+      ? `Stopped. "signalbox run watch ${runId}" or "signalbox worker start" goes on where it stood.`
       : `Asked to stop, but some steps have not ended yet; "signalbox run describe ${runId}" shows them.`,
   );
 }
@@ -130,6 +130,8 @@ export class ChangeReporter {
       this.#reasons.set(id, task.reason);
       this.#line(`${this.#count(merged, tasks.length)}  ${taskLine(id, { ...task, reason }, colors)}`);
     }
+    // The end is told by the outcome.
+    if (run.status === 'completed' || run.status === 'failed') return;
     const facts = [run.status, run.reason].join(' ');
     if (run.status !== 'running' || run.reason !== null || this.#shown.has(' run')) {
       if (this.#isNews(' run', facts) && run.ended_at === null) {

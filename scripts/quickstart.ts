@@ -25,6 +25,7 @@ const runSchema = z.object({
   ended_at: z.string().nullable(),
   integration_branch: z.string(),
   base_commit: z.string(),
+  head_commit: z.string(),
 });
 
 interface Choices {
@@ -74,13 +75,17 @@ async function quickstart(place: Place, { live, backend }: Choices): Promise<num
   if (run === undefined) return code === 0 ? 1 : code;
   const over = run.ended_at !== null;
   if (over) await model.stop();
-  say(`\n▸ New commits on ${run.integration_branch}`);
-  const range = `${run.base_commit}..${run.integration_branch}`;
-  await execa('git', ['--no-pager', 'log', '--graph', '--oneline', range], { cwd: repository, stdio: 'inherit' });
+  if (run.head_commit !== run.base_commit) await showCommits(repository, run);
   say(`\n▸ ${over ? 'Done' : 'Not over yet'} after ${((performance.now() - begin) / 1000).toFixed(0)} s in all`);
   if (over && !live) say('  The tokens are those of the scripted model: nothing was paid.');
   say(nextSteps(place, repository, over));
   return code === 0 && run.status !== 'completed' ? 1 : code;
+}
+
+async function showCommits(repository: string, run: z.infer<typeof runSchema>): Promise<void> {
+  say(`\n▸ New commits on ${run.integration_branch}`);
+  const range = `${run.base_commit}..${run.integration_branch}`;
+  await execa('git', ['--no-pager', 'log', '--graph', '--oneline', range], { cwd: repository, stdio: 'inherit' });
 }
 
 /** What to type next; every line works from the directory of the user. */
