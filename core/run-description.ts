@@ -32,6 +32,17 @@ export function describeRun(state: RunState, views: TaskViews, facts: RunFacts):
   };
 }
 
+const PAUSED: Record<NonNullable<RunState['paused']>, string> = {
+  paused: 'paused by a person',
+  stopped: 'stopped, its agents ended',
+  interrupted: 'interrupted, its agents ended',
+};
+
+/** Was the run stopped by a Ctrl+C, so that it goes on when somebody watches it or works on it again? */
+export function isInterrupted({ status, reason }: Pick<RunDescription, 'status' | 'reason'>): boolean {
+  return status === 'paused' && reason === PAUSED.interrupted;
+}
+
 /** The status of a run and the sentence that explains it. */
 export function statusOf(state: RunState): { status: RunStatus; reason: string | null } {
   if (state.cancelling) return { status: 'cancelled', reason: 'cancelled by a person' };
@@ -42,8 +53,7 @@ export function statusOf(state: RunState): { status: RunStatus; reason: string |
     return failure === null ? { status: 'completed', reason: null } : { status: 'failed', reason };
   }
   if (state.paused !== null) {
-    const how = state.paused === 'stopped' ? 'stopped, its agents ended' : 'paused by a person';
-    return { status: 'paused', reason: how };
+    return { status: 'paused', reason: PAUSED[state.paused] };
   }
   return { status: 'running', reason: landingReason(state) };
 }

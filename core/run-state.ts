@@ -54,7 +54,8 @@ export interface RunState {
   tasks: Record<string, TaskProgress>;
   /** All tasks are known. */
   loaded: boolean;
-  paused: 'paused' | 'stopped' | null;
+  /** `interrupted`: stopped by the Ctrl+C of whoever watched it, until somebody works on it again. */
+  paused: 'paused' | 'stopped' | 'interrupted' | null;
   cancelling: boolean;
   /** The number of the newest snapshot sent to the lock table. */
   seq: number;
@@ -68,6 +69,7 @@ export type RunEvent =
   | { type: 'loaded'; at: number; tasks: TaskView[]; last: boolean }
   | { type: 'pause'; at: number }
   | { type: 'stop'; at: number }
+  | { type: 'interrupt'; at: number }
   | { type: 'resume'; at: number }
   | { type: 'cancel'; at: number }
   | { type: 'synced'; at: number; seq: number }
@@ -116,6 +118,9 @@ function apply(state: RunState, event: RunEvent): RunState {
       return { ...state, paused: state.paused ?? 'paused' };
     case 'stop':
       return { ...state, paused: 'stopped' };
+    case 'interrupt':
+      // A person's own pause or stop is not undone by what undoes a Ctrl+C.
+      return { ...state, paused: (state.paused ?? 'interrupted') === 'interrupted' ? 'interrupted' : 'stopped' };
     case 'resume':
       return { ...state, paused: null };
     case 'cancel':

@@ -1,6 +1,7 @@
 import { Client } from '@temporalio/client';
-import { homeOf } from '../activities/home.ts';
+import { homeOf, hostId } from '../activities/home.ts';
 import { untilIdle } from './idle-exit.ts';
+import { resumeInterrupted } from './runs/resume-interrupted.ts';
 import { connectTemporal } from './server/reach.ts';
 import { findTarget } from './session.ts';
 import { startWorker } from './worker.ts';
@@ -20,7 +21,12 @@ export async function work({ env, idleMs, signal, onProgress }: WorkRequest): Pr
   const home = homeOf(env);
   const target = await findTarget(home, { env, startServer: true, onProgress });
   const connection = await connectTemporal(target.connection);
+  const client = new Client({ connection, namespace: target.namespace });
   try {
+    // A worker in the background is started for one run, and has no say about others.
+    if (idleMs === null) {
+      for (const run of await resumeInterrupted(client, hostId(home))) onProgress(`Run ${run} goes on.`);
+    }
     const worker = await startWorker({
       home,
       env,
@@ -33,7 +39,6 @@ export async function work({ env, idleMs, signal, onProgress }: WorkRequest): Pr
     );
     const over = new AbortController();
     const ending = AbortSignal.any([signal, over.signal]);
-    const client = new Client({ connection, namespace: target.namespace });
     const leaving =
       idleMs === null
         ? new Promise<void>((resolve) => ending.addEventListener('abort', () => resolve(), { once: true }))

@@ -8,10 +8,12 @@ import type { TaskPhase } from '../core/task-phase.ts';
 // To a run, from people. They carry no arguments, so that `temporal workflow signal --name pause` works as well.
 /** Starts nothing new; running steps end by themselves. */
 export const pauseSignal = defineSignal('pause');
-/** Goes on after `pause` or `stop`. */
+/** Goes on after `pause`, `stop` or `interrupt`. */
 export const resumeSignal = defineSignal('resume');
 /** Like `pause`, and ends the running steps at once, keeping their work. */
 export const stopSignal = defineSignal('stop');
+/** Like `stop`, by a Ctrl+C: `run watch` and `worker start` undo it as well as `resume`. */
+export const interruptSignal = defineSignal('interrupt');
 /** The whole run, as `run describe` prints it. */
 export const statusQuery = defineQuery<RunDescription>('status');
 /** Gives an ended or failed task new attempts. Refused for a task that is merged, or that works. */

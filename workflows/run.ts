@@ -16,7 +16,7 @@ import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
 import { describeRun, isOver } from '../core/run-description.ts';
 import { canRetry, initialRunState, isEnded, reduceRun, type RunEvent, type TaskView } from '../core/run-state.ts';
 import { runTable } from '../core/run-table.ts';
-import { lockSnapshot, tasksToStart } from '../core/schedule.ts';
+import { lockNews, lockSnapshot, tasksToStart } from '../core/schedule.ts';
 import { STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
 import type { RunInput } from '../core/workflow-inputs.ts';
 import { manifestActivities } from './activity-proxies.ts';
@@ -69,7 +69,12 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
 
   setHandler(messages.statusQuery, describe);
   setHandler(messages.reportSignal, (report) => apply({ type: 'report', at: Date.now(), report }));
-  setHandler(messages.locksSignal, (answer) => apply({ type: 'locks', at: Date.now(), answer }));
+  setHandler(messages.locksSignal, (answer) => {
+    apply({ type: 'locks', at: Date.now(), answer });
+    const snapshot = lockSnapshot(state, views, workflowId);
+    // With every place taken by what the table granted, it knows all that it needs: no word of thanks.
+    if (told !== '' && snapshot.slots === 0) told = lockNews(snapshot);
+  });
   setHandler(messages.landingSignal, (news) => apply({ type: 'landing', at: Date.now(), news }));
   setHandler(messages.resyncSignal, () => {
     told = null;
@@ -78,11 +83,13 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   for (const [type, signal] of [
     ['pause', messages.pauseSignal],
     ['stop', messages.stopSignal],
+    ['interrupt', messages.interruptSignal],
     ['resume', messages.resumeSignal],
   ] as const) {
     setHandler(signal, () => {
       apply({ type, at: Date.now() });
-      tellTasks(signal);
+      // For a task, the two are the same.
+      tellTasks(type === 'interrupt' ? messages.stopSignal : signal);
     });
   }
   setHandler(
@@ -122,7 +129,7 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
 
   const askLocks = (): void => {
     const snapshot = lockSnapshot(state, views, workflowId);
-    const text = JSON.stringify(snapshot);
+    const text = lockNews(snapshot);
     if (text === told || (told === '' && snapshot.holds.length + snapshot.wants.length === 0)) return;
     told = text;
     const seq = state.seq + 1;

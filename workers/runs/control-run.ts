@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunDescription } from '../../core/description.ts';
 import { runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
-import { pauseSignal, phaseQuery, resumeSignal, stopSignal } from '../../workflows/messages.ts';
+import { interruptSignal, pauseSignal, phaseQuery, resumeSignal, stopSignal } from '../../workflows/messages.ts';
 import { requireOpenRun, type Session } from '../session.ts';
 import { isWorkerPolling } from './pollers.ts';
 
@@ -32,10 +32,15 @@ export async function cancelRun(session: Session, run: string): Promise<RunDescr
 /** How long running steps are given to end, milliseconds. */
 const STEPS_END_WITHIN_MS = 30_000;
 
-/** Stops a run: like a pause, and its running steps end at once. @returns false if some had not ended in time */
-export async function stopRun(session: Session, run: string): Promise<boolean> {
+/**
+ * Stops a run: like a pause, and its running steps end at once.
+ *
+ * @param how `interrupt`: only until somebody watches it or works on it again
+ * @returns false if some had not ended in time
+ */
+export async function stopRun(session: Session, run: string, how: 'stop' | 'interrupt' = 'stop'): Promise<boolean> {
   await requireOpenRun(session, run, 'it cannot be stopped');
-  await handleOf(session, run).signal(stopSignal);
+  await handleOf(session, run).signal(how === 'stop' ? stopSignal : interruptSignal);
   for (const deadline = Date.now() + STEPS_END_WITHIN_MS; Date.now() < deadline;) {
     await sleep(200);
     const description = await session.reader.read(session.project.id, run);

@@ -93,6 +93,7 @@ function signalEvents(name: string, payloads: Payloads, at: number): RunEvent[] 
     case 'pause':
     case 'resume':
     case 'stop':
+    case 'interrupt':
       return [{ type: name, at }];
     case 'report': {
       const report = argument(payloads, isTaskReport);

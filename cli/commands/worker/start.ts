@@ -6,7 +6,8 @@ export const workerStart = defineCommand({
   name: 'worker start',
   summary: 'Work on runs, until interrupted',
   description:
-    'Ctrl+C ends the worker and leaves the agents working: the next worker attaches to them. Any number of workers may run.',
+    'Runs of this host whose agents were ended by Ctrl+C (--stop) go on. Ctrl+C ends the worker and leaves the agents working: ' +
+    'the next worker attaches to them. Any number of workers may run.',
   options: {
     idleExit: text('--idle-exit <duration>', 'end when no run has been open for that long', { hidden: true }),
   },
