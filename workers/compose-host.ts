@@ -15,10 +15,9 @@ import { sandboxOptions } from './sandbox-options.ts';
 import type { Sandbox } from '../activities/sandbox/sandbox.ts';
 import { ensureGateway } from './gateway-process.ts';
 
-/** A host's activities over the real adapters, and what else works on the same steps. */
+/** A host's activities over the real adapters. */
 export interface ComposedHost {
   activities: TaskActivities & TrainActivities & RunActivities;
-  sandboxes(): readonly Sandbox[];
   host: string;
 }
 
@@ -32,7 +31,6 @@ export function composeHost(options: {
 }): ComposedHost {
   const { home, env, client, searchable, onProgress } = options;
   const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
-  const sandboxes = new Map<string, Sandbox>();
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
     const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest);
@@ -41,11 +39,9 @@ export function composeHost(options: {
     if (made === undefined) {
       made = (async () => {
         const gateway = wantsGateway ? await ensureGateway({ home, env, onProgress }) : null;
-        const sandbox = await createSandbox(
+        return await createSandbox(
           sandboxOptions({ config: manifest.config, backend: manifest.backend, home, env, gateway, onProgress }),
         );
-        sandboxes.set(key, sandbox);
-        return sandbox;
       })();
       making.set(key, made);
       made.catch(() => making.delete(key));
@@ -66,7 +62,6 @@ export function composeHost(options: {
       ...createTrainActivities(host),
       ...createRunActivities({ client, manifests, searchable }),
     }),
-    sandboxes: () => [...sandboxes.values()],
     host: host.host,
   };
 }

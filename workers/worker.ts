@@ -11,6 +11,7 @@ import { hostQueue, SHARED_QUEUE } from '../core/ids.ts';
 import type { Home } from '../activities/home.ts';
 import { composeHost } from './compose-host.ts';
 import { Janitor } from './janitor.ts';
+import { janitorSandboxes } from './janitor-sandboxes.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
 import { connectTemporal } from './server/reach.ts';
 import type { TemporalTarget } from './server/target.ts';
@@ -74,7 +75,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     }),
     Worker.create({ ...shared, taskQueue: hostQueue(composed.host) }),
   ]);
-  const janitor = new Janitor({ client, sandboxes: () => composed.sandboxes(), onProblem: onProgress });
+  const janitor = new Janitor({ client, sandboxes: janitorSandboxes(home, env), onProblem: onProgress });
   return {
     host: composed.host,
     async run() {
