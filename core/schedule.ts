@@ -14,6 +14,14 @@ export function lockSnapshot(state: RunState, views: TaskViews, run: string): Om
   return { run, holds, wants, slots: Math.max(0, state.settings.maxParallel - holds.length) };
 }
 
+/**
+ * What of a snapshot the lock table acts on, to be compared with what it knows. Without a free place it can grant
+ * nothing, whatever is wanted.
+ */
+export function lockNews(snapshot: Omit<SyncRequest, 'seq'>): string {
+  return JSON.stringify(snapshot.slots === 0 ? { ...snapshot, wants: [] } : snapshot);
+}
+
 /** Are all dependencies of a waiting task merged, or skipped? */
 function isReady(state: RunState, views: TaskViews, task: TaskProgress, id: string): boolean {
   if (task.holds || (task.status !== 'pending' && task.status !== 'waiting_for_lock')) return false;

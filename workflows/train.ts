@@ -32,6 +32,14 @@ export async function train(input: TrainInput): Promise<void> {
   let queue: TrainQueue = input.queue ?? rules.emptyTrain();
   let tries = 0;
   const withdrawn = new Set<string>();
+  const telling = new Set<Promise<void>>();
+
+  /** Tells a task while the train goes on; it stays until all are told. */
+  const tell = (member: TrainMember, result: TrainResult): void => {
+    const told = tellTask(member, result).finally(() => telling.delete(told));
+    telling.add(told);
+  };
+  const allTold = (): boolean => telling.size === 0 && allHandlersFinished();
 
   setHandler(messages.queueQuery, () => queue);
   setHandler(messages.submitSignal, async (member) => {
@@ -105,7 +113,7 @@ export async function train(input: TrainInput): Promise<void> {
         // The next try comes by itself; the reason shown stays the one before.
       }
     } else if (!woken) {
-      await condition(allHandlersFinished);
+      await condition(allTold);
       if (queue.waiting.length === 0) return;
     } else {
       queue = queue.current === null ? rules.begin(queue) : queue;
@@ -117,10 +125,10 @@ export async function train(input: TrainInput): Promise<void> {
       const result: TrainResult = { ...carried, attempt: member.attempt };
       queue = rules.finish(queue, result);
       withdrawn.delete(rules.memberKey(member));
-      await tellTask(member, result);
+      tell(member, result);
     }
     if (workflowInfo().continueAsNewSuggested) {
-      await condition(allHandlersFinished);
+      await condition(allTold);
       await continueAsNew<typeof train>({ ...input, queue });
     }
   }
