@@ -20,7 +20,7 @@ export interface JanitorOptions {
 export class Janitor {
   readonly #options: JanitorOptions;
   #timer: NodeJS.Timeout | null = null;
-  #under: Promise<void> | null = null;
+  #busy = false;
   #stopped = false;
 
   constructor(options: JanitorOptions) {
@@ -29,16 +29,20 @@ export class Janitor {
 
   /** Looks at once, since a task may have been terminated while no worker lived, and then now and then. */
   start(): void {
-    const look = (): void => {
-      this.#under ??= this.round()
-        .catch((error: unknown) => {
-          // A round that its worker left in the middle has lost its connection.
-          if (!this.#stopped) this.#options.onProblem(`steps could not be looked through: ${String(error)}`);
-        })
-        .finally(() => (this.#under = null));
+    const look = async (): Promise<void> => {
+      if (this.#busy) return;
+      this.#busy = true;
+      try {
+        await this.round();
+      } catch (error) {
+        // A round that its worker left in the middle has lost its connection.
+        if (!this.#stopped) this.#options.onProblem(`steps could not be looked through: ${String(error)}`);
+      } finally {
+        this.#busy = false;
+      }
     };
-    look();
-    this.#timer = setInterval(look, ROUND);
+    void look();
+    this.#timer = setInterval(() => void look(), ROUND);
     this.#timer.unref();
   }
 
