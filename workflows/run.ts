@@ -72,8 +72,9 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   setHandler(messages.locksSignal, (answer) => {
     apply({ type: 'locks', at: Date.now(), answer });
     const snapshot = lockSnapshot(state, views, workflowId);
-    // With every place taken by what the table granted, it knows all that it needs: no word of thanks.
-    if (told !== '' && snapshot.slots === 0) told = lockNews(snapshot);
+    // With every place taken by what the table granted, it knows all that it needs: no word of thanks. A table that asked
+    // still gets its answer.
+    if (told !== null && told !== '' && snapshot.slots === 0) told = lockNews(snapshot);
   });
   setHandler(messages.landingSignal, (news) => apply({ type: 'landing', at: Date.now(), news }));
   setHandler(messages.resyncSignal, () => {
