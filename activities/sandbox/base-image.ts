@@ -18,19 +18,24 @@ export function localBaseProblem(): string | null {
 }
 
 /** Makes a minimal Debian with this machine's Node and npm, unless the engine has it already. Returns its tag. */
-export async function buildLocalBase(engine: Docker, onProgress: (line: string) => void): Promise<string> {
+export async function buildLocalBase(
+  engine: Docker,
+  onProgress: (line: string) => void,
+  onDetail: (line: string) => void,
+): Promise<string> {
   const script = path.join(packageRoot(), 'docker', 'base-image.sh');
   const digest = createHash('sha256').update(readFileSync(script)).update(process.version).digest('hex').slice(0, 16);
   const reference = `signalbox/base:${digest}`;
   if ((await unlessStatus(engine.getImage(reference).inspect(), 404)) !== null) return reference;
+  onProgress('No image registry answers: making a base on this machine instead, which takes about a minute');
   const directory = mkdtempSync(path.join(tmpdir(), 'signalbox-base-'));
   try {
     const archive = path.join(directory, 'base.tar');
     const npm = npmDirectory();
     const making = execa('sh', [script, archive, process.execPath, ...(npm === null ? [] : [npm])], { all: true });
-    for await (const line of making.iterable({ from: 'all' })) onProgress(line);
+    for await (const line of making.iterable({ from: 'all' })) onDetail(line);
     await making;
-    onProgress('importing the base');
+    onDetail('importing the base');
     await engine.importImage(createReadStream(archive), { repo: 'signalbox/base', tag: digest });
     return reference;
   } catch (error) {

@@ -15,8 +15,10 @@ export interface ImageOptions {
   engine: Docker;
   /** A base image instead of the default one. */
   base?: string;
-  /** Called with each line of progress; building may take a minute or two. */
+  /** Called with what is begun; building may take a minute or two. */
   onProgress?: (line: string) => void;
+  /** Called with each line that the tools print meanwhile. */
+  onDetail?: (line: string) => void;
 }
 
 /** An image that steps can run in. */
@@ -35,7 +37,7 @@ export interface WorkerImage {
  * @throws SignalboxError `environment`, with what to do, if there is no base to build it from
  */
 export async function ensureImage(options: ImageOptions): Promise<WorkerImage> {
-  const { engine, onProgress = () => undefined } = options;
+  const { engine, onProgress = () => undefined, onDetail = () => undefined } = options;
   const context = path.join(packageRoot(), 'docker');
   const inputs = [readFileSync(path.join(context, 'Dockerfile')), options.base ?? REGISTRY_BASE];
   const hash = createHash('sha256');
@@ -45,13 +47,13 @@ export async function ensureImage(options: ImageOptions): Promise<WorkerImage> {
   try {
     const found = await unlessStatus(engine.getImage(reference).inspect(), 404);
     if (found !== null) return { reference, id: found.Id, built: false };
-    const base = options.base ?? (await chooseBase(engine, onProgress));
-    onProgress(`building the image of steps from ${base}`);
+    const base = options.base ?? (await chooseBase(engine, onProgress, onDetail));
+    onProgress(`Building the image of steps from ${base}`);
     const stream = await engine.buildImage(
       { context, src: ['Dockerfile'] },
       { t: reference, buildargs: { BASE: base }, labels: { 'signalbox.inputs': digest } },
     );
-    await followProgress(engine, stream, onProgress);
+    await followProgress(engine, stream, onDetail);
     const { Id } = await engine.getImage(reference).inspect();
     return { reference, id: Id, built: true };
   } catch (error) {
@@ -60,11 +62,15 @@ export async function ensureImage(options: ImageOptions): Promise<WorkerImage> {
 }
 
 /** The default base if the engine has it or can pull it, else one made on this machine. */
-async function chooseBase(engine: Docker, onProgress: (line: string) => void): Promise<string> {
+async function chooseBase(
+  engine: Docker,
+  onProgress: (line: string) => void,
+  onDetail: (line: string) => void,
+): Promise<string> {
   if ((await unlessStatus(engine.getImage(REGISTRY_BASE).inspect(), 404)) !== null) return REGISTRY_BASE;
   try {
-    onProgress(`pulling ${REGISTRY_BASE}`);
-    await followProgress(engine, await engine.pull(REGISTRY_BASE), onProgress);
+    onProgress(`Pulling ${REGISTRY_BASE}, the base of the image of steps`);
+    await followProgress(engine, await engine.pull(REGISTRY_BASE), onDetail);
     return REGISTRY_BASE;
   } catch (error) {
     const problem = localBaseProblem();
@@ -74,8 +80,7 @@ async function chooseBase(engine: Docker, onProgress: (line: string) => void): P
         cause: error,
       });
     }
-    onProgress('no image registry answers: making a base on this machine instead, which takes about a minute');
-    return await buildLocalBase(engine, onProgress);
+    return await buildLocalBase(engine, onProgress, onDetail);
   }
 }
 
@@ -88,7 +93,7 @@ interface Progress {
 async function followProgress(
   engine: Docker,
   stream: NodeJS.ReadableStream,
-  onProgress: (line: string) => void,
+  onDetail: (line: string) => void,
 ): Promise<void> {
   const modem = engine.modem as Pick<Docker['modem'], 'followProgress'>;
   await new Promise<void>((resolve, reject) => {
@@ -100,7 +105,7 @@ async function followProgress(
       },
       ({ status, stream: text }: Progress) => {
         const line = (text ?? status ?? '').trim();
-        if (line !== '') onProgress(line);
+        if (line !== '') onDetail(line);
       },
     );
   });

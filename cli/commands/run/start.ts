@@ -38,6 +38,8 @@ export const runStart = defineCommand({
       const { dryRunResult, dryRunText } = await import('../../views/dry-run-view.ts');
       return { result: dryRunResult(prepared), text: dryRunText(prepared) };
     }
+    const { prepareImage } = await import('../../../workers/sandbox-image.ts');
+    await prepareImage(prepared.manifest, env, (line) => output.progress(line));
     return await withSession(context, { startServer: true }, async (session) => {
       const { startRun } = await import('../../../workers/runs/start-run.ts');
       const { ensureWorker } = await import('../../../workers/background-worker.ts');
