@@ -11,6 +11,8 @@ archive=$1 node=$2 npm=${3:-}
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 chmod 755 "$root"
 debootstrap --variant=minbase --include=ca-certificates,git,libstdc++6,ripgrep,socat bookworm "$root"
 

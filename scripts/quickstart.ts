@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
 import { z } from 'zod';
@@ -55,7 +55,8 @@ async function quickstart(place: Place, { live, backend }: Choices): Promise<num
 
   say('\n▸ Building the example repository');
   await forgetRuns(place, new Signalbox(place, ownEnv), say);
-  const repository = repositoryIn(await createExample(place, new Date()));
+  const folder = await createExample(place, new Date());
+  const repository = repositoryIn(folder);
   say(`  ${relative(process.cwd(), repository)}: a small library with a history, tests, and eight tasks to do`);
 
   say('\n▸ Starting the model');
@@ -67,12 +68,15 @@ async function quickstart(place: Place, { live, backend }: Choices): Promise<num
   say('\n▸ Running the tasks (Ctrl+C leaves the run, which then goes on by itself)');
   leaveOnInterrupt = true;
   const signalbox = new Signalbox(place, env);
+  const id = `quickstart-${basename(folder).toLowerCase()}`;
   const options = backend === undefined ? [] : ['--backend', backend];
-  const code = await signalbox.show('-C', repository, 'run', 'start', ...options);
-  // It was refused, so there is no run to tell about.
-  if (code === 2 || code === 3) return code;
-  const run = await signalbox.ask(runSchema, '-C', repository, 'run', 'describe');
-  if (run === undefined) return code === 0 ? 1 : code;
+  const code = await signalbox.show('-C', repository, 'run', 'start', '--run-id', id, ...options);
+  const run = await signalbox.ask(runSchema, '-C', repository, 'run', 'describe', id);
+  if (run === undefined) {
+    say('\nNo run was started.');
+    await model.stop();
+    return code === 0 ? 1 : code;
+  }
   const over = run.ended_at !== null;
   if (over) await model.stop();
   if (run.head_commit !== run.base_commit) await showCommits(repository, run);

@@ -39,7 +39,10 @@ export const runStart = defineCommand({
       return { result: dryRunResult(prepared), text: dryRunText(prepared) };
     }
     const { prepareImage } = await import('../../../workers/sandbox-image.ts');
-    await prepareImage(prepared.manifest, env, (line) => output.progress(line));
+    await prepareImage(prepared.manifest, env, {
+      onProgress: (line) => output.progress(line),
+      signal: context.interrupted,
+    });
     return await withSession(context, { startServer: true }, async (session) => {
       const { startRun } = await import('../../../workers/runs/start-run.ts');
       const { ensureWorker } = await import('../../../workers/background-worker.ts');
