@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
+import { KeyedMutex } from '../keyed-mutex.ts';
 import { diskFailure, requireGit, runGit, type GitOptions, type GitResult } from './git-command.ts';
 import { parseCommit, readLooseObject, type CommitInfo } from './objects.ts';
 import { RefWriter } from './ref-writer.ts';
@@ -29,6 +30,9 @@ const CONFIG = `[core]
  */
 export const ATTRIBUTES = '* -filter -working-tree-encoding\n';
 
+/** How often the user's branch is brought over while other processes do the same. */
+const MOST_IMPORTS = 5;
+
 /** How many commits are looked at in this process before native git is asked. */
 const NEAR = 50;
 
@@ -40,6 +44,7 @@ const NEAR = 50;
 export class BareRepository {
   readonly gitDir: string;
   private readonly refWriter: RefWriter;
+  private readonly imports = new KeyedMutex();
 
   private constructor(gitDir: string) {
     this.gitDir = gitDir;
@@ -67,10 +72,25 @@ export class BareRepository {
 
   /**
    * Brings the user's branch over as `refs/user/heads/<branch>`, and makes it the accepted tip if there is none yet.
-   * No process when nothing changed since the last time. Returns the user's tip.
+   * No process when nothing changed since the last time. Returns the user's tip. Many may ask at once.
    */
   async importBranch(user: UserRepository, branch: string): Promise<string> {
     requireSupported(user);
+    return await this.imports.run(branch, async () => {
+      for (let tries = 1; ; tries += 1) {
+        const before = readRef(this.gitDir, `refs/user/heads/${branch}`);
+        try {
+          return await this.importNow(user, branch);
+        } catch (error) {
+          // Another process brought the branch over meanwhile: git moves a ref only from where it saw it.
+          const moved = readRef(this.gitDir, `refs/user/heads/${branch}`) !== before;
+          if (!moved || tries === MOST_IMPORTS) throw error;
+        }
+      }
+    });
+  }
+
+  private async importNow(user: UserRepository, branch: string): Promise<string> {
     const tip = branchTip(user, branch);
     const seen = `refs/user/heads/${branch}`;
     const before = readRef(this.gitDir, seen);

@@ -169,6 +169,18 @@ describe('the bare repository', () => {
     expect(await fixture.bare.importBranch(fixture.user, 'main')).toBe(fixture.base);
   });
 
+  test('imports a new commit for many who ask at once, in this process and in others', async () => {
+    put(fixture.userDirectory, { 'x.txt': 'x' });
+    git(fixture.userDirectory, 'add', '-A');
+    git(fixture.userDirectory, 'commit', '-qm', 'x');
+    const tip = git(fixture.userDirectory, 'rev-parse', 'HEAD');
+    const others = await Promise.all(Array.from({ length: 3 }, () => BareRepository.open(fixture.bare.gitDir)));
+    const all = [fixture.bare, fixture.bare, ...others, ...others];
+    expect(new Set(await Promise.all(all.map((bare) => bare.importBranch(fixture.user, 'main'))))).toEqual(
+      new Set([tip]),
+    );
+  });
+
   test('keeps what it imported when the user rewrites and prunes', async () => {
     put(fixture.userDirectory, { 'x.txt': 'x' });
     git(fixture.userDirectory, 'add', '-A');
