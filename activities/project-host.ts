@@ -5,6 +5,7 @@ import type { StepOwner } from '../core/ids.ts';
 import type { RunManifest } from '../core/run-manifest.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
 import type { Agent } from './agent/agent.ts';
+import { PassedChecks } from './checks/passed-checks.ts';
 import { BareRepository } from './git/bare-repository.ts';
 import { CheckoutPool } from './git/checkout-pool.ts';
 import type { Signature } from './git/objects.ts';
@@ -34,6 +35,8 @@ export class ProjectHost {
   readonly manifests: ManifestReader;
   readonly agents: ProjectHostOptions['agents'];
   readonly sandboxOf: ProjectHostOptions['sandboxOf'];
+  /** What verdicts have proven, for the train. */
+  readonly passed = new PassedChecks();
   readonly #repositories = new Map<string, Promise<BareRepository>>();
   readonly #pools = new Map<string, Promise<CheckoutPool>>();
   readonly #users = new Map<string, Promise<UserRepository>>();

@@ -45,6 +45,10 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         const label = `verify-${round}`;
         const checks = [...lint, ...doctor];
         const report = await runChecks({ host, manifest, task, attempt, commit, checks, label, from, control });
+        if (report.failure === null) {
+          const { tree } = await (await host.bare(attempt.run.repository)).commitInfo(commit);
+          host.passed.add(attempt.run, tree, checks);
+        }
         await removeAttempt(host, attempt);
         return report;
       }),

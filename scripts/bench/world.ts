@@ -8,6 +8,7 @@ import { homeOf, type Home } from '../../activities/home.ts';
 import { packageRoot } from '../../activities/package-root.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
+import { WORKER_NODE_OPTIONS } from '../../workers/background-worker.ts';
 import { embeddedServer } from '../../workers/embedded.ts';
 import { isWorkerPolling } from '../../workers/runs/pollers.ts';
 import { followRun } from '../../workers/runs/follow-run.ts';
@@ -77,7 +78,7 @@ export class BenchWorld {
     const probe = ['--import', path.join(root, 'scripts', 'bench', 'probe.ts')];
     const worker = spawn(
       process.execPath,
-      [...profiling, ...probe, path.join(root, 'cli', 'signalbox.js'), 'worker', 'start'],
+      [...WORKER_NODE_OPTIONS, ...profiling, ...probe, path.join(root, 'cli', 'signalbox.js'), 'worker', 'start'],
       { cwd: '/', env: this.#env, stdio: ['ignore', log, log, 'ipc'] },
     );
     closeSync(log);
