@@ -42,6 +42,7 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         const { lint, doctor } = checksOf(manifest, task);
         // All that the agent did is in the commit: its work tree, scrubbed, is the cheapest checkout of it.
         const from = host.attemptDirectory(attempt);
+        saveLeftOut(from);
         const label = `verify-${round}`;
         const checks = [...lint, ...doctor];
         const report = await runChecks({ host, manifest, task, attempt, commit, checks, label, from, control });

@@ -28,6 +28,9 @@ export async function runTurn(
   const name = stepName(owner, step);
   const taskFile = taskFileMount(host, run, task);
   const checks = checksOf(manifest, task);
+  // A turn that was stopped while no worker attended to it still runs: two agents must not share a work tree.
+  if (turn > 1 && evidence.some(({ kind }) => kind === 'interrupted'))
+    await sandbox.end(stepName(owner, `turn-${turn - 1}`));
   const result = await endable(control, sandbox, name, () =>
     host.agents[settings.provider].runTurn(
       {

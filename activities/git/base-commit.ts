@@ -24,20 +24,31 @@ export async function findBase(request: {
   branch: string;
   author: Signature;
 }): Promise<BaseCommit | MergeConflict> {
-  const { bare, user, branch, author } = request;
+  const { bare, branch, author } = request;
+  const { accepted, theirs } = await followUser(request);
+  if (accepted === theirs) return { accepted, commit: theirs };
+  const join = await joinUserBranch({ bare, branch, userTip: theirs, acceptedTip: accepted, author });
+  if (join.kind === 'conflict') return join;
+  return { accepted, commit: join.kind === 'up_to_date' ? accepted : join.commit };
+}
+
+/**
+ * Imports the user's branch. Where all accepted work had landed, the accepted tip goes with it: whoever imports the
+ * branch in any other way loses the knowledge that it had, and what the user took out would come back.
+ */
+export async function followUser(request: {
+  bare: BareRepository;
+  user: UserRepository;
+  branch: string;
+}): Promise<{ accepted: string; theirs: string }> {
+  const { bare, user, branch } = request;
   const seenBefore = bare.ref(`refs/user/heads/${branch}`);
   const theirs = await bare.importBranch(user, branch);
   const accepted = bare.tip(branch);
   if (accepted === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip after its import`);
-  if (accepted === theirs) return { accepted, commit: theirs };
-  const landedBefore =
-    seenBefore !== null && (accepted === seenBefore || (await bare.isAncestor(accepted, seenBefore)));
-  if (landedBefore) {
-    // What is on their branch is theirs to decide; a train that is about to move the tip notices by its old value.
-    await bare.moveTip(branch, theirs, accepted);
-    return { accepted: theirs, commit: theirs };
-  }
-  const join = await joinUserBranch({ bare, branch, userTip: theirs, acceptedTip: accepted, author });
-  if (join.kind === 'conflict') return join;
-  return { accepted, commit: join.kind === 'up_to_date' ? accepted : join.commit };
+  if (accepted === theirs || seenBefore === null || !(await bare.isAncestor(accepted, seenBefore)))
+    return { accepted, theirs };
+  // What is on their branch is theirs to decide; a train that is about to move the tip notices by its old value.
+  await bare.moveTip(branch, theirs, accepted);
+  return { accepted: theirs, theirs };
 }

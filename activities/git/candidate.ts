@@ -112,6 +112,10 @@ export async function joinUserBranch(
   if (await bare.isAncestor(userTip, acceptedTip)) return { kind: 'up_to_date' };
   if (await bare.isAncestor(acceptedTip, userTip)) return { kind: 'candidate', commit: userTip, fastForward: true };
   const message = `Merge the user's commits on ${branch}`;
-  const result = await mergeCandidate({ ...request, tip: acceptedTip, commit: userTip, message, evenIfEmpty: true });
+  // Dated by what it joins: made again it is the same commit, whose checks are known already.
+  const joined = await Promise.all([bare.commitInfo(userTip), bare.commitInfo(acceptedTip)]);
+  const author = { ...request.author, time: Math.max(...joined.map(({ committedAt }) => committedAt)) };
+  const merge = { ...request, author, tip: acceptedTip, commit: userTip, message, evenIfEmpty: true };
+  const result = await mergeCandidate(merge);
   return result.kind === 'merged' ? { kind: 'candidate', commit: result.commit, fastForward: false } : result;
 }

@@ -115,6 +115,8 @@ class TreeWalk {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if ((code === 'EACCES' || code === 'EPERM') && this.mend(directory, 0o755)) return read();
+      // Without its top there is no state to take: it must not pass for a tree from which all was deleted.
+      if (directory === '') throw error;
       this.found.leftOut.set(directory, `cannot be read (${code ?? String(error)})`);
       this.unreadable.push(directory);
       return [];

@@ -1,10 +1,10 @@
 import type { AttemptRef, CandidateRequest, CandidateResult, TrainActivities } from '../../core/activities.ts';
-import { SignalboxError } from '../../core/failures.ts';
+import { headAndTail, SignalboxError } from '../../core/failures.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import type { LandingNews } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
 import { runChecks } from '../checks/run-checks.ts';
-import { findBase } from '../git/base-commit.ts';
+import { findBase, followUser } from '../git/base-commit.ts';
 import { mergeCandidate, type MergeConflict } from '../git/candidate.ts';
 import { land, publish } from '../git/landing.ts';
 import type { ProjectHost } from '../project-host.ts';
@@ -99,11 +99,27 @@ async function advance(
   const now = bare.tip(branch);
   const done = now !== null && now !== tip && (await bare.isAncestor(candidate, now));
   if (!done) {
-    const theirs = await bare.importBranch(await host.user(run.repository), branch);
-    const behind = theirs === tip || (await bare.isAncestor(theirs, candidate));
-    if (!behind || !(await bare.moveTip(branch, candidate, tip))) return { outcome: 'moved' };
+    const { accepted, theirs } = await followUser({ bare, user: await host.user(run.repository), branch });
+    // The tip may have gone on with the user's branch; but what they took out of it must not come back.
+    const fits =
+      (await bare.isAncestor(tip, accepted)) &&
+      (await bare.isAncestor(accepted, candidate)) &&
+      (await bare.isAncestor(theirs, candidate));
+    if (!fits || !(await bare.moveTip(branch, candidate, accepted))) return { outcome: 'moved' };
   }
-  return { outcome: 'accepted', landing: await landTip(host, run.repository) };
+  // It is accepted, whatever becomes of it in the user's repository.
+  const landing = await landTip(host, run.repository).catch((error: unknown) => ({
+    tip: bare.tip(branch) ?? candidate,
+    landed: false,
+    reason: `the accepted work could not be brought to ${branch}: ${headAndTail(messageOf(error), 600)}`,
+    hint: error instanceof SignalboxError ? (error.hint ?? null) : null,
+    diverged: false,
+  }));
+  return { outcome: 'accepted', landing };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Lands the accepted tip; where the user's repository refuses it, shows it there as a remote-tracking branch. */

@@ -1,6 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { ActivityCancellationDetails } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createTaskActivities } from '../../../activities/attempt/task-activities.ts';
+import type { Evidence } from '../../../core/evidence.ts';
 import type { AttemptRef, PreparedAttempt, TurnResult } from '../../../core/activities.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 
@@ -99,12 +103,36 @@ describe('an attempt', () => {
   });
 
   test('files that a commit cannot hold are saved when the workspace goes', async () => {
-    world = await projectWorld({ a: 'mkdir sub; echo evil > "sub/.GIT"; echo ok > ok.txt; ln -s /etc link' });
+    const agent = 'mkdir sub; echo evil > "sub/.GIT"; echo ok > ok.txt; ln -s /etc link';
+    world = await projectWorld({ a: agent }, { checks: { doctor: 'test ! -e sub' } });
     const { attempt, result } = await turned('a');
     expect(result.changed).toBe(2);
     await world.task('verify', { attempt, commit: result.commit, round: 1 });
     const saved = path.join(`${world.host.attemptDirectory(attempt)}.left-out`, 'sub', '.GIT');
     expect(readFileSync(saved, 'utf8')).toBe('evil\n');
+  });
+
+  test('a turn whose end nobody waited for is over before the next one begins', async () => {
+    world = await projectWorld({ a: 'if [ $SIGNALBOX_TURN = 1 ]; then sleep 600; else echo two > two.txt; fi' });
+    const { attempt, made } = await prepared('a');
+    const input = { attempt, base: made.base, thread: null };
+    const tasks = createTaskActivities(world.host);
+    const worker = new MockActivityEnvironment();
+    const first = worker.run((turn: Parameters<typeof tasks.turn>[0]) => tasks.turn(turn), {
+      ...input,
+      turn: 1,
+      evidence: [],
+    });
+    const sandbox = await world.host.sandboxOf(await world.host.manifests.manifest(world.run));
+    while ((await sandbox.list()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    // The worker lets go of the turn, which runs on.
+    worker.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
+    await expect(first).rejects.toThrow('WORKER_SHUTDOWN');
+    expect(await sandbox.list()).toHaveLength(1);
+    const interrupted: Evidence = { kind: 'interrupted', summary: 's', detail: '', attempt: 1, commit: null };
+    const second = await world.task('turn', { ...input, turn: 2, evidence: [interrupted] });
+    expect(second).toMatchObject({ outcome: 'finished', changed: 1 });
+    expect(await sandbox.list()).toEqual([]);
   });
 
   test('closed before it has a result, it keeps its work and leaves no workspace', async () => {

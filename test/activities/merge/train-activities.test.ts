@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { CandidateResult } from '../../../core/activities.ts';
 import type { TrainMember } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
@@ -133,5 +133,49 @@ describe('the train’s activities', () => {
     world.git('reset', '-q', '--hard', first);
     expect(await landed(await finished('b'))).toMatchObject({ landing: { landed: true } });
     expect([file('a.txt'), file('b.txt')]).toEqual(['one\n', 'B\n']);
+  });
+
+  test('nor does what they took out, or wrote anew, while a candidate was checked', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > b.txt', c: 'echo C > c.txt' });
+    const first = world.git('rev-parse', 'main');
+    await landed(await finished('a'));
+    const [second, third] = [await finished('b'), await finished('c')];
+    const onWhatGoes = await merged(second);
+    world.git('reset', '-q', '--hard', first);
+    const wish = { run: world.run, member: second, candidate: onWhatGoes.commit, tip: onWhatGoes.tip };
+    expect(await world.train('advance', wish)).toEqual({ outcome: 'moved' });
+    expect(await landed(second)).toMatchObject({ landing: { landed: true } });
+    const onWhatChanges = await merged(third);
+    world.git('commit', '-q', '--amend', '-m', 'in my own words');
+    const next = { run: world.run, member: third, candidate: onWhatChanges.commit, tip: onWhatChanges.tip };
+    expect(await world.train('advance', next)).toEqual({ outcome: 'moved' });
+    expect(await landed(third)).toMatchObject({ landing: { landed: true } });
+    expect(world.git('log', '--format=%s', '--first-parent', '-2', 'main').split('\n')[1]).toBe('in my own words');
+  });
+
+  test('accepted work stays accepted when the user’s repository cannot be written to, and says why it did not land', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt' });
+    const member = await finished('a');
+    const { commit, tip } = await merged(member);
+    // A branch of this name leaves no place for the refs below it.
+    world.git('update-ref', 'refs/remotes/signalbox', 'main');
+    world.write('a.txt', 'my edit\n');
+    const advanced = await world.train('advance', { run: world.run, member, candidate: commit, tip });
+    expect(advanced).toMatchObject({ outcome: 'accepted', landing: { tip: commit, landed: false, diverged: false } });
+    expect(advanced.outcome === 'accepted' && advanced.landing.reason).toContain('refs/remotes/signalbox');
+  });
+
+  test('commits of the user that fail the checks are joined and checked once, not at every try to land', async () => {
+    world = await projectWorld({ a: 'echo A > a.txt' });
+    world.write('a.txt', 'my edit\n');
+    await landed(await finished('a'));
+    world.git('checkout', '-q', '--', 'a.txt');
+    world.write('mine.txt', 'mine\n');
+    world.git('add', '.');
+    world.git('commit', '-qm', 'mine');
+    const joined = await merged(null);
+    const later = { ...world.host.signature(), time: world.host.signature().time + 60 };
+    jest.spyOn(world.host, 'signature').mockReturnValue(later);
+    expect(await merged(null)).toEqual(joined);
   });
 });
