@@ -3,7 +3,7 @@ import type { RunDescription } from '../../core/description.ts';
 import type { RunReader } from './run-reader.ts';
 
 /** A look costs a query for each task that works, so this is no faster than a person reads. */
-const INTERVAL_MS = 1000;
+const INTERVAL_MS = 700;
 
 /** How long an unreachable server is waited for, milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -19,11 +19,6 @@ export async function* followRun(
   signal: AbortSignal,
 ): AsyncGenerator<RunDescription> {
   let reachedAt = Date.now();
-  // The end is seen at once, not at the next look.
-  const ended = new AbortController();
-  void reader.closed(project, run).then(() => ended.abort());
-  let seen = false;
-  const interrupted = AbortSignal.any([signal, ended.signal]);
   while (!signal.aborted) {
     const description = await reader.read(project, run).catch((error: unknown) => {
       if (!isUnavailable(error) || Date.now() - reachedAt > PATIENCE_MS) throw error;
@@ -35,8 +30,7 @@ export async function* followRun(
       if (description.ended_at !== null) return;
     }
     // An aborted wait is the end of the loop, not a failure.
-    await sleep(INTERVAL_MS, undefined, { signal: seen ? signal : interrupted }).catch(() => undefined);
-    seen = ended.signal.aborted;
+    await sleep(INTERVAL_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 

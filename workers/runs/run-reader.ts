@@ -61,14 +61,6 @@ export class RunReader {
     return (await this.#describe(project, run)).status.name === 'RUNNING';
   }
 
-  /** Resolves when the run's workflow closes, or when that cannot be waited for. */
-  async closed(project: string, run: string): Promise<void> {
-    await this.#client.workflow
-      .getHandle(runWorkflowId(project, run))
-      .result()
-      .catch(() => undefined);
-  }
-
   async #describe(project: string, run: string): Promise<WorkflowExecutionDescription> {
     try {
       return await this.#client.workflow.getHandle(runWorkflowId(project, run)).describe();
