@@ -193,6 +193,16 @@ function applyReport(state: RunState, report: TaskReport, at: number): RunState 
 }
 
 function applyClosed(state: RunState, event: Extract<RunEvent, { type: 'closed' }>): RunState {
+  const before = state.tasks[event.task];
+  // Its report was heard and a person has asked for the task again since: this is the end of what went before.
+  if (
+    before !== undefined &&
+    event.report !== null &&
+    event.report.seq <= before.seq &&
+    !isEnded(before) &&
+    !before.open
+  )
+    return state;
   const reported = event.report === null ? state : applyReport(state, event.report, event.at);
   return update(reported, event.task, (task) => {
     if (isEnded(task)) return { open: false, holds: false };

@@ -11,6 +11,9 @@ const IDLE = '10m';
 /** How often the runs in the table are looked for: one that was terminated cannot say so. */
 const ROLL_CALL = '30s';
 
+/** With so many events in its history, a table continues as new between two answers, and waits for no quiet time. */
+const MOST_EVENTS = 8000;
+
 /** How long a new table waits for the runs it found, before it looks whether they still live. */
 const PATIENCE = '5s';
 
@@ -37,9 +40,11 @@ export async function repository(input: RepositoryInput): Promise<void> {
   });
 
   const rollCall = async (runs: readonly string[]): Promise<void> => {
+    const asked = table;
     for (const run of await runActivities('which runs are over').reapRuns({ runs: [...runs] })) {
       silent.delete(run);
-      table = removeRun(table, run);
+      // One that was started again meanwhile has sent a snapshot, and waits for its answer.
+      if (table.runs[run] === asked.runs[run]) table = removeRun(table, run);
       changed = true;
     }
   };
@@ -58,10 +63,17 @@ export async function repository(input: RepositoryInput): Promise<void> {
       silent.add(run);
       if (!(await signalIfOpen(run, messages.resyncSignal))) silent.delete(run);
     }
-    while (silent.size > 0 && !(await condition(() => silent.size === 0, PATIENCE))) await rollCall([...silent]);
+    while (silent.size > 0 && !(await condition(() => silent.size === 0, PATIENCE))) {
+      await rollCall([...silent]);
+      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof repository>(input);
+    }
   }
   for (;;) {
     if (changed) await serve();
+    // Runs that are busy leave no quiet time for the other one, and the history would grow to its limit.
+    if (workflowInfo().historyLength > MOST_EVENTS && !changed && newcomers.size === 0) {
+      await continueAsNew<typeof repository>({ ...input, table });
+    }
     const others = Object.keys(table.runs).filter((run) => !newcomers.has(run));
     if (newcomers.size > 0) {
       newcomers.clear();

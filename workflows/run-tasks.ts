@@ -53,11 +53,15 @@ export class RunTasks {
     return this.#starting.size > 0;
   }
 
-  /** Starts a claimed task. Resolves when its start is confirmed; only then does it survive a continue-as-new. */
-  async start(id: string, state: RunState): Promise<void> {
+  /**
+   * Starts a claimed task. Resolves when its start is confirmed; only then does it survive a continue-as-new.
+   *
+   * @returns whether it was adopted: it was open already
+   */
+  async start(id: string, state: RunState): Promise<boolean> {
     const progress = state.tasks[id];
     const view = this.#views[id];
-    if (progress === undefined || view === undefined) return;
+    if (progress === undefined || view === undefined) return false;
     const { run } = this.#input;
     const args: [TaskInput] = [
       {
@@ -81,7 +85,7 @@ export class RunTasks {
         else {
           this.#apply({ type: 'started', at: Date.now(), task: id });
           this.watchInherited([id]);
-          return;
+          return true;
         }
       }
     } catch (error) {
@@ -90,6 +94,7 @@ export class RunTasks {
     } finally {
       this.#starting.delete(id);
     }
+    return false;
   }
 
   /** @returns false if a workflow of that id is open */

@@ -64,6 +64,15 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   };
   const tasks = new RunTasks(input, views, apply);
   const openTasks = (): string[] => Object.keys(state.tasks).filter((id) => state.tasks[id]?.open === true);
+  /** Starts a task, and tells it what a person said while its start was under way, or before it was adopted. */
+  const start = async (id: string): Promise<void> => {
+    const before = state.paused;
+    const adopted = await tasks.start(id, state);
+    if ((state.paused === before && !adopted) || state.tasks[id]?.open !== true) return;
+    const held = state.paused === 'paused' ? messages.pauseSignal : messages.stopSignal;
+    const signal = state.paused === null ? messages.resumeSignal : held;
+    await signalIfOpen(taskWorkflowId(ref.project, ref.run, id), signal);
+  };
   const tellTasks = (signal: SignalDefinition): void =>
     openTasks().forEach((id) => post(signalIfOpen(taskWorkflowId(ref.project, ref.run, id), signal)));
 
@@ -150,7 +159,7 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   tasks.watchInherited(openTasks());
   for (;;) {
     changed = false;
-    for (const id of tasksToStart(state)) if (tasks.claim(id)) post(tasks.start(id, state));
+    for (const id of tasksToStart(state)) if (tasks.claim(id)) post(start(id));
     for (const id of openTasks()) {
       if (!(state.cancelling || state.tasks[id]?.cancelling === true) || cancelAsked.has(id)) continue;
       cancelAsked.add(id);

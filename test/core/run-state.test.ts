@@ -48,6 +48,18 @@ const granted = (seq: number, ...tasks: string[]): RunEvent[] => [
 ];
 
 describe('the reducer of a run', () => {
+  test('a task that is tried again before its old workflow has closed is not failed by that close', () => {
+    const failed = report('d', 'failed');
+    const start: RunEvent[] = [...granted(1, 'd'), { type: 'started', at: 2, task: 'd' }];
+    const retried: RunEvent[] = [
+      { type: 'report', at: 3, report: failed },
+      { type: 'retryTask', at: 4, task: 'd' },
+    ];
+    const close: RunEvent = { type: 'closed', at: 5, task: 'd', how: 'failed', report: failed };
+    expect(play([...start, ...retried, close]).tasks['d']).toMatchObject({ status: 'pending', reason: null });
+    expect(play([...start, close]).tasks['d']).toMatchObject({ status: 'failed', open: false, holds: false });
+  });
+
   test('wants the tasks whose dependencies are merged, and as many as there are free places', () => {
     const state = play([]);
     const snapshot = lockSnapshot(state, views, 'run');

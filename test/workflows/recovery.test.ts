@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunDescription } from '../../core/description.ts';
-import { repositoryWorkflowId, runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
+import { repositoryWorkflowId, runWorkflowId, SHARED_QUEUE, taskWorkflowId } from '../../core/ids.ts';
 import type { LockTable } from '../../core/locks.ts';
+import { initialRunState } from '../../core/run-state.ts';
+import type { TaskPhase } from '../../core/task-phase.ts';
+import { NO_USAGE } from '../../core/usage.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { realServer } from '../support/real-server.ts';
 import { runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
@@ -18,6 +21,27 @@ beforeAll(async () => {
 afterAll(async () => {
   await env.teardown();
 });
+
+/** A world that looks away between finding out which runs are over and saying so. */
+class ReapingWorld extends FakeWorld {
+  reaps = 0;
+  reaped: () => Promise<void> = () => Promise.resolve();
+
+  override activities(client: Client): ReturnType<FakeWorld['activities']> {
+    const activities = super.activities(client);
+    return {
+      ...activities,
+      reapRuns: async (input) => {
+        const closed = await activities.reapRuns(input);
+        if (closed.length > 0) {
+          await this.reaped();
+          this.reaps += 1;
+        }
+        return closed;
+      },
+    };
+  }
+}
 
 describe('a run on a real server', () => {
   test('a task that was terminated from outside has failed with that reason, and its locks are free', async () => {
@@ -137,6 +161,62 @@ describe('a run on a real server', () => {
       clearInterval(releasing);
       expect(results.map((result) => result.status)).toEqual(['completed', 'completed']);
       expect(world.mostWorking).toBe(1);
+    });
+  });
+
+  test('a run that is started again while what it left is cleared away still gets its locks', async () => {
+    const world = new ReapingWorld([{ id: 'a' }], { a: { turns: ['hang'] } });
+    await withWorkers(env, world, async () => {
+      const input = runInput(world);
+      const { repository } = input.run;
+      const table = env.client.workflow.getHandle(repositoryWorkflowId(repository.id));
+      const lost = await startRun(env, input);
+      await untilStatus(lost, () => world.count('turn a') === 1);
+      await lost.terminate('by hand');
+      world.reaped = async () => {
+        const state = { ...initialRunState(input.settings, 'base'), seq: 10 };
+        await startRun(env, { ...input, state });
+        const heard = async (): Promise<number> =>
+          (await table.query<LockTable>('table')).runs[lost.workflowId]?.seq ?? 0;
+        while ((await heard()) <= 10) await new Promise((resolve) => setTimeout(resolve, 20));
+      };
+      // A newcomer makes the table look whether the others still live.
+      const other = runInput(world);
+      const second = await startRun(env, { ...other, run: { ...other.run, repository } });
+      await untilStatus(second, () => world.reaps > 0);
+      const releasing = setInterval(() => world.release('a'), 50);
+      const again = env.client.workflow.getHandle(lost.workflowId);
+      const results = (await Promise.all([again.result(), second.result()])) as RunDescription[];
+      clearInterval(releasing);
+      expect(results.map((result) => result.status)).toEqual(['completed', 'completed']);
+    });
+  });
+
+  test('a task that a run adopts hears whether the run is paused, also what was said before it was adopted', async () => {
+    const world = new FakeWorld([{ id: 'a' }, { id: 'b' }], { b: { turns: ['hang'] } });
+    await withWorkers(env, world, async () => {
+      const input = runInput(world);
+      const { run } = input;
+      const counts = { attempts: 3, turns: 4, attemptsBefore: 0, turnsBefore: 0, usageBefore: NO_USAGE, seqBefore: 0 };
+      const [held, free] = await Promise.all(
+        ['a', 'b'].map((id) =>
+          env.client.workflow.start('task', {
+            workflowId: taskWorkflowId(run.project, run.run, id),
+            taskQueue: SHARED_QUEUE,
+            args: [{ version: 1, run, task: id, name: id, held: id === 'a', ...counts }],
+          }),
+        ),
+      );
+      const handle = await startRun(env, input);
+      await untilStatus(handle, (status) => status.tasks['b']?.status === 'working');
+      await handle.signal('pause');
+      while (!(await free?.query<TaskPhase>('phase'))?.held) await new Promise((resolve) => setTimeout(resolve, 20));
+      await handle.signal('resume');
+      while ((await held?.query<TaskPhase>('phase'))?.status === 'working' && world.count('verify a') === 0)
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      const releasing = setInterval(() => world.release('b'), 50);
+      expect((await handle.result()).status).toBe('completed');
+      clearInterval(releasing);
     });
   });
 });
