@@ -53,7 +53,7 @@ export class LocalSandbox implements Sandbox {
         const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);
         if (exit !== null) {
           tail?.pump();
-          await killProcessesOfStep(spec.name);
+          await killProcessesOfStep(spec.name, directory.file('home'));
           directory.removeHome();
           return directory.result(input, exit, step.supervisor()?.pid !== started?.pid);
         }

@@ -39,7 +39,8 @@ export class LocalStep {
 
   /** Whether the command itself has ended, so that only what it left behind can still hold its output open. */
   isCommandOver(): boolean {
-    return this.directory.has('exit.tmp');
+    // Before, only the room for it is there.
+    return unlessMissing(() => readFileSync(this.directory.file('exit.tmp'), 'utf8'))?.startsWith('{') ?? false;
   }
 
   /**
@@ -49,7 +50,7 @@ export class LocalStep {
    * @param started the supervisor that the caller has just started, if it has
    */
   async examine(started: StartedSupervisor | null): Promise<StepExit | null> {
-    if (this.isCommandOver()) await killProcessesOfStep(this.directory.name);
+    if (this.isCommandOver()) await killProcessesOfStep(this.directory.name, this.directory.file('home'));
     if (this.isUnstarted()) {
       if (started?.isOver() === true) throw this.notStarted();
       return null;
@@ -71,10 +72,10 @@ export class LocalStep {
           this.killGroup();
           if (round > PATIENCE) kill(-supervisor.pid);
         }
-        await killProcessesOfStep(this.directory.name);
+        await killProcessesOfStep(this.directory.name, this.directory.file('home'));
         if (!this.directory.has('exit')) await changes.next(50);
       }
-      await killProcessesOfStep(this.directory.name);
+      await killProcessesOfStep(this.directory.name, this.directory.file('home'));
     } finally {
       changes.close();
     }
@@ -103,7 +104,7 @@ export class LocalStep {
   }
 
   private async recordLost(): Promise<StepExit> {
-    await killProcessesOfStep(this.directory.name);
+    await killProcessesOfStep(this.directory.name, this.directory.file('home'));
     const { bavail } = await statfs(this.directory.path);
     if (bavail === 0) {
       throw new SignalboxError(

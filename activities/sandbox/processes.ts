@@ -16,27 +16,36 @@ function read(file: string): string {
   }
 }
 
-/** Every process that carries `SIGNALBOX_STEP=<name>`, exactly, in its environment, whatever session it went to. */
-export function processesOfStep(name: string): number[] {
+/**
+ * Every process that carries `SIGNALBOX_STEP=<name>`, exactly, in its environment, whatever session it went to.
+ *
+ * @param home the step's $HOME: another Signalbox on this machine may have a step of that name, which has another
+ */
+export function processesOfStep(name: string, home?: string): number[] {
   if (!hasProc) return listedOfStep(name);
   const entry = `SIGNALBOX_STEP=${name}\0`;
+  const isOfAnother = (environment: string): boolean => {
+    const own = /(?:^|\0)HOME=([^\0]*)/.exec(environment)?.[1] ?? '';
+    return home !== undefined && own.endsWith(`/${name}/home`) && own !== Buffer.from(home).toString('latin1');
+  };
   return readdirSync('/proc')
     .filter((directory) => /^\d+$/.test(directory))
     .filter((pid) => {
       const environment = read(`/proc/${pid}/environ`);
-      return environment.startsWith(entry) || environment.includes(`\0${entry}`);
+      const carries = environment.startsWith(entry) || environment.includes(`\0${entry}`);
+      return carries && !isOfAnother(environment);
     })
     .map(Number);
 }
 
 /**
- * Kills every process that carries the step's name, again and again until none is left.
+ * Kills every process that carries the step's name, see {@link processesOfStep}, again and again until none is left.
  *
  * @throws SignalboxError `environment` if one survives that for ten seconds, as one that waits for a dead disk does
  */
-export async function killProcessesOfStep(name: string): Promise<void> {
+export async function killProcessesOfStep(name: string, home: string): Promise<void> {
   for (let round = 0; ; round++) {
-    const found = processesOfStep(name);
+    const found = processesOfStep(name, home);
     if (found.length === 0) return;
     if (round > ROUNDS) {
       const pids = found.join(', ');

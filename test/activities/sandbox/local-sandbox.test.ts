@@ -35,6 +35,24 @@ describe('local sandbox', () => {
     expect(readFileSync(path.join(bench.workTree, 'lost'), 'utf8')).toBe('once\n');
   });
 
+  test('a step ends nothing of another Signalbox on this machine that has a step of the same name', async () => {
+    const other = createStepBench();
+    const others = await sandboxOf('local', other.home);
+    try {
+      const spec = bench.step('true');
+      const twin = { ...spec, command: 'sleep 300', workTree: other.workTree };
+      const running = others.run(twin);
+      await until(() => processesOfStep(twin.name).length > 1);
+      expect(await sandbox.run(spec)).toMatchObject({ exitCode: 0 });
+      await sandbox.end(spec.name);
+      expect(await others.list()).toMatchObject([{ name: twin.name }]);
+      await others.end(twin.name);
+      expect(await running).toMatchObject({ ended: true });
+    } finally {
+      other.remove();
+    }
+  });
+
   test('a step of before the machine restarted is lost, even if its process number is in use', async () => {
     const spec = bench.step('echo once >> rebooted');
     const directory = new StepDirectory(bench.home.steps, spec.name);
