@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { saveLeftOut } from '../../activities/attempt/keep-work.ts';
 import type { BareRepository } from '../../activities/git/bare-repository.ts';
 import { removeAll } from '../../activities/git/clean-tree.ts';
 import { snapshot } from '../../activities/git/snapshot.ts';
@@ -77,6 +78,10 @@ async function cleanWorkspaces(request: Request, task: string, cleaned: CleanedR
     if (!dryRun) removeAll(workspace);
     cleaned.removed.push(workspace);
   }
+  for (const name of readdirSync(directory).filter((name) => name.endsWith('.left-out'))) {
+    empty = false;
+    cleaned.kept.push(`${path.join(directory, name)}: files that no commit can hold; remove it yourself`);
+  }
   if (!empty) return;
   if (!dryRun) removeAll(directory);
   cleaned.removed.push(directory);
@@ -93,7 +98,10 @@ async function keep(
   const { base } = recordSchema.parse(JSON.parse(readFileSync(path.join(directory, `${attempt}.json`), 'utf8')));
   const author = { name: 'Signalbox', email: 'signalbox@localhost', time: Math.floor(Date.now() / 1000) };
   const message = `${task}, attempt ${attempt}: left when it was cleaned up`;
-  await snapshot({ bare, workspaceDirectory: path.join(directory, attempt), parent: base, ref, message, author });
+  const workspace = path.join(directory, attempt);
+  const { leftOut } = await snapshot({ bare, workspaceDirectory: workspace, parent: base, ref, message, author });
+  writeFileSync(`${workspace}.left-out.json`, JSON.stringify(leftOut), { mode: 0o600 });
+  saveLeftOut(workspace);
 }
 
 function cleanSteps({ home, run, dryRun }: Request, task: string, cleaned: CleanedRun): void {
