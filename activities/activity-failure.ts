@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { headAndTail, SignalboxError } from '../core/failures.ts';
+import { diskFailure } from './git/git-command.ts';
 
 /** The longest failure message that goes into a history, in characters. */
 const LONGEST = 4000;
@@ -28,7 +29,8 @@ function guarded(activity: Activity): Activity {
 function mapped(error: unknown): unknown {
   if (error instanceof CancelledFailure || error instanceof CompleteAsyncError || error instanceof ApplicationFailure)
     return error;
-  if (!(error instanceof SignalboxError)) return error;
-  const message = headAndTail(error.hint === undefined ? error.message : `${error.message}. ${error.hint}`, LONGEST);
-  return ApplicationFailure.create({ type: error.code, message, nonRetryable: !error.retryable });
+  const known = error instanceof SignalboxError ? error : diskFailure(error);
+  if (known === null) return error;
+  const message = headAndTail(known.hint === undefined ? known.message : `${known.message}. ${known.hint}`, LONGEST);
+  return ApplicationFailure.create({ type: known.code, message, nonRetryable: !known.retryable });
 }

@@ -10,12 +10,14 @@ export async function main(): Promise<void> {
   });
   process.on('SIGTERM', () => interrupt.abort());
   // A reader such as `head` may leave early; that is no failure of ours.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
-  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  // There is nobody left to tell, and a worker whose log is on a full disk has better to do than to die of it.
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+  });
   const code = await runCli(process.argv.slice(2), {
     directory: process.cwd(),
     env: process.env,

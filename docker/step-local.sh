@@ -35,9 +35,11 @@ set -C
 { printf '%s %s\n' $$ "$sb_started" >"$sb_dir/supervisor"; } 2>/dev/null || exit 0
 set +C
 if [ -e "$sb_dir/ended" ]; then
-  printf '{"status":137}\n' >"$sb_dir/exit.tmp"
-  exec mv -f "$sb_dir/exit.tmp" "$sb_dir/exit"
+  printf '{"status":137}\n' >"$sb_dir/exit.tmp" && exec mv -f "$sb_dir/exit.tmp" "$sb_dir/exit"
+  exec rm -f "$sb_dir/exit.tmp"
 fi
+# Room for the exit, which is written over it: a disk that is full by then must not lose what an agent came to.
+printf '%16s\n' '' >"$sb_dir/exit.tmp"
 
 # Becomes the command, as the leader of a process group that `group` names.
 sb_command() {
@@ -59,7 +61,7 @@ sb_main() {
   sb_status=$?
   read -r sb_group <"$sb_dir/group"
   kill -s KILL -- "-$sb_group" 2>/dev/null
-  printf '{"status":%d}\n' "$sb_status" >"$sb_dir/exit.tmp"
+  printf '{"status":%-5d}\n' "$sb_status" 1<>"$sb_dir/exit.tmp" || rm -f "$sb_dir/exit.tmp"
 }
 
 # Keeps the first bytes of its input: a write beyond the file size limit kills cat (a status over 128), one that fails
@@ -75,4 +77,4 @@ sb_keep() {
 }
 
 { sb_main "$@" 2>&3 3>&- | sb_keep stdout 3>&-; } 3>&1 | sb_keep stderr
-exec mv -f "$sb_dir/exit.tmp" "$sb_dir/exit"
+[ ! -s "$sb_dir/exit.tmp" ] || exec mv -f "$sb_dir/exit.tmp" "$sb_dir/exit"

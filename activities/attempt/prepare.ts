@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod';
 import type { PreparedAttempt, TaskActivities } from '../../core/activities.ts';
@@ -91,6 +91,8 @@ function writeNew(file: string, text: string): boolean {
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    // On a full disk it may be there without its text, and would be in everybody's way.
+    rmSync(file, { force: true });
     throw error;
   }
 }
