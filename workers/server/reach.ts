@@ -4,6 +4,9 @@ import { Connection, type ConnectionOptions } from '@temporalio/client';
 
 import { SignalboxError } from '../../core/failures.ts';
 
+/** How long gRPC may try where a plain connection is refused, milliseconds; through a proxy it may succeed. */
+const AGAINST_REFUSAL = 1000;
+
 /**
  * Connects to a Temporal server and asks it for its version, so that what comes back is known to work.
  *
@@ -16,7 +19,9 @@ export async function connectTemporal(options: ConnectionOptions, timeout = 5000
   try {
     const lazy = Connection.lazy({ ...options, connectTimeout: timeout });
     connection = lazy;
-    await lazy.withDeadline(Date.now() + timeout, () => lazy.workflowService.getSystemInfo({}));
+    // gRPC itself would try a closed port again until its time is over.
+    const patience = (await networkProblem(address, timeout)) === null ? timeout : Math.min(timeout, AGAINST_REFUSAL);
+    await lazy.withDeadline(Date.now() + patience, () => lazy.workflowService.getSystemInfo({}));
     return lazy;
   } catch (error) {
     await connection?.close().catch(() => undefined);
