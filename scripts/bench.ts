@@ -28,6 +28,9 @@ async function bench(sections: readonly Section[], quick: boolean, profile: stri
   const verdicts: Verdict[] = [];
   const measurements: Measurement[] = [];
   const world = new BenchWorld();
+  // The server and the worker would outlive us.
+  const interrupted = (): void => void world.close().finally(() => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   try {
     await world.startServer();
     for (const section of sections) {
