@@ -158,7 +158,8 @@ export function createEmbeddedServer({ home, env, onProgress }: EmbeddedServerOp
       } catch (error) {
         await endProcess(process);
         // Between the choice of a port and the server's use of it, another process may have taken it.
-        const lost = !((await isPortFree(ports.grpc)) && (await isPortFree(ports.ui)));
+        const taken = error instanceof Error && error.message.includes('address already in use');
+        const lost = taken || !((await isPortFree(ports.grpc)) && (await isPortFree(ports.ui)));
         if (!lost || attempt === 3) throw error;
       }
     }
