@@ -115,7 +115,7 @@ function apply(state: RunState, event: RunEvent): RunState {
       return { ...state, tasks, loaded: state.loaded || event.last };
     }
     case 'pause':
-      return { ...state, paused: state.paused ?? 'paused' };
+      return { ...state, paused: state.paused === 'interrupted' ? 'stopped' : (state.paused ?? 'paused') };
     case 'stop':
       return { ...state, paused: 'stopped' };
     case 'interrupt':

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { describeRun, isOver, statusOf } from '../../core/run-description.ts';
+import { describeRun, isInterrupted, isOver, statusOf } from '../../core/run-description.ts';
 import { initialRunState, reduceRun, type RunEvent, type RunState, type TaskView } from '../../core/run-state.ts';
 import { runTable } from '../../core/run-table.ts';
 import { lockSnapshot, tasksToStart } from '../../core/schedule.ts';
@@ -102,6 +102,21 @@ describe('the reducer of a run', () => {
       state,
     );
     expect(retried.tasks['b']?.status).toBe('pending');
+  });
+
+  test('what Ctrl+C stopped is told apart from what a person paused or stopped, which outlasts it', () => {
+    const interrupted = play([{ type: 'interrupt', at: 1 }]);
+    expect(isInterrupted(statusOf(interrupted))).toBe(true);
+    for (const type of ['pause', 'stop'] as const) {
+      const before = play([
+        { type, at: 1 },
+        { type: 'interrupt', at: 2 },
+      ]);
+      const after = play([{ type, at: 2 }], views, interrupted);
+      for (const state of [before, after])
+        expect(statusOf(state)).toEqual({ status: 'paused', reason: 'stopped, its agents ended' });
+    }
+    expect(statusOf(play([{ type: 'resume', at: 3 }], views, interrupted)).status).toBe('running');
   });
 
   test('under stop, nothing starts after a failure, and the run is over when the running tasks are', () => {

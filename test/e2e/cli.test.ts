@@ -83,7 +83,10 @@ describe('a project without server and worker', () => {
       const logs = await world.signalbox('task', 'logs', '001', '-o', 'json');
       expect(logs.json?.result).toMatchObject({
         // The candidate's tree is the one that the doctor has just passed: it is not checked again.
-        steps: [{ step: 'turn-1', exit_status: 0 }, { step: 'verify-1-1', kind: 'check', exit_status: 0 }],
+        steps: [
+          { step: 'turn-1', exit_status: 0 },
+          { step: 'verify-1-1', kind: 'check', exit_status: 0 },
+        ],
       });
     },
     PATIENCE,
