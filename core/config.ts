@@ -130,7 +130,7 @@ const validators = z.strictObject({
 
 /** The bounds that a task file may override. */
 export const limitFields = {
-  task_time: duration().describe('Wall time of one attempt at a task.'),
+  task_time: duration().describe('Wall time of one agent turn.'),
   silence: duration().describe('How long an agent may print nothing.'),
   tokens_per_task: count().optional().describe('Tokens, in and out, over all attempts at a task; by default no bound.'),
 };

@@ -6,12 +6,14 @@ import { manifestSchema } from './task-file.ts';
 /** Keys of the configuration that are accepted and checked, but that nothing heeds yet. */
 export const CONFIG_KEYS_WITHOUT_EFFECT = [
   'repository.remote',
-  'planner.model',
   'checks.bootstrap',
   'checks.canary',
   'scope.mode',
   'validators',
-  'limits',
+  'limits.silence',
+  'limits.tokens_per_task',
+  'limits.cost_per_run',
+  'limits.mode',
   'prices',
   'sandbox.dockerfile',
   'sandbox.build_context',
@@ -21,7 +23,6 @@ export const CONFIG_KEYS_WITHOUT_EFFECT = [
 export const TASK_KEYS_WITHOUT_EFFECT = [
   'tests',
   'tdd',
-  'limits.task_time',
   'limits.silence',
   'limits.tokens_per_task',
   'approval',

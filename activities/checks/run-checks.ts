@@ -16,6 +16,9 @@ const OUTPUT_LIMIT = 4 * 1024 * 1024;
 /** Characters of a failed check's output that travel on, into prompts and reports. */
 const EVIDENCE_LIMIT = 6000;
 
+/** How often a check whose end nobody knows is run again. */
+const MOST_LOST = 2;
+
 /** One command of a check. */
 export interface Check {
   /** `lint`, `doctor`, `integration`. */
@@ -55,16 +58,34 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   let failure: CheckFailure | null = null;
   try {
     for (const [index, check] of checks.entries()) {
-      const result = await runCheck(request, sandbox, checkout.directory, check, `${request.label}-${index + 1}`);
+      const label = `${request.label}-${index + 1}`;
+      const result = await runUnlessLost(request, sandbox, checkout.directory, check, label);
       if (result.exitCode === 0) continue;
       failure = await describeFailure(check, result);
       break;
     }
-  } finally {
-    // A step that this worker only lets go of still works in the checkout.
-    if (!control.detached.aborted) pool.release(key);
+  } catch (error) {
+    // Whatever else went wrong, a step may still work in the checkout: whoever asks again finds both.
+    if (control.ended.aborted) pool.release(key);
+    throw error;
   }
+  pool.release(key);
   return { failure, commands: checks.length, durationMs: Date.now() - started };
+}
+
+/** A check that is lost (the machine went down under it) has no verdict: it is run again, a few times. */
+async function runUnlessLost(
+  request: CheckRequest,
+  sandbox: Sandbox,
+  workTree: string,
+  check: Check,
+  label: string,
+): Promise<StepResult> {
+  let result = await runCheck(request, sandbox, workTree, check, label);
+  for (let again = 1; result.lost && again <= MOST_LOST; again += 1) {
+    result = await runCheck(request, sandbox, workTree, check, `${label}-again-${again}`);
+  }
+  return result;
 }
 
 async function runCheck(

@@ -37,7 +37,7 @@ describe('keys without effect', () => {
       prices: { m: { input: 1, output: 2 } },
       limits: { cost_per_run: 5 },
     });
-    expect(ignoredConfigKeys(set)).toEqual(['limits', 'prices']);
+    expect(ignoredConfigKeys(set)).toEqual(['limits.cost_per_run', 'prices']);
     expect(ignoredConfigKeys(config({}))).toEqual([]);
     const manifest = { ...manifestSchema.parse({ tdd: 'strict', limits: { silence: '5m' } }), id: 'a', name: 'a' };
     expect(ignoredTaskKeys(manifest)).toEqual(['tdd', 'limits.silence']);

@@ -6,14 +6,9 @@ import type { RepositoryRef } from '../../core/run-ref.ts';
 /** What runs of a project know its repository by. Gives this host its id, if it has none yet. */
 export function repositoryRef(home: Home, { config }: Pick<Project, 'config'>, user: UserRepository): RepositoryRef {
   const host = hostId(home);
-  const remote = config.repository.remote?.name;
   return {
-    id: repositoryIdentity({
-      hostId: host,
-      commonDir: user.commonDir,
-      // Only a repository whose results go to a remote is the same as its other clones.
-      remoteUrl: remote === undefined ? null : (user.remotes[remote] ?? null),
-    }),
+    // Two clones of one remote are two repositories for as long as nothing is pushed: each has a branch of its own to land on.
+    id: repositoryIdentity({ hostId: host, commonDir: user.commonDir, remoteUrl: null }),
     path: user.topLevel ?? user.commonDir,
     branch: config.repository.integration_branch,
     host,
