@@ -77,7 +77,9 @@ async function growth(world: BenchWorld, size: Size): Promise<Findings> {
     measurements.push(await measure(world, repository, `${tasks} tasks`, tasks));
   }
   const walls = measurements.map((one) => one.wall / one.tasks);
-  const [few = 0, many = 0] = walls;
+  const cpus = measurements.map(({ cpu, tasks }) =>
+    cpu === null ? null : (cpu.worker + cpu.children + cpu.server) / tasks,
+  );
   const { peakRss } = await world.probe();
   return {
     measurements,
@@ -86,8 +88,13 @@ async function growth(world: BenchWorld, size: Size): Promise<Findings> {
         what: `wall time per task, ${counts[0]} and ${counts[1]} tasks`,
         goal: 'does not grow',
         measured: walls.map(ms).join(' → '),
-        // A tenth is noise.
-        met: many <= few * 1.1,
+        met: doesNotGrow(walls),
+      },
+      {
+        what: '  CPU per task, of worker, children and server',
+        goal: 'does not grow',
+        measured: cpus.map((cpu) => (cpu === null ? '?' : ms(cpu))).join(' → '),
+        met: cpus.includes(null) ? null : doesNotGrow(cpus),
       },
       {
         what: `worker’s peak memory, ${counts[1]} tasks`,
@@ -97,6 +104,11 @@ async function growth(world: BenchWorld, size: Size): Promise<Findings> {
       },
     ],
   };
+}
+
+/** Is the second no more than a tenth above the first? Less is noise. */
+function doesNotGrow([few, many]: readonly (number | null)[]): boolean {
+  return (many ?? 0) <= (few ?? 0) * 1.1;
 }
 
 /** Every fourth check is slow. Nothing may wait for the slow ones but what must. */
