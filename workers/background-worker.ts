@@ -17,6 +17,15 @@ const IDLE_EXIT = '60s';
  */
 export const WORKER_NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4'];
 
+/**
+ * Settings of glibc's allocator for a worker process, which other systems ignore. Its threads would each keep a pool of
+ * their own, and buffers of half a megabyte (git indexes) leave holes there: together some 150 MB.
+ */
+export const WORKER_VARIABLES: Readonly<Record<string, string>> = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+};
+
 /** How long a worker may take to begin polling, milliseconds; the first start bundles the workflows. */
 const START_MS = 60_000;
 
@@ -46,7 +55,7 @@ export async function ensureWorker(session: Session): Promise<boolean> {
   ];
   const child = spawn(process.execPath, command, {
     cwd: '/',
-    env: { ...session.env, SIGNALBOX_HOME: session.home.root },
+    env: { ...WORKER_VARIABLES, ...session.env, SIGNALBOX_HOME: session.home.root },
     stdio: ['ignore', out, out],
     detached: true,
   });

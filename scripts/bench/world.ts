@@ -8,7 +8,7 @@ import { homeOf, type Home } from '../../activities/home.ts';
 import { packageRoot } from '../../activities/package-root.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { WORKER_NODE_OPTIONS } from '../../workers/background-worker.ts';
+import { WORKER_NODE_OPTIONS, WORKER_VARIABLES } from '../../workers/background-worker.ts';
 import { embeddedServer } from '../../workers/embedded.ts';
 import { isWorkerPolling } from '../../workers/runs/pollers.ts';
 import { followRun } from '../../workers/runs/follow-run.ts';
@@ -79,7 +79,7 @@ export class BenchWorld {
     const worker = spawn(
       process.execPath,
       [...WORKER_NODE_OPTIONS, ...profiling, ...probe, path.join(root, 'cli', 'signalbox.js'), 'worker', 'start'],
-      { cwd: '/', env: this.#env, stdio: ['ignore', log, log, 'ipc'] },
+      { cwd: '/', env: { ...WORKER_VARIABLES, ...this.#env }, stdio: ['ignore', log, log, 'ipc'] },
     );
     closeSync(log);
     this.#worker = worker;
