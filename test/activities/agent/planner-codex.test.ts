@@ -29,7 +29,7 @@ test('the real Codex, asked to plan, gives task files', async () => {
   const message = `Here they are.\n\n\`\`\`json\n${JSON.stringify({ tasks })}\n\`\`\`\n`;
   world = await makeAgentWorld(everyTurn({ commands: ['ls'], message }));
   const sandbox = new LocalSandbox({ home: world.home, gatewayUrl: world.gateway.url, env: process.env });
-  const { prompt: _prompt, threadId: _thread, ...turn } = world.request(sandbox, 1);
+  const turn = world.request(sandbox, 1);
   const { files, usage } = await createPlanners(createAgents({ home: world.home })).codex.plan({
     plan: '# Sessions',
     turn,
