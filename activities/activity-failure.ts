@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import { headAndTail, SignalboxError } from '../core/failures.ts';
-import { diskFailure } from './git/git-command.ts';
+import { diskFailure } from './system-errors.ts';
 
 /** The longest failure message that goes into a history, in characters. */
 const LONGEST = 4000;

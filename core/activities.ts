@@ -78,8 +78,6 @@ export type CandidateResult =
       commit: string;
       /** The accepted tip that it would replace. */
       tip: string;
-      /** Nothing new is in it: it is accepted already. */
-      unchanged: boolean;
     }
   | { kind: 'conflict'; evidence: Evidence };
 

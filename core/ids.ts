@@ -48,11 +48,6 @@ export function trainWorkflowId(repository: string, branch: string): string {
   return `signalbox/train/${repository}/${branch}`;
 }
 
-/** The workflow id of a planning. */
-export function planWorkflowId(project: string, plan: string): string {
-  return `signalbox/${project}/plan/${plan}`;
-}
-
 /** The task queue that every worker polls: for work that any host may do. */
 export const SHARED_QUEUE = 'signalbox';
 

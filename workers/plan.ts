@@ -6,7 +6,7 @@ import type { PlannedFile } from '../activities/agent/planned-task.ts';
 import type { Planner } from '../activities/agent/planner.ts';
 import { loadProject, type Project } from '../activities/catalogue/project.ts';
 import { loadTasks } from '../activities/catalogue/task-files.ts';
-import { codeOf } from '../activities/sandbox/disk-failure.ts';
+import { codeOf } from '../activities/system-errors.ts';
 import { homeOf } from '../activities/home.ts';
 import { SignalboxError } from '../core/failures.ts';
 import type { Usage } from '../core/usage.ts';

@@ -4,7 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 
 import { NO_USAGE, type Usage } from '../../core/usage.ts';
-import { unlessMissing } from '../sandbox/disk-failure.ts';
+import { unlessMissing } from '../system-errors.ts';
 
 const tokens = z.number().int().nonnegative();
 const entry = z.object({

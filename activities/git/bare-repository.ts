@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
-import { diskFailure, requireGit, runGit, type GitOptions, type GitResult } from './git-command.ts';
+import { requireGit, runGit, type GitOptions, type GitResult } from './git-command.ts';
+import { diskFailure } from '../system-errors.ts';
 import { parseCommit, readLooseObject, type CommitInfo } from './objects.ts';
 import { RefWriter } from './ref-writer.ts';
 import { readRef, readRefs } from './refs.ts';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import { makeCleanTree, removeAll, type Owner } from './clean-tree.ts';
-import { diskFailure } from './git-command.ts';
+import { diskFailure } from '../system-errors.ts';
 import { writeOwnGit } from './own-git.ts';
 
 /** A clean checkout that its holder has to itself. */

@@ -1,3 +1,4 @@
+import { diskFailure } from '../system-errors.ts';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { CommandFailedError, headAndTail, SignalboxError } from '../../core/failures.ts';
 
@@ -87,27 +88,6 @@ function hardenedEnvironment(options: GitOptions): Record<string, string> {
 
 function shown(args: readonly string[]): string {
   return headAndTail(['git', ...args].join(' '), 300);
-}
-
-/**
- * The environment failure that a failed file operation or command stands for, or `null`: a full disk or quota, a
- * read-only file system.
- */
-export function diskFailure(error: unknown): SignalboxError | null {
-  const text =
-    error instanceof Error ? `${(error as NodeJS.ErrnoException).code ?? ''} ${error.message}` : String(error);
-  const cause = error instanceof Error ? { cause: error } : {};
-  if (/ENOSPC|No space left on device|EDQUOT|Disk quota exceeded/.test(text))
-    return new SignalboxError('environment', 'disk full', {
-      hint: 'Free some space, or move $SIGNALBOX_HOME to a larger disk; then try again.',
-      ...cause,
-    });
-  if (/EROFS|Read-only file system/.test(text))
-    return new SignalboxError('environment', 'the file system is read-only', {
-      hint: 'Mount it writable, or move $SIGNALBOX_HOME.',
-      ...cause,
-    });
-  return null;
 }
 
 /**

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { deflateSync, inflateSync } from 'node:zlib';
-import { diskFailure } from './git-command.ts';
+import { diskFailure } from '../system-errors.ts';
 
 /** Who and when, for an author or a committer. */
 export interface Signature {

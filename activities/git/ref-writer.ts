@@ -2,7 +2,8 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
-import { diskFailure, startGit } from './git-command.ts';
+import { startGit } from './git-command.ts';
+import { diskFailure } from '../system-errors.ts';
 
 const ZERO = '0'.repeat(40);
 

@@ -5,7 +5,7 @@ import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import type { CheckoutPool } from './checkout-pool.ts';
 import { makeCleanTree, removeAll, type Owner } from './clean-tree.ts';
-import { diskFailure } from './git-command.ts';
+import { diskFailure } from '../system-errors.ts';
 import { writeOwnGit } from './own-git.ts';
 
 /** What an agent works in. */

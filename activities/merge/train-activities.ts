@@ -47,7 +47,7 @@ async function makeCandidate(host: ProjectHost, { run, member }: CandidateReques
 }
 
 function accepted(commit: string, tip: string): CandidateResult {
-  return { kind: 'merged', commit, tip, unchanged: commit === tip };
+  return { kind: 'merged', commit, tip };
 }
 
 function conflict(merge: MergeConflict, attempt: number, commit: string | null, what: string): CandidateResult {

@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SignalboxError } from '../../core/failures.ts';
 import type { ArtefactRef } from '../../core/run-ref.ts';
-import { diskFailure } from '../git/git-command.ts';
+import { diskFailure } from '../system-errors.ts';
 
 /** Files by the SHA-256 of their bytes: what is too large for a history. Written once, never changed. */
 export class ArtefactStore {

@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Container } from 'dockerode';
-import { codeOf } from './disk-failure.ts';
+import { codeOf } from '../system-errors.ts';
 import { engineStatus } from './engine.ts';
 import type { RunStepOptions } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';

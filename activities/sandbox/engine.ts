@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
-import { codeOf } from './disk-failure.ts';
+import { codeOf } from '../system-errors.ts';
 
 /** The oldest engine API that has been tried: Docker 20.10. */
 const OLDEST_API = 1.41;

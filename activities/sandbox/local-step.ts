@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { SignalboxError } from '../../core/failures.ts';
 import { isSameProcess } from '../process-identity.ts';
 import { DirectoryChanges } from './directory-changes.ts';
-import { unlessMissing } from './disk-failure.ts';
+import { unlessMissing } from '../system-errors.ts';
 import { kill, killProcessesOfStep } from './processes.ts';
 import type { StepDirectory, StepExit } from './step-directory.ts';
 import type { StartedSupervisor } from './supervisor.ts';

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { unlessMissing } from './disk-failure.ts';
+import { unlessMissing } from '../system-errors.ts';
 
 const CHUNK = 64 * 1024;
 

@@ -16,7 +16,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { SignalboxError } from '../../core/failures.ts';
 import { makePrivateDirectory } from '../home.ts';
-import { codeOf, diskFailure, unlessMissing } from './disk-failure.ts';
+import { codeOf, nameFullDisk, unlessMissing } from '../system-errors.ts';
 import { checkSpec } from './step-environment.ts';
 import type { StepResult, StepSpec } from './sandbox.ts';
 import { signalOf } from './signals.ts';
@@ -117,7 +117,7 @@ export class StepDirectory {
 
   /** Records that somebody ended the step; what has not started by now never will. */
   markEnded(): void {
-    closeSync(diskFailure(this.path, () => openSync(this.file('ended'), 'a', 0o600)));
+    closeSync(nameFullDisk(this.path, () => openSync(this.file('ended'), 'a', 0o600)));
   }
 
   has(name: string): boolean {
@@ -127,7 +127,7 @@ export class StepDirectory {
   /** Puts a complete file in place, unless there is one of that name: of several writers, the first one's stays. */
   publish(name: string, content: string): void {
     const draft = `${name}.${randomUUID()}`;
-    diskFailure(this.path, () => {
+    nameFullDisk(this.path, () => {
       try {
         writeFileSync(this.file(draft), content, { mode: 0o600 });
         this.adopt(draft, name);
@@ -206,7 +206,7 @@ export class StepDirectory {
   /** Puts the whole record in place at once, by renaming a directory; somebody else's that is there already stays. */
   private create(wanted: StepInput, stdin: string): StepInput {
     const draft = path.join(path.dirname(this.path), `.${randomUUID()}`);
-    diskFailure(this.path, () => {
+    nameFullDisk(this.path, () => {
       try {
         makePrivateDirectory(path.join(draft, 'home'));
         writeFileSync(path.join(draft, 'input.json'), `${JSON.stringify(wanted)}\n`, { mode: 0o600 });

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { SignalboxError } from '../../core/failures.ts';
 import { packageRoot } from '../package-root.ts';
-import { unlessMissing } from './disk-failure.ts';
+import { unlessMissing } from '../system-errors.ts';
 import type { StepSpec } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 import { argumentsOf, stepVariables } from './step-environment.ts';

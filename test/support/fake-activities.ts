@@ -112,7 +112,7 @@ export class FakeWorld {
         const task = member?.task ?? 'user';
         this.#note('candidate', task);
         if (nth(this.scripts[task]?.candidate, member?.attempt ?? 1) !== 'conflict') {
-          return Promise.resolve({ kind: 'merged', commit: `merge-${task}`, tip: this.tip, unchanged: false });
+          return Promise.resolve({ kind: 'merged', commit: `merge-${task}`, tip: this.tip });
         }
         const evidence = {
           kind: 'conflict',

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { diskFailure, requireGit, runGit } from '../../../activities/git/git-command.ts';
+import { requireGit, runGit } from '../../../activities/git/git-command.ts';
+import { diskFailure } from '../../../activities/system-errors.ts';
 
 let directory: string;
 let inherited: string | undefined;
