@@ -1,7 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../activities/package-root.ts';
 import { parseJson, type CliResult, type CliWorld } from './cli.ts';
+
+/** How long a process may take to say something before a test gives up, milliseconds. */
+const PATIENCE_MS = 60_000;
 
 /** A command line as a process of its own, in the repository of a {@link CliWorld}. */
 export class CliProcess {
@@ -38,14 +42,19 @@ export class CliProcess {
     });
   }
 
-  /** Resolves when standard error matches; rejects with all that was said if it ends before. */
+  /** Resolves when standard error matches; rejects with all that was said if it ends before, or does not say it. */
   async says(pattern: RegExp): Promise<void> {
     const said = new Promise<true>((resolve) => {
       if (pattern.test(this.#stderr)) resolve(true);
       else this.#waiters.push({ pattern, resolve: () => resolve(true) });
     });
-    const first = await Promise.race([said, this.ended]);
-    if (first !== true) throw new Error(`it ended (${first.code}) without saying ${String(pattern)}: ${first.stderr}`);
+    const silence = new AbortController();
+    const silent = sleep(PATIENCE_MS, null, { signal: silence.signal }).catch(() => null);
+    const first = await Promise.race([said, this.ended, silent]);
+    silence.abort();
+    if (first === true) return;
+    const how = first === null ? 'it goes on' : `it ended (${first.code})`;
+    throw new Error(`${how} without saying ${String(pattern)}: ${this.#stderr}`);
   }
 
   /** Sends it a signal; Ctrl+C is `SIGINT`. */

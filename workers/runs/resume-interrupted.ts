@@ -1,5 +1,4 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { STATUS_ATTRIBUTE } from '../../core/search-attributes.ts';
 import { resumeSignal } from '../../workflows/messages.ts';
 import { foldRun } from './run-history.ts';
 
@@ -7,9 +6,8 @@ import { foldRun } from './run-history.ts';
 export async function resumeInterrupted(client: Client, host: string): Promise<string[]> {
   const resumed: string[] = [];
   const query = "WorkflowType = 'run' AND ExecutionStatus = 'Running'";
-  for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query })) {
-    // Without search attributes, only the history tells.
-    if ((typedSearchAttributes.get(STATUS_ATTRIBUTE) ?? 'paused') !== 'paused') continue;
+  // Only the history tells: the status that the list shows follows it after a while.
+  for await (const { workflowId } of client.workflow.list({ query })) {
     const handle = client.workflow.getHandle(workflowId);
     try {
       const folded = foldRun((await handle.fetchHistory()).events ?? []);
