@@ -1,5 +1,7 @@
 import type { CheckReport } from './checks.ts';
+import type { AgentErrorClass } from './agent-errors.ts';
 import type { Evidence } from './evidence.ts';
+import type { InputValue, PersonWait } from './person.ts';
 import type { TaskView } from './run-state.ts';
 import type { RepositoryRef, RunRef } from './run-ref.ts';
 import type { LandingNews, TrainMember } from './train.ts';
@@ -29,9 +31,12 @@ export interface PreparedAttempt {
 
 /** What an agent's turn came to. Its whole work tree is kept in `commit`. */
 export interface TurnResult {
-  outcome: 'finished' | 'failed' | 'timed_out' | 'ended';
+  /** `limit`: a bound of `limits` was hit under `block`; `ended`: somebody ended it. */
+  outcome: 'finished' | 'failed' | 'limit' | 'ended';
   /** Why it did not finish: one sentence, with the head and tail of what was said. */
   reason: string | null;
+  /** For `failed`: what kind of error it was; decides whether, and when, it is tried again. */
+  error: AgentErrorClass | null;
   /** The agent's thread, to be resumed by the next turn. */
   thread: string | null;
   /** The agent's last message, bounded. */
@@ -40,6 +45,14 @@ export interface TurnResult {
   commit: string;
   /** How many paths differ from the base; 0 means no work. */
   changed: number;
+  /** What the work changed, as `git diff --stat` tells it, bounded. */
+  changes: string;
+  /** Globs, few, of what was written outside of the task's claims. */
+  undeclared: string[];
+  /** What the agent asks a person, bounded; `null` if it asks nothing. */
+  question: string | null;
+  /** Bounds that were hit under `warn`, one sentence each. */
+  warnings: string[];
 }
 
 /** Activities of tasks. Each may run twice: what it did the first time is found again. */
@@ -53,6 +66,13 @@ export interface TaskActivities {
     turn: number;
     thread: string | null;
     evidence: Evidence[];
+    /** Globs that the task may write besides those that it declared. */
+    extra: string[];
+    /** What the task used before this turn. */
+    spent: Usage;
+    /** How often its limits count: one, and one more for each time that a person let it go on. */
+    allowance: number;
+    inputs: Record<string, InputValue>;
   }): Promise<TurnResult>;
   /** Checks of the work so far, whose failure the agent may still mend in this attempt. */
   hints(input: { attempt: AttemptRef; commit: string; turn: number }): Promise<CheckReport>;
@@ -60,7 +80,14 @@ export interface TaskActivities {
    * The verdict on a snapshot, on a fresh checkout; afterwards the attempt's workspace is gone. `round` grows when a
    * person stopped the verdict before.
    */
-  verify(input: { attempt: AttemptRef; commit: string; round: number }): Promise<CheckReport>;
+  verify(input: {
+    attempt: AttemptRef;
+    commit: string;
+    round: number;
+    inputs: Record<string, InputValue>;
+  }): Promise<CheckReport>;
+  /** Which paths that one of the globs matches differ between a base and the tip of today; at most some. */
+  changedSince(input: { run: RunRef; base: string; globs: string[] }): Promise<string[]>;
   /** Ends what still runs for an attempt, keeps its work in its ref, and removes its workspace. */
   closeAttempt(input: { attempt: AttemptRef; base: string }): Promise<{ commit: string | null }>;
 }
@@ -108,6 +135,8 @@ export interface ServiceStart {
 export interface RunActivities {
   /** A part of the run's tasks, as the scheduler needs them; small enough for a payload. */
   loadTasks(input: { run: RunRef; from: number }): Promise<{ tasks: TaskView[]; next: number | null }>;
+  /** Tells the person's hook, if the worker has one, that a task waits. */
+  notify(input: { run: RunRef; task: string; name: string; wait: PersonWait }): Promise<void>;
   /** Sends a signal, and starts the workflow if it does not run. */
   signalWithStart(input: { start: ServiceStart; signal: string; payload: unknown }): Promise<void>;
   /** Waits until one of the workflows is closed; returns all that are. For children that a continued run inherited. */

@@ -22,6 +22,13 @@ const repository = z.strictObject({
   integration_branch: branchName()
     .prefault('main')
     .describe('The branch that proven work is merged into. It must exist; it is never created silently.'),
+  max_parallel: count()
+    .optional()
+    .describe('How many tasks of all runs on this repository are worked on at once; by default no bound.'),
+  ignore_case: z
+    .boolean()
+    .optional()
+    .describe('Do names that differ only in case mean one file? By default as git says (`core.ignorecase`).'),
   task_branch_prefix: branchPrefix().prefault('signalbox/').describe("What the names of tasks' branches begin with."),
   remote: z
     .strictObject({
@@ -204,9 +211,22 @@ export const configSchema = z.strictObject({
         .enum(['off', 'warn', 'block'])
         .prefault('warn')
         .describe('What happens when a task writes outside of what it declared.'),
+      wait: duration()
+        .prefault('10m')
+        .describe('How long a task that holds locks waits for more of them, before it gives all up and starts over.'),
     })
     .prefault({})
     .describe('Compliance of what tasks write with what they declared.'),
+  people: z
+    .strictObject({
+      deadline: duration().optional().describe('How long a person has for an answer; by default no bound.'),
+      outcome: z
+        .enum(['approve', 'reject'])
+        .prefault('reject')
+        .describe('What counts as said after the deadline. A question that nobody answers is always a rejection.'),
+    })
+    .prefault({})
+    .describe('What waits for people.'),
   validators: validators.prefault({}).describe('Models that judge finished attempts.'),
   limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
   prices: z

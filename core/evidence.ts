@@ -11,6 +11,10 @@ export interface Evidence {
   /** The attempt it is about, and the commit that holds its work, if it left any. */
   attempt: number;
   commit: string | null;
+  /** What the agent itself said it had done, bounded; empty where nobody knows. */
+  tried: string;
+  /** What the work changed, as `git diff --stat` tells it, bounded; empty where nothing was changed. */
+  changes: string;
 }
 
 /** The evidence of a failed check. */
@@ -20,5 +24,13 @@ export function checkEvidence(
   attempt: number,
   commit: string | null,
 ): Evidence {
-  return { kind, summary: checkFailureSentence(failure), detail: failure.output, attempt, commit };
+  return {
+    kind,
+    summary: checkFailureSentence(failure),
+    detail: failure.output,
+    attempt,
+    commit,
+    tried: '',
+    changes: '',
+  };
 }

@@ -8,6 +8,15 @@ export interface LockRequest {
   priority: number;
 }
 
+/** A request in a snapshot. */
+export interface LockWant extends LockRequest {
+  /**
+   * The task holds locks already and works; `claims` are those and what it needs besides. It takes no place, is served
+   * before those that hold nothing, and is refused for good where its waiting could be a deadlock.
+   */
+  grows?: true;
+}
+
 /**
  * A run's whole view of its locks, sent to the lock table after each change. It replaces the one before, so a message
  * that is lost or doubled does no harm.
@@ -19,9 +28,11 @@ export interface SyncRequest {
   seq: number;
   holds: LockRequest[];
   /** What could start now, best first; at most {@link MOST_WANTS}. */
-  wants: LockRequest[];
+  wants: LockWant[];
   /** How many of the wants may be granted at most: free places under the run's `max_parallel`. */
   slots: number;
+  /** How many tasks of all runs may work on the repository at once, as far as this run is concerned. */
+  cap?: number;
 }
 
 /** The most wants in one snapshot; keeps the message small. */
@@ -31,7 +42,18 @@ export const MOST_WANTS = 32;
 export interface LocksAnswer {
   seq: number;
   granted: string[];
-  refused: { task: string; by: string }[];
+  refused: LockRefusal[];
+}
+
+/** Why a want was not granted now. */
+export interface LockRefusal {
+  task: string;
+  /** Who holds it, or waits for it longer: a task id, with its run where it is another. */
+  by: string;
+  /** The first pair of globs that meet: the waiter's and the other's; `null` if it is not for a clash that it waits. */
+  clash?: [string, string] | null;
+  /** It could be a deadlock to wait: the task has to give up what it holds. Only for a want that `grows`. */
+  final?: true;
 }
 
 /** A waiter's priority grows by one for each of these milliseconds, so that no request waits for ever. */

@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import { configSchema } from './config.ts';
+import type { RunSettings } from './run-state.ts';
 import type { Manifest } from './task-file.ts';
 import { manifestSchema } from './task-file.ts';
 
@@ -27,6 +28,18 @@ export const TASK_KEYS_WITHOUT_EFFECT = [
   'limits.tokens_per_task',
   'approval',
 ] as const;
+
+/** What a run's rules take from a configuration. */
+export function runSettings(config: Config): RunSettings {
+  return {
+    maxParallel: config.run.max_parallel,
+    onTaskFailure: config.run.on_task_failure,
+    repositoryCap: config.repository.max_parallel ?? null,
+    ignoreCase: config.repository.ignore_case ?? false,
+    growthWaitMs: config.scope.wait,
+    people: { deadlineMs: config.people.deadline ?? null, outcome: config.people.outcome },
+  };
+}
 
 /** Which keys without effect the configuration sets to something else than their default. */
 export function ignoredConfigKeys(config: Config): string[] {

@@ -3,6 +3,7 @@ import { ENDED_STATUSES } from './description.ts';
 import type { Claims } from './globs.ts';
 import type { LocksAnswer } from './locks.ts';
 import type { TaskReport } from './task-report.ts';
+import type { PeopleSettings } from './person.ts';
 import type { LandingNews } from './train.ts';
 import { addUsage, NO_USAGE, type Usage } from './usage.ts';
 
@@ -45,6 +46,13 @@ export interface TaskProgress {
 export interface RunSettings {
   maxParallel: number;
   onTaskFailure: 'continue' | 'stop';
+  /** How many tasks of all runs may work on the repository at once; `null`: no bound. */
+  repositoryCap: number | null;
+  /** Do names that differ only in case mean one file? */
+  ignoreCase: boolean;
+  /** How long a task that holds locks waits for more, milliseconds. */
+  growthWaitMs: number;
+  people: PeopleSettings;
 }
 
 /** The state of a run; plain JSON. Everything that happened went through {@link reduceRun}. */

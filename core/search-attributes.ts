@@ -8,6 +8,7 @@ export const SEARCH_ATTRIBUTES = [
   'SignalboxRun',
   'SignalboxTask',
   'SignalboxStatus',
+  'SignalboxWaiting',
 ] as const;
 
 /** The name of one of our search attributes. */
@@ -20,3 +21,6 @@ export function attributeKey<Name extends SearchAttributeName>(name: Name): { na
 
 /** A run's status, kept up to date by its workflow. */
 export const STATUS_ATTRIBUTE = attributeKey('SignalboxStatus');
+
+/** On a run, what one of its tasks waits for: `person`, or unset. Kept up to date by its workflow. */
+export const WAITING_ATTRIBUTE = attributeKey('SignalboxWaiting');

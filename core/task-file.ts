@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { agentFields, limitFields } from './config.ts';
-import { commands, duration, globs as globList, identifier, text } from './fields.ts';
+import { commands, duration, globs as globList, identifier, line, text, variableName } from './fields.ts';
 
 const globs = () => globList().prefault([]);
 const names = () => z.array(z.string()).prefault([]);
@@ -65,6 +65,24 @@ export const manifestSchema = z.strictObject({
     })
     .prefault({})
     .describe('Overrides of the bounds.'),
+  inputs: z
+    .array(
+      z.strictObject({
+        name: variableName().describe('What it is called; in upper case, a part of the variable that checks find.'),
+        prompt: line().describe('What the person is asked.'),
+        secret: z.boolean().prefault(false).describe('Never stored in clear, shown, or told to an agent.'),
+      }),
+    )
+    .superRefine((list, context) => {
+      const names = list.map(({ name }) => name.toLowerCase());
+      for (const [index, { name }] of list.entries()) {
+        if (names.indexOf(name.toLowerCase()) === index) continue;
+        const message = `${JSON.stringify(name)} is already the name of another input`;
+        context.addIssue({ code: 'custom', path: [index, 'name'], message });
+      }
+    })
+    .prefault([])
+    .describe('What a person is asked for before the task starts.'),
   approval: z
     .enum(['none', 'start', 'merge'])
     .prefault('none')

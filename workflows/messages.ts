@@ -1,6 +1,17 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { RunDescription } from '../core/description.ts';
 import type { LocksAnswer, LockTable, SyncRequest } from '../core/locks.ts';
+import type {
+  AddTasks,
+  CancelTask,
+  DecideTask,
+  RetryTask,
+  SetRun,
+  SetTask,
+  SkipTask,
+  ToldDecision,
+  ToldGrowth,
+} from '../core/run-messages.ts';
 import type { TaskReport } from '../core/task-report.ts';
 import type { LandingNews, TrainMember, TrainQueue, TrainResult, Withdrawal } from '../core/train.ts';
 import type { TaskPhase } from '../core/task-phase.ts';
@@ -16,10 +27,20 @@ export const stopSignal = defineSignal('stop');
 export const interruptSignal = defineSignal('interrupt');
 /** The whole run, as `run describe` prints it. */
 export const statusQuery = defineQuery<RunDescription>('status');
-/** Gives an ended or failed task new attempts. Refused for a task that is merged, or that works. */
-export const retryTaskUpdate = defineUpdate<string, [{ task: string }]>('retryTask');
+/** What a person said to a task that waits. Refused if it does not wait, or waits for something else by now. */
+export const decideTaskUpdate = defineUpdate<string, [DecideTask]>('decideTask');
+/** Gives a failed or cancelled task new attempts. Refused for others. */
+export const retryTaskUpdate = defineUpdate<string, [RetryTask]>('retryTask');
 /** Cancels one task of a run; what depends on it is blocked. Refused for a task that has ended. */
-export const cancelTaskUpdate = defineUpdate<string, [{ task: string }]>('cancelTask');
+export const cancelTaskUpdate = defineUpdate<string, [CancelTask]>('cancelTask');
+/** Takes a task out of a run. Refused for one that works or is merged. */
+export const skipTaskUpdate = defineUpdate<string, [SkipTask]>('skipTask');
+/** Changes what a task was started with. */
+export const setTaskUpdate = defineUpdate<string, [SetTask]>('setTask');
+/** Changes a run's limits. */
+export const setRunUpdate = defineUpdate<string, [SetRun]>('setRun');
+/** Adds tasks: the run is pinned to a longer manifest. Refused if somebody else added some meanwhile. */
+export const addTasksUpdate = defineUpdate<string, [AddTasks]>('addTasks');
 
 // To a run, from its tasks, the lock table and the train.
 export const reportSignal = defineSignal<[TaskReport]>('report');
@@ -30,6 +51,10 @@ export const landingSignal = defineSignal<[LandingNews]>('landing');
 
 // To a task. It takes `pause`, `resume` and `stop` too, from its run.
 export const phaseQuery = defineQuery<TaskPhase>('phase');
+/** What a person said to a task that waits, from its run. */
+export const decisionSignal = defineSignal<[ToldDecision]>('decision');
+/** Whether a task may write what it asked for, from its run. */
+export const growthSignal = defineSignal<[ToldGrowth]>('growth');
 export const trainResultSignal = defineSignal<[TrainResult]>('trainResult');
 
 // To the lock table of a repository.

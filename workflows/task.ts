@@ -154,7 +154,7 @@ class TaskWork {
       this.#turn = turn;
       const steps = stepActivities(queue, `attempt ${attempt.attempt} of ${attempt.task}: agent turn ${turn}`);
       const result: TurnResult | null = await this.#interruptible(() =>
-        steps.turn({ attempt, base, turn, thread, evidence }),
+        steps.turn({ attempt, base, turn, thread, evidence, extra: [], spent: this.#usage, allowance: 1, inputs: {} }),
       );
       if (this.#cancelled) {
         this.#commit = result?.commit ?? this.#commit;
@@ -175,7 +175,7 @@ class TaskWork {
         continue;
       }
       if (result.outcome !== 'finished') {
-        const kind = result.outcome === 'timed_out' ? 'limit' : 'agent_error';
+        const kind = result.outcome === 'limit' ? 'limit' : 'agent_error';
         return this.#evidence(kind, `the agent's turn ${turn} failed`, result.reason ?? result.message);
       }
       if (result.changed === 0) return this.#evidence('no_change', 'the agent changed no file', result.message);
@@ -194,7 +194,7 @@ class TaskWork {
     const steps = stepActivities(queue, `attempt ${attempt.attempt} of ${attempt.task}: doctor`);
     for (let round = 1; await this.#mayGoOn(); round += 1) {
       this.#status = 'checking';
-      const report = await this.#interruptible(() => steps.verify({ attempt, commit, round }));
+      const report = await this.#interruptible(() => steps.verify({ attempt, commit, round, inputs: {} }));
       if (report !== null) return report;
     }
     return null;
@@ -291,6 +291,6 @@ class TaskWork {
   }
 
   #evidence(kind: AttemptFailure, summary: string, detail: string): Evidence {
-    return { kind, summary, detail, attempt: this.#attempt, commit: this.#commit };
+    return { kind, summary, detail, attempt: this.#attempt, commit: this.#commit, tried: '', changes: '' };
   }
 }

@@ -144,7 +144,15 @@ async function tellTask(member: Pick<TrainMember, 'run' | 'task'>, result: Train
 
 function ejected(member: TrainMember | null, why: string): Evidence {
   const summary = `it could not be merged: ${why}`.slice(0, 500);
-  return { kind: 'lost', summary, detail: why, attempt: member?.attempt ?? 0, commit: member?.commit ?? null };
+  return {
+    kind: 'lost',
+    summary,
+    detail: why,
+    attempt: member?.attempt ?? 0,
+    commit: member?.commit ?? null,
+    tried: '',
+    changes: '',
+  };
 }
 
 function messageOf(error: unknown): string {

@@ -1,8 +1,10 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
+import { matchesGlob } from '../../core/globs.ts';
 import { attemptRef } from '../../core/ids.ts';
 import { runChecks } from '../checks/run-checks.ts';
+import { changedPaths } from '../git/diff.ts';
 import { removeWorkspace } from '../git/workspace.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
 import type { ProjectHost } from '../project-host.ts';
@@ -53,6 +55,15 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         await removeAttempt(host, attempt);
         return report;
       }),
+    changedSince: async ({ run, base, globs }) => {
+      const bare = await host.bare(run.repository);
+      const { config } = await host.manifests.manifest(run);
+      const options = { ignoreCase: config.repository.ignore_case ?? false, cache: new Map() };
+      const tip = bare.tip(run.repository.branch);
+      if (tip === null || tip === base) return [];
+      const paths = (await changedPaths(bare, base, tip)).map((change) => change.path);
+      return paths.filter((name) => globs.some((glob) => matchesGlob(glob, name, options))).slice(0, 20);
+    },
     closeAttempt: ({ attempt, base }) =>
       alone(attempt, async () => {
         const { manifest } = await host.manifests.task(attempt.run, attempt.task);

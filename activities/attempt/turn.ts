@@ -64,12 +64,17 @@ export async function runTurn(
   );
   const kept = await keepWork(host, bare, attempt, base, `turn ${turn}`);
   return {
-    outcome: result.outcome,
+    outcome: result.outcome === 'timed_out' ? 'limit' : result.outcome,
     reason: result.reason,
+    error: result.outcome === 'failed' ? 'unknown' : null,
     thread: result.threadId,
     message: result.message,
     usage: result.usage,
     ...kept,
+    changes: '',
+    undeclared: [],
+    question: null,
+    warnings: [],
   };
 }
 

@@ -54,7 +54,8 @@ function conflict(merge: MergeConflict, attempt: number, commit: string | null, 
   const files = merge.files.map((file) => file.path);
   const named = files.slice(0, 5).join(', ') + (files.length > 5 ? ` and ${files.length - 5} more` : '');
   const detail = [...merge.files.map((file) => file.description), merge.hunks].join('\n').slice(0, 16_000);
-  return { kind: 'conflict', evidence: { kind: 'conflict', summary: `${what}: ${named}`, detail, attempt, commit } };
+  const summary = `${what}: ${named}`;
+  return { kind: 'conflict', evidence: { kind: 'conflict', summary, detail, attempt, commit, tried: '', changes: '' } };
 }
 
 /**

@@ -32,7 +32,7 @@ describe('the prompt of a turn', () => {
 
   test('tells what earlier attempts came to, with the output and the commit that holds the work', () => {
     const evidence = [
-      { kind: 'failed_check', summary: 'doctor failed', detail: 'not ok 1 ``` x', attempt: 1, commit: 'abc' },
+      { kind: 'failed_check', summary: 'doctor failed', detail: 'not ok 1 ``` x', attempt: 1, commit: 'abc', tried: '', changes: '' },
     ] as const;
     const prompt = renderPrompt({ ...facts, evidence: [...evidence] });
     expect(prompt).toContain('# Attempt 1: doctor failed');

@@ -89,11 +89,16 @@ export class FakeWorld {
         const finished: TurnResult = {
           outcome: 'finished',
           reason: null,
+          error: null,
           thread: `thread-${task}`,
           message: 'done',
           usage: { input_tokens: 10, cached_input_tokens: 4, output_tokens: 2, cost_usd: 0.01 },
           commit: `commit-${task}-${attempt}`,
           changed: 1,
+          changes: '',
+          undeclared: [],
+          question: null,
+          warnings: [],
         };
         if (scripted !== 'hang') return { ...finished, ...scripted };
         const ended = await this.#hang(task);
@@ -104,6 +109,7 @@ export class FakeWorld {
         this.#note('verify', task);
         return Promise.resolve(nth(this.scripts[task]?.verify, attempt) === 'fail' ? failed('doctor') : passed());
       },
+      changedSince: () => Promise.resolve([]),
       closeAttempt: ({ attempt: { task, attempt } }) => {
         this.#note('close', task);
         return Promise.resolve({ commit: `commit-${task}-${attempt}` });
@@ -120,6 +126,8 @@ export class FakeWorld {
           detail: '<<<<',
           attempt: member?.attempt ?? 0,
           commit: null,
+          tried: '',
+          changes: '',
         } as const;
         return Promise.resolve({ kind: 'conflict', evidence });
       },

@@ -7,6 +7,7 @@ import { createTaskActivities } from '../../../activities/attempt/task-activitie
 import type { Evidence } from '../../../core/evidence.ts';
 import type { AttemptRef, PreparedAttempt, TurnResult } from '../../../core/activities.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
+import { NO_USAGE } from '../../../core/usage.ts';
 
 let world: ProjectWorld;
 afterEach(() => world.remove());
@@ -21,7 +22,7 @@ async function prepared(task: string): Promise<{ attempt: AttemptRef; made: Prep
 
 async function turned(task: string): Promise<{ attempt: AttemptRef; made: PreparedAttempt; result: TurnResult }> {
   const { attempt, made } = await prepared(task);
-  const result = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [] });
+  const result = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
   return { attempt, made, result };
 }
 
@@ -40,7 +41,7 @@ describe('an attempt', () => {
   test('a turn that is asked for twice runs once, and gives the same commit', async () => {
     world = await projectWorld({ a: 'cat > prompt.txt; date +%s%N >> times.txt' });
     const { attempt, made, result } = await turned('a');
-    const again = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [] });
+    const again = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
     expect(again).toEqual(result);
     const bare = await world.host.bare(world.run.repository);
     const { stdout } = await bare.git(['show', `${result.commit}:times.txt`]);
@@ -85,7 +86,7 @@ describe('an attempt', () => {
       { checks: { doctor } },
     );
     const { attempt, result } = await turned('a');
-    expect(await world.task('verify', { attempt, commit: result.commit, round: 1 })).toMatchObject({
+    expect(await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: {} })).toMatchObject({
       failure: null,
       commands: 1,
     });
@@ -98,7 +99,7 @@ describe('an attempt', () => {
       { checks: { doctor: 'echo to-stdout; echo to-stderr >&2; exit 3' } },
     );
     const { attempt, result } = await turned('a');
-    const { failure } = await world.task('verify', { attempt, commit: result.commit, round: 1 });
+    const { failure } = await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: {} });
     expect(failure).toMatchObject({ check: 'doctor', exitCode: 3, timedOut: false, output: 'to-stdout\nto-stderr' });
   });
 
@@ -107,7 +108,7 @@ describe('an attempt', () => {
     world = await projectWorld({ a: agent }, { checks: { doctor: 'test ! -e sub' } });
     const { attempt, result } = await turned('a');
     expect(result.changed).toBe(2);
-    await world.task('verify', { attempt, commit: result.commit, round: 1 });
+    await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: {} });
     const saved = path.join(`${world.host.attemptDirectory(attempt)}.left-out`, 'sub', '.GIT');
     expect(readFileSync(saved, 'utf8')).toBe('evil\n');
   });

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { CandidateResult } from '../../../core/activities.ts';
 import type { TrainMember } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
+import { NO_USAGE } from '../../../core/usage.ts';
 
 let world: ProjectWorld;
 afterEach(() => world.remove());
@@ -13,8 +14,8 @@ async function finished(task: string): Promise<TrainMember> {
   const { run } = world;
   const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
   const attempt = { run, task, attempt: made.attempt, execution: 'x' };
-  const { commit } = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [] });
-  await world.task('verify', { attempt, commit, round: 1 });
+  const { commit } = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
+  await world.task('verify', { attempt, commit, round: 1, inputs: {} });
   return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base };
 }
 
