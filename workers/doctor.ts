@@ -7,6 +7,7 @@ import { requireGit } from '../activities/git/git-command.ts';
 import { homeOf, type Home } from '../activities/home.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { SignalboxError } from '../core/failures.ts';
+import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import { isWorkerPolling } from './runs/pollers.ts';
 import { gatewayStatus } from './gateway-process.ts';
 import { createEmbeddedServer, isTuned, type EmbeddedServer } from './server/embedded-server.ts';
@@ -185,8 +186,7 @@ async function temporal(env: Env, server: EmbeddedServer): Promise<Finding[]> {
 }
 
 function searchAttributes(known: readonly string[]): Finding {
-  const fine = known.includes('SignalboxRun') && known.includes('SignalboxStatus');
-  if (fine) return ok('search attributes', 'registered');
+  if (SEARCH_ATTRIBUTES.every((name) => known.includes(name))) return ok('search attributes', 'registered');
   return warn(
     'search attributes',
     'not registered yet; "run start" tries to',

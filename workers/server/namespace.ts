@@ -18,11 +18,12 @@ export type Registration = { registered: true } | { registered: false; reason: s
  */
 export async function registerSearchAttributes(connection: Connection, namespace: string): Promise<Registration> {
   const keyword = proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD;
+  let missing: string[] = [];
   try {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
     const other = SEARCH_ATTRIBUTES.find((name) => (customAttributes[name] ?? keyword) !== keyword);
     if (other !== undefined) return { registered: false, reason: `${other} is there, but is no Keyword` };
-    const missing = SEARCH_ATTRIBUTES.filter((name) => customAttributes[name] === undefined);
+    missing = SEARCH_ATTRIBUTES.filter((name) => customAttributes[name] === undefined);
     if (missing.length > 0) {
       await connection.operatorService.addSearchAttributes({
         namespace,
@@ -31,7 +32,11 @@ export async function registerSearchAttributes(connection: Connection, namespace
     }
     return { registered: true };
   } catch (error) {
-    return { registered: false, reason: error instanceof Error ? error.message : String(error) };
+    const said = error instanceof Error ? error.message : String(error);
+    return {
+      registered: false,
+      reason: missing.length === 0 ? said : `${missing.join(', ')} cannot be added: ${said}`,
+    };
   }
 }
 

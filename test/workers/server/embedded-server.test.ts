@@ -175,6 +175,12 @@ async function expectIdempotentRegistration(address: string): Promise<void> {
   const connection = await connectTemporal({ address });
   try {
     expect(await registerSearchAttributes(connection, 'default')).toEqual({ registered: true });
+    // As a server that an earlier version registered its attributes with.
+    const namespace = 'default';
+    await connection.operatorService.removeSearchAttributes({ namespace, searchAttributes: ['SignalboxWaiting'] });
+    expect(await registerSearchAttributes(connection, namespace)).toEqual({ registered: true });
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    expect(Object.keys(customAttributes)).toContain('SignalboxWaiting');
     const refused = await registerSearchAttributes(connection, 'no-such-namespace');
     expect(refused).toMatchObject({ registered: false });
   } finally {
