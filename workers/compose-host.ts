@@ -5,6 +5,7 @@ import { asActivities } from '../activities/activity-failure.ts';
 import { createAgents } from '../activities/agent/agents.ts';
 import { createTaskActivities } from '../activities/attempt/task-activities.ts';
 import { hostId, type Home } from '../activities/home.ts';
+import { createHook } from '../activities/hook/create-hook.ts';
 import { createTrainActivities } from '../activities/merge/train-activities.ts';
 import { ProjectHost } from '../activities/project-host.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
@@ -27,9 +28,11 @@ export function composeHost(options: {
   env: Readonly<Record<string, string | undefined>>;
   client: Client;
   searchable: boolean;
+  /** The address of a workflow in the Web UI, where that is known. */
+  webUi: (workflowId: string) => string | null;
   onProgress: (text: string) => void;
 }): ComposedHost {
-  const { home, env, client, searchable, onProgress } = options;
+  const { home, env, client, searchable, webUi, onProgress } = options;
   const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
@@ -60,7 +63,7 @@ export function composeHost(options: {
     activities: asActivities({
       ...createTaskActivities(host),
       ...createTrainActivities(host),
-      ...createRunActivities({ client, manifests, searchable }),
+      ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
     }),
     host: host.host,
   };

@@ -88,7 +88,7 @@ function sessionOf(parts: {
     target,
     reader: new RunReader(client, async (run) => taskViews(await manifests.manifest(run))),
     onProgress,
-    webUi: (workflowId) => (target.webUi === null ? null : webUiLink(target.webUi, target.namespace, workflowId)),
+    webUi: (workflowId) => webUiLink(target, workflowId),
     hasSearchAttributes: async () => {
       const registration = await registerSearchAttributes(connection, target.namespace);
       if (registration.registered) return true;

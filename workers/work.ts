@@ -3,6 +3,7 @@ import { homeOf, hostId } from '../activities/home.ts';
 import { untilIdle } from './idle-exit.ts';
 import { resumeInterrupted } from './runs/resume-interrupted.ts';
 import { connectTemporal } from './server/reach.ts';
+import { webUiLink } from './server/web-ui-link.ts';
 import { findTarget } from './session.ts';
 import { startWorker } from './worker.ts';
 
@@ -32,6 +33,7 @@ export async function work({ env, idleMs, signal, onProgress }: WorkRequest): Pr
       env,
       connection: target.connection,
       namespace: target.namespace,
+      webUi: (workflowId) => webUiLink(target, workflowId),
       onProgress,
     });
     onProgress(

@@ -23,6 +23,8 @@ export interface StartWorkerOptions {
   env: Readonly<Record<string, string | undefined>>;
   connection: TemporalTarget['connection'];
   namespace: string;
+  /** The address of a workflow in the Web UI, where that is known. */
+  webUi: (workflowId: string) => string | null;
   /** Told what takes long, and what went wrong beside the workflows. */
   onProgress?: (text: string) => void;
 }
@@ -43,7 +45,7 @@ const MOST_ACTIVITIES = 100;
  * host's disk.
  */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { home, env, connection: target, namespace, onProgress = () => undefined } = options;
+  const { home, env, connection: target, namespace, webUi, onProgress = () => undefined } = options;
   Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
   const [connection, native, workflows] = await Promise.all([
     connectTemporal(target),
@@ -53,7 +55,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const client = new Client({ connection, namespace });
   const registration = await registerSearchAttributes(connection, namespace);
   const searchable = registration.registered;
-  const composed = composeHost({ home, env, client, searchable, onProgress });
+  const composed = composeHost({ home, env, client, searchable, webUi, onProgress });
   const shared: WorkerOptions = {
     connection: native,
     namespace,

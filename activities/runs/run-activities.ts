@@ -3,15 +3,17 @@ import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@tempor
 import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunActivities, ServiceStart } from '../../core/activities.ts';
-import { repositoryWorkflowId, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { repositoryWorkflowId, runWorkflowId, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
 import { attributeKey } from '../../core/search-attributes.ts';
 import { taskViews } from '../../core/task-views.ts';
+import { hookMessage, type Hook } from '../hook/hook.ts';
 import type { ManifestReader } from '../records/manifest-reader.ts';
 
 /** Tasks in one answer of `loadTasks`; some 30 KB with ordinary claims. */
 const CHUNK = 100;
 const WATCH_EVERY = 15_000;
 const REAP_EVERY = 250;
+const HEARTBEAT_EVERY = 2000;
 
 /** What a workflow cannot ask the server itself, and the run's tasks. */
 export function createRunActivities(deps: {
@@ -19,14 +21,25 @@ export function createRunActivities(deps: {
   manifests: ManifestReader;
   /** Does the server know our search attributes? */
   searchable: boolean;
+  /** Told of tasks that wait for a person; `null`: nobody is. */
+  hook: Hook | null;
+  /** The address of a workflow in the Web UI, where that is known. */
+  webUi: (workflowId: string) => string | null;
 }): RunActivities {
-  const { client, manifests, searchable } = deps;
+  const { client, manifests, searchable, hook, webUi } = deps;
   return {
     async loadTasks({ run, from }) {
       const { config, tasks } = await manifests.manifest(run);
       const chunk = tasks.slice(from, from + CHUNK);
       const next = from + chunk.length < tasks.length ? from + chunk.length : null;
       return { tasks: taskViews({ tasks: chunk, config }), next };
+    },
+
+    async notify(asked) {
+      if (hook === null) return;
+      const { run } = asked;
+      const message = hookMessage(asked, webUi(runWorkflowId(run.project, run.run)));
+      await heartbeating((signal) => hook.call(message, signal));
     },
 
     async signalWithStart({ start, signal, payload }) {
@@ -123,13 +136,24 @@ async function cancelTasksOf(client: Client, run: string): Promise<void> {
   }
 }
 
+/** Heartbeats while something goes on, which ends when the activity is cancelled. */
+async function heartbeating(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY);
+  try {
+    await work(context.cancellationSignal);
+  } finally {
+    clearInterval(beat);
+  }
+}
+
 async function heartbeatingSleep(milliseconds: number): Promise<void> {
   const context = Context.current();
   const until = Date.now() + milliseconds;
   while (Date.now() < until) {
     context.heartbeat();
     context.cancellationSignal.throwIfAborted();
-    await sleep(Math.min(2000, until - Date.now()), undefined, { signal: context.cancellationSignal });
+    await sleep(Math.min(HEARTBEAT_EVERY, until - Date.now()), undefined, { signal: context.cancellationSignal });
   }
 }
 

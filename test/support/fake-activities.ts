@@ -6,6 +6,7 @@ import type { CheckFailure, CheckReport } from '../../core/checks.ts';
 import { hostQueue } from '../../core/ids.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import type { LandingNews } from '../../core/train.ts';
+import { taskView } from './run-rules.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
 import { createRunActivities } from '../../activities/runs/run-activities.ts';
@@ -36,15 +37,7 @@ export class FakeWorld {
 
   constructor(tasks: (Partial<TaskView> & { id: string })[], scripts: Record<string, TaskScript> = {}) {
     this.scripts = scripts;
-    this.views = tasks.map((task) => ({
-      name: `task-${task.id}`,
-      depends_on: [],
-      priority: 0,
-      claims: { reads: [], writes: [`${task.id}/**`] },
-      attempts: 3,
-      turns: 4,
-      ...task,
-    }));
+    this.views = tasks.map(taskView);
   }
 
   /** Lets a turn that hangs come to its end. */
@@ -61,6 +54,8 @@ export class FakeWorld {
       client,
       manifests: new ManifestReader(new ArtefactStore('/nowhere')),
       searchable: false,
+      hook: null,
+      webUi: () => null,
     });
     return {
       ...real,

@@ -1,9 +1,14 @@
+import type { TemporalTarget } from './target.ts';
+
 /**
- * The address of a workflow in Temporal's Web UI; without a run id that of its newest run. Ids may hold slashes.
- *
- * @param base the Web UI's own address, such as `http://127.0.0.1:8233`
+ * The address of a workflow's newest execution in the Web UI of the server in use, or `null` where that has no known
+ * one. Ids may hold slashes.
  */
-export function webUiLink(base: string, namespace: string, workflowId: string, runId?: string): string {
-  const parts = ['namespaces', namespace, 'workflows', workflowId, ...(runId === undefined ? [] : [runId, 'history'])];
-  return `${base.replace(/\/+$/, '')}/${parts.map(encodeURIComponent).join('/')}`;
+export function webUiLink(
+  { webUi, namespace }: Pick<TemporalTarget, 'webUi' | 'namespace'>,
+  workflowId: string,
+): string | null {
+  if (webUi === null) return null;
+  const parts = ['namespaces', namespace, 'workflows', workflowId];
+  return `${webUi.replace(/\/+$/, '')}/${parts.map(encodeURIComponent).join('/')}`;
 }
