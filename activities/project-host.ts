@@ -8,7 +8,7 @@ import type { Agent } from './agent/agent.ts';
 import { PassedChecks } from './checks/passed-checks.ts';
 import { BareRepository } from './git/bare-repository.ts';
 import { CheckoutPool } from './git/checkout-pool.ts';
-import type { Signature } from './git/objects.ts';
+import { ourSignature, type Signature } from './git/objects.ts';
 import { inspectUserRepository, type UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
@@ -91,7 +91,7 @@ export class ProjectHost {
 
   /** Who our commits are by. */
   signature(): Signature {
-    return { name: 'Signalbox', email: 'signalbox@localhost', time: Math.floor(Date.now() / 1000) };
+    return ourSignature();
   }
 
   #requireHome(repository: RepositoryRef): void {

@@ -1,8 +1,10 @@
 import type { Config } from './config.ts';
+import type { PromptTemplates } from './prompt.ts';
+import type { DoneTask } from './selection.ts';
 import type { Task } from './task-file.ts';
 
 /**
- * What a run is pinned to when it starts: its configuration and its task files as they were read then. It is kept as an
+ * What a run is pinned to when it starts: its configuration, task files and prompts as they were read then. It is kept as an
  * artefact; what anybody changes in `.signalbox` later takes effect in later runs only.
  */
 export interface RunManifest {
@@ -10,4 +12,9 @@ export interface RunManifest {
   config: Config;
   backend: 'docker' | 'local';
   tasks: Task[];
+  prompts: PromptTemplates;
+  /** Those of the tasks that an earlier run merged, by id: they count as merged from the start. */
+  reused: Record<string, DoneTask>;
+  /** The digest of every task file there was, by id, also of tasks that the run leaves out. */
+  catalogue: Record<string, string>;
 }

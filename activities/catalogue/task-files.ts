@@ -6,32 +6,20 @@ import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { identifierProblem } from '../../core/ids.ts';
 import { type Problem, TaskFilesError } from '../../core/problems.ts';
-import { selectTasks } from '../../core/selection.ts';
 import { manifestSchema, type Task } from '../../core/task-file.ts';
 import { splitFrontMatter } from './front-matter.ts';
 import { checkLocated, parseLocated } from './located-yaml.ts';
 import { readTextFile } from './read-text.ts';
 import { reasonOf } from './reason.ts';
 
-/** Options of {@link loadTasks}. */
-export interface LoadTasksOptions {
-  /** Ids of the tasks to return; all files are checked nevertheless. */
-  only?: readonly string[];
-}
-
 /**
  * Reads and checks every `*.md` of the project's task directory; hidden files are passed over.
  *
  * @param root the directory that holds `.signalbox`
- * @returns the tasks (those of `only`, if given), sorted by id
- * @throws TaskFilesError with everything that is wrong in any of them; SignalboxError `task_files` if there are none;
- *   SignalboxError `usage` if `only` names no task or leaves out a dependency
+ * @returns the tasks, sorted by id
+ * @throws TaskFilesError with everything that is wrong in any of them; SignalboxError `task_files` if there are none
  */
-export function loadTasks(
-  root: string,
-  config: CatalogueConfig & Pick<Config, 'tasks'>,
-  { only }: LoadTasksOptions = {},
-): Task[] {
+export function loadTasks(root: string, config: CatalogueConfig & Pick<Config, 'tasks'>): Task[] {
   const directory = taskDirectory(root, config.tasks.path);
   const names = taskFileNames(directory, config.tasks.path);
   const read = names.map((name) => readTask(directory, `${shownDirectory(config.tasks.path)}/${name}`));
@@ -45,8 +33,7 @@ export function loadTasks(
     ),
   ];
   if (problems.length > 0) throw new TaskFilesError(problems.toSorted(byPlace));
-  const tasks = placed.map(({ task }) => task).sort((a, b) => compare(a.manifest.id, b.manifest.id));
-  return only === undefined ? tasks : selectTasks(tasks, only);
+  return placed.map(({ task }) => task).sort((a, b) => compare(a.manifest.id, b.manifest.id));
 }
 
 /** The id and name that a task file's name carries: `003-add-login.md` is task `003`, `add-login`. */

@@ -12,6 +12,14 @@ export interface Signature {
   time: number;
 }
 
+/** The address of whom our commits are by. */
+export const OUR_EMAIL = 'signalbox@localhost';
+
+/** Who our commits are by, now. */
+export function ourSignature(): Signature {
+  return { name: 'Signalbox', email: OUR_EMAIL, time: Math.floor(Date.now() / 1000) };
+}
+
 /** The facts of a commit. */
 export interface CommitInfo {
   tree: string;

@@ -1,5 +1,6 @@
 import type { AttemptRef, CandidateRequest, CandidateResult, TrainActivities } from '../../core/activities.ts';
 import { headAndTail, SignalboxError } from '../../core/failures.ts';
+import { mergeMessage } from '../../core/merge-message.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import type { LandingNews } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
@@ -30,17 +31,23 @@ async function makeCandidate(host: ProjectHost, { run, member }: CandidateReques
   if ('kind' in base) return conflict(base, attempt, commit, `commits on ${branch} conflict with accepted work`);
   if (member === null) return accepted(base.commit, base.accepted);
   const { task } = await host.manifests.task(run, member.task);
-  const trailers = [`Signalbox-Task: ${member.task}`, `Signalbox-Run: ${run.run}`, `Signalbox-Attempt: ${attempt}`];
-  const subject = `Merge task ${member.task}: ${member.name}`;
-  const message = [subject, task.manifest.description ?? '', trailers.join('\n')]
-    .filter((part) => part !== '')
-    .join('\n\n');
+  const message = mergeMessage({
+    project: run.project,
+    run: run.run,
+    task: member.task,
+    attempt: member.attempt,
+    digest: task.digest,
+    name: member.name,
+    description: task.manifest.description,
+  });
   const merge = await mergeCandidate({
     bare,
     tip: base.commit,
     commit: member.commit,
-    message: `${message}\n`,
+    message,
     author,
+    // Also what others have done already: the commit is how later runs know that the task is done.
+    evenIfEmpty: true,
   });
   if (merge.kind === 'conflict') return conflict(merge, attempt, commit, `it conflicts with what was merged since`);
   return accepted(merge.kind === 'up_to_date' ? base.commit : merge.commit, base.accepted);

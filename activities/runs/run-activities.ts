@@ -29,10 +29,10 @@ export function createRunActivities(deps: {
   const { client, manifests, searchable, hook, webUi } = deps;
   return {
     async loadTasks({ run, from }) {
-      const { config, tasks } = await manifests.manifest(run);
+      const { config, tasks, reused } = await manifests.manifest(run);
       const chunk = tasks.slice(from, from + CHUNK);
       const next = from + chunk.length < tasks.length ? from + chunk.length : null;
-      return { tasks: taskViews({ tasks: chunk, config }), next };
+      return { tasks: taskViews({ tasks: chunk, config, reused }), next };
     },
 
     async notify(asked) {

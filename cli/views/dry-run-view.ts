@@ -16,7 +16,11 @@ export function dryRunResult(prepared: PreparedRun): unknown {
     backend: manifest.backend,
     max_parallel: maxParallel,
     notices,
-    tasks: order.map(({ id, name, depends_on, priority, claims }) => ({ id, name, depends_on, priority, claims })),
+    tasks: order.map(({ id, name, depends_on, priority, claims, done }) => ({
+      ...{ id, name, depends_on, priority, claims },
+      // Merged by an earlier run, in this commit.
+      done,
+    })),
   };
 }
 
@@ -25,14 +29,16 @@ export function dryRunText(prepared: PreparedRun): string {
   const { manifest, baseCommit, maxParallel, order } = prepared;
   const { config, backend } = manifest;
   const branch = config.repository.integration_branch;
+  const reuses = order.some((task) => task.done !== null);
   const rows = order.map((task) => [
     task.id,
     displayText(task.name, 40),
     task.depends_on.join(', '),
     String(task.priority),
+    ...(reuses ? [short(task.done?.commit ?? '')] : []),
     displayText(scopeOf(task), 80),
   ]);
-  const heads = ['TASK', 'NAME', 'AFTER', 'PRIORITY', 'WRITES'];
+  const heads = ['TASK', 'NAME', 'AFTER', 'PRIORITY', ...(reuses ? ['MERGED AS'] : []), 'WRITES'];
   return [
     `${plural(order.length, 'task')} of project ${config.project} into ${branch} at ${short(baseCommit)}, ` +
       `at most ${maxParallel} at once, agent ${config.agent.provider}, backend ${backend}. Nothing was started.`,

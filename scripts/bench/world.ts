@@ -125,7 +125,13 @@ export class BenchWorld {
   async run(repository: BenchRepository, maxParallel: number): Promise<FinishedRun> {
     const session = await this.session(repository);
     try {
-      const request = { directory: repository.directory, env: this.#env, tasks: undefined, runId: undefined };
+      const request = {
+        directory: repository.directory,
+        env: this.#env,
+        tasks: undefined,
+        reuse: true,
+        runId: undefined,
+      };
       const prepared = await prepareRun({ ...request, maxParallel, backend: 'local' });
       const began = Date.now();
       let last = await startRun(session, prepared);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { catalogueProblems, claimsOf, declaresScope, type PlacedTask } from '../../core/catalogue.ts';
 import { configSchema } from '../../core/config.ts';
-import { selectTasks } from '../../core/selection.ts';
+import { selectTasks, type SelectionRequest } from '../../core/selection.ts';
 import { manifestSchema, type Task } from '../../core/task-file.ts';
 
 function task(id: string, manifest: Record<string, unknown> = {}): Task {
@@ -111,23 +111,48 @@ describe('claimsOf', () => {
 describe('selectTasks', () => {
   const tasks = [task('001'), task('002', { depends_on: ['001'] }), task('003', { depends_on: ['002'] })];
 
+  const select = (request: Partial<SelectionRequest>): [string[], string[]] => {
+    const selection = selectTasks(tasks, { only: undefined, finished: {}, reuse: true, ...request });
+    return [selection.tasks.map(({ manifest }) => manifest.id), Object.keys(selection.reused)];
+  };
+  const done = { run: 'r1', commit: 'c1' };
+
   test('gives the tasks in their order', () => {
-    expect(selectTasks(tasks, ['002', '001']).map(({ manifest }) => manifest.id)).toEqual(['001', '002']);
+    expect(select({ only: ['002', '001'] })).toEqual([['001', '002'], []]);
+    expect(select({})).toEqual([['001', '002', '003'], []]);
   });
 
   test('refuses unknown ids with the nearest', () => {
-    expect(() => selectTasks(tasks, ['02', '001', 'zzzz'])).toThrow(
+    expect(() => select({ only: ['02', '001', 'zzzz'] })).toThrow(
       'there is no task "02"; did you mean "002"?\nthere is no task "zzzz"',
     );
   });
 
-  test('refuses to leave out a dependency, and says what to select', () => {
-    expect(() => selectTasks(tasks, ['003'])).toThrow(
+  test('refuses to leave out an unfinished dependency, and says what to select', () => {
+    expect(() => select({ only: ['003'] })).toThrow(
       expect.objectContaining({
         code: 'usage',
         message: 'task 003 depends on 002, which is not selected',
         hint: 'Select with dependencies: --tasks 001,002,003',
       }),
     );
+    expect(() => select({ only: ['003'], finished: { '001': done } })).toThrow(
+      expect.objectContaining({ hint: 'Select with dependencies: --tasks 002,003' }),
+    );
+  });
+
+  test('takes a finished dependency in as one, without what it depends on itself', () => {
+    expect(select({ only: ['003'], finished: { '002': done } })).toEqual([['002', '003'], ['002']]);
+    expect(select({ only: ['002', '003'], finished: { '002': done } })).toEqual([['002', '003'], ['002']]);
+  });
+
+  test('does what was named again if asked to, and only that', () => {
+    const finished = { '001': done, '002': done, '003': done };
+    expect(select({ finished })).toEqual([
+      ['001', '002', '003'],
+      ['001', '002', '003'],
+    ]);
+    expect(select({ finished, reuse: false })).toEqual([['001', '002', '003'], []]);
+    expect(select({ only: ['002'], finished, reuse: false })).toEqual([['001', '002'], ['001']]);
   });
 });

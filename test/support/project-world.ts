@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -77,8 +78,10 @@ export async function projectWorld(scripts: Record<string, string>, config: obje
       },
       body: `Do ${id}.`,
       file: `${id}.md`,
-      digest: id,
+      digest: createHash('sha256').update(id).digest('hex'),
     })),
+    reused: {},
+    catalogue: {},
   };
   const user = await inspectUserRepository(repository);
   const run: RunRef = {

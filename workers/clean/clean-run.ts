@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { saveLeftOut } from '../../activities/attempt/keep-work.ts';
 import type { BareRepository } from '../../activities/git/bare-repository.ts';
 import { removeAll } from '../../activities/git/clean-tree.ts';
+import { ourSignature } from '../../activities/git/objects.ts';
 import { snapshot } from '../../activities/git/snapshot.ts';
 import { workspaceAt } from '../../activities/git/workspace.ts';
 import type { Home } from '../../activities/home.ts';
@@ -96,7 +97,7 @@ async function keep(
   task: string,
 ): Promise<void> {
   const { base } = recordSchema.parse(JSON.parse(readFileSync(path.join(directory, `${attempt}.json`), 'utf8')));
-  const author = { name: 'Signalbox', email: 'signalbox@localhost', time: Math.floor(Date.now() / 1000) };
+  const author = ourSignature();
   const message = `${task}, attempt ${attempt}: left when it was cleaned up`;
   const workspace = path.join(directory, attempt);
   const { leftOut } = await snapshot({ bare, workspaceDirectory: workspace, parent: base, ref, message, author });

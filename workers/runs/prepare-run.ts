@@ -2,21 +2,23 @@ import path from 'node:path';
 import { homeOf } from '../../activities/home.ts';
 import { loadProject, type Project } from '../../activities/catalogue/project.ts';
 import { loadTasks } from '../../activities/catalogue/task-files.ts';
+import { loadPrompts } from '../../activities/prompts/templates.ts';
 import {
   branchTip,
   inspectUserRepository,
   requireSupported,
   type UserRepository,
 } from '../../activities/git/user-repository.ts';
-import { declaresScope } from '../../core/catalogue.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { parseIdentifier } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
-import { ignoredConfigKeys, ignoredTaskKeys, integrationChecks } from '../../core/run-settings.ts';
+import { integrationChecks } from '../../core/run-settings.ts';
 import type { TaskView } from '../../core/run-state.ts';
-import type { Task } from '../../core/task-file.ts';
+import { selectTasks } from '../../core/selection.ts';
 import { chooseBackend } from '../backend.ts';
+import { finishedTasks } from './finished-tasks.ts';
 import { newRunId } from './run-id.ts';
+import { reuseNotices, workNotices } from './run-notices.ts';
 import { taskViews } from '../../core/task-views.ts';
 
 /** What a person asked for with `run start`. */
@@ -25,6 +27,8 @@ export interface RunRequest {
   env: Readonly<Record<string, string | undefined>>;
   /** Only these tasks. */
   tasks: readonly string[] | undefined;
+  /** Leave out what earlier runs have merged. */
+  reuse: boolean;
   runId: string | undefined;
   maxParallel: number | undefined;
   backend: 'docker' | 'local' | undefined;
@@ -56,7 +60,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const runId = request.runId === undefined ? newRunId(new Date()) : parseIdentifier('run', request.runId);
   const project = loadProject(request.directory, { env: request.env });
   const { config } = project;
-  const tasks = loadTasks(project.root, config, request.tasks === undefined ? {} : { only: request.tasks });
+  const catalogue = loadTasks(project.root, config);
+  const prompts = loadPrompts(project.root);
   const checks = integrationChecks(config);
   if (checks === null) {
     throw new SignalboxError(
@@ -69,53 +74,45 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   }
   const user = await inspectUserRepository(project.repository);
   requireSupported(user);
-  requireHomeOutside(user, homeOf(request.env).root);
+  const home = homeOf(request.env);
+  requireHomeOutside(user, home.root);
   const baseCommit = branchTip(user, config.repository.integration_branch);
+  const { finished, unlanded } = await finishedTasks({ home, project, user, tip: baseCommit, tasks: catalogue });
+  const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
   const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
+  const manifest: RunManifest = {
+    version: 1,
+    config,
+    backend: backend.backend,
+    tasks,
+    prompts,
+    reused,
+    catalogue: Object.fromEntries(catalogue.map(({ manifest: { id }, digest }) => [id, digest])),
+  };
   return {
     runId,
     project,
     user,
     baseCommit,
     maxParallel: request.maxParallel ?? config.run.max_parallel,
-    manifest: { version: 1, config, backend: backend.backend, tasks },
-    order: startingOrder(taskViews({ tasks, config })),
-    notices: [backend.notice, ...noticesOf(project, tasks, checks.verified)].filter((notice) => notice !== null),
+    manifest,
+    order: startingOrder(taskViews(manifest)),
+    notices: [
+      ...(backend.notice === null ? [] : [backend.notice]),
+      ...workNotices(manifest, checks.verified),
+      ...reuseNotices(manifest, unlanded),
+    ],
     unverified: !checks.verified,
   };
 }
 
-function noticesOf(project: Project, tasks: readonly Task[], verified: boolean): string[] {
-  const scopeless = tasks.filter((task) => !declaresScope(task)).map((task) => task.manifest.id);
-  const keys = ignoredConfigKeys(project.config);
-  const taskKeys = new Set(tasks.flatMap((task) => ignoredTaskKeys(task.manifest)));
-  const several = scopeless.length > 1;
-  return [
-    ...(verified ? [] : ['no integration check is configured, so results are unverified']),
-    ...(scopeless.length === 0
-      ? []
-      : [
-          `${some(scopeless)} ${several ? 'declare' : 'declares'} no scope (files or locks), so ` +
-            `${several ? 'each of them' : 'it'} locks everything and runs alone`,
-        ]),
-    ...(keys.length === 0 ? [] : [`these keys of the configuration have no effect yet: ${keys.join(', ')}`]),
-    ...(taskKeys.size === 0 ? [] : [`these keys of task files have no effect yet: ${[...taskKeys].join(', ')}`]),
-  ];
-}
-
-function some(ids: readonly string[]): string {
-  const shown = ids.slice(0, 8).join(', ');
-  const rest = ids.length > 8 ? ` and ${ids.length - 8} more` : '';
-  return `${ids.length === 1 ? 'task' : 'tasks'} ${shown}${rest}`;
-}
-
 /**
- * The order in which tasks could start if each took equally long and nothing clashed: dependencies first, then higher
- * priority, then the catalogue's order.
+ * The order in which tasks could start if each took equally long and nothing clashed: those that are done, then
+ * dependencies first, then higher priority, then the catalogue's order.
  */
 export function startingOrder(tasks: readonly TaskView[]): TaskView[] {
-  const order: TaskView[] = [];
-  const done = new Set<string>();
+  const order = tasks.filter((task) => task.done !== null);
+  const done = new Set(order.map(({ id }) => id));
   while (order.length < tasks.length) {
     const ready = tasks.filter((task) => !done.has(task.id) && task.depends_on.every((id) => done.has(id)));
     // The catalogue refuses circles, so something is ready.

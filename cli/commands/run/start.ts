@@ -7,10 +7,12 @@ export const runStart = defineCommand({
   name: 'run start',
   summary: 'Start a run of the tasks, and show what changes until it ends',
   description:
-    'Everything is checked before anything starts. Without a Temporal server the embedded one is started; without a worker, ' +
+    'Everything is checked before anything starts. A task that an earlier run has merged, and whose file is the same, is not ' +
+    'done again. Without a Temporal server the embedded one is started; without a worker, ' +
     'one in the background, which ends itself when idle. Ctrl+C leaves the run alone: it goes on, and "run watch" shows it.',
   options: {
     tasks: list('--tasks <ids>', 'only these tasks, separated by commas; by default all'),
+    reuse: flag('--no-reuse', 'do tasks again that earlier runs have merged'),
     runId: text('--run-id <id>', 'a name for the run; by default made from the time'),
     maxParallel: count('--max-parallel <n>', 'how many tasks at once, instead of run.max_parallel'),
     backend: choice('--backend <backend>', 'where agents and checks run, instead of sandbox.backend', [
@@ -31,8 +33,8 @@ export const runStart = defineCommand({
     const { output } = context;
     const { prepareRun } = await import('../../../workers/runs/prepare-run.ts');
     const { directory, env } = context;
-    const { tasks, runId, maxParallel, backend } = options;
-    const prepared = await prepareRun({ directory, env, tasks, runId, maxParallel, backend });
+    const { tasks, reuse, runId, maxParallel, backend } = options;
+    const prepared = await prepareRun({ directory, env, tasks, reuse, runId, maxParallel, backend });
     for (const notice of prepared.notices) output.progress(notice);
     if (options.dryRun) {
       const { dryRunResult, dryRunText } = await import('../../views/dry-run-view.ts');

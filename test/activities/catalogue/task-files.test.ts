@@ -26,9 +26,9 @@ function write(name: string, text: string | Buffer): void {
   writeFileSync(path.join(root, tasksPath, name), text);
 }
 
-function messageOf(only?: string[]): string {
+function messageOf(): string {
   try {
-    loadTasks(root, config, only === undefined ? {} : { only });
+    loadTasks(root, config);
   } catch (error) {
     expect(error).toBeInstanceOf(SignalboxError);
     return (error as SignalboxError).message;
@@ -80,6 +80,7 @@ More of it.
         tdd: 'off',
         verify: { doctor: ['npm test'], fast: ['npm test -- auth'], lint: ['npm run lint'] },
         agent: { model: 'gpt-5-codex' },
+        inputs: [],
         limits: { attempts: 2 },
         approval: 'none',
       },
@@ -168,17 +169,6 @@ More of it.
     expect(messageOf()).toBe('there are no task files: .signalbox/tasks does not exist');
     symlinkSync(tmpdir(), path.join(root, tasksPath));
     expect(messageOf()).toBe('tasks.path .signalbox/tasks leads out of the project');
-  });
-
-  test('gives only the selected tasks, after checking all', () => {
-    write('1.md', 'Text.');
-    write('2.md', '---\ndepends_on: ["1"]\n---\nText.');
-    write('3.md', 'Text.');
-    expect(loadTasks(root, config, { only: ['2', '1'] }).map(({ manifest }) => manifest.id)).toEqual(['1', '2']);
-    expect(messageOf(['2'])).toBe('task 2 depends on 1, which is not selected');
-    expect(messageOf(['4'])).toMatch(/^there is no task "4"; did you mean "\d"\?$/);
-    write('3.md', '');
-    expect(messageOf(['1'])).toContain('3.md:1:1  has no text that says what to do');
   });
 });
 

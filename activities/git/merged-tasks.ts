@@ -1,0 +1,76 @@
+import { parseMergeMessage, type MergeNote } from '../../core/merge-message.ts';
+import { runGit } from './git-command.ts';
+import { OUR_EMAIL } from './objects.ts';
+
+/** A commit that merged a task. */
+export interface MergedTask extends MergeNote {
+  commit: string;
+}
+
+/** What a history says of merged tasks: their merges, and what was taken back. */
+export interface TaskHistory {
+  /** The newest first. The second parents are what the agents wrote. */
+  merges: (MergedTask & { work: string })[];
+  /** Commits that say which others they revert, by ids that may be abbreviated. */
+  reverts: { commit: string; of: string[] }[];
+}
+
+const FIELDS = ['%H', '%P', '%ae', '%B'];
+
+/**
+ * Looks through the history of a commit, in one process that only reads; 50,000 commits take 0.3 s. A merge counts if its
+ * message, its author and its two parents are those of ours. Anybody who can write to the branch could forge that, and
+ * would only make a run leave out that task.
+ *
+ * @param known a commit whose history is not looked through again; it need not exist here
+ */
+export async function taskHistory(gitDir: string, tip: string, known?: string): Promise<TaskHistory> {
+  const { stdout } = await runGit(
+    [
+      'rev-list',
+      '--ignore-missing',
+      '--no-commit-header',
+      '--encoding=UTF-8',
+      `--format=${FIELDS.map((field) => `${field}%x00`).join('')}`,
+      '--extended-regexp',
+      '--grep=^(Signalbox-Task-Digest: sha256:|This reverts commit )',
+      tip,
+      ...(known === undefined ? [] : [`^${known}`]),
+    ],
+    { gitDir },
+  );
+  const history: TaskHistory = { merges: [], reverts: [] };
+  const fields = stdout.toString('utf8').split('\0');
+  for (let at = 0; at + FIELDS.length < fields.length; at += FIELDS.length) {
+    const [id = '', parentIds = '', author = '', message = ''] = fields.slice(at, at + FIELDS.length);
+    const commit = id.trim();
+    const of = [...message.matchAll(/^This reverts commit ([0-9a-f]{7,40})\b/gm)].map(([, reverted = '']) => reverted);
+    if (of.length > 0) history.reverts.push({ commit, of });
+    const [, work, ...more] = parentIds.split(' ');
+    const note = parseMergeMessage(message);
+    if (note !== null && author === OUR_EMAIL && work !== undefined && more.length === 0)
+      history.merges.push({ ...note, commit, work });
+  }
+  return history;
+}
+
+/** The merges of some histories that are still in force: nothing reverted them or what they merged. */
+export function standingMerges(histories: readonly TaskHistory[]): MergedTask[] {
+  const reverts = new Map<string, { commit: string; id: string }[]>();
+  for (const { commit, of } of histories.flatMap((history) => history.reverts)) {
+    for (const id of of) reverts.set(id.slice(0, 7), [...(reverts.get(id.slice(0, 7)) ?? []), { commit, id }]);
+  }
+  const isReverted = (commit: string, seen: readonly string[]): boolean =>
+    (reverts.get(commit.slice(0, 7)) ?? []).some(
+      (revert) =>
+        commit.startsWith(revert.id) &&
+        // Ids that are abbreviated could be made to go in a circle.
+        !seen.includes(revert.commit) &&
+        // A revert that was itself reverted is none.
+        !isReverted(revert.commit, [...seen, revert.commit]),
+    );
+  return histories
+    .flatMap((history) => history.merges)
+    .filter(({ commit, work }) => !isReverted(commit, []) && !isReverted(work, []))
+    .map(({ work: _, ...merge }) => merge);
+}
