@@ -27,6 +27,8 @@ export interface PreparedAttempt {
   queue: string;
   /** Are there checks whose failure the agent may mend within the attempt? */
   hints: boolean;
+  /** What is done about writes outside of what the task declared. */
+  scope: 'off' | 'warn' | 'block';
 }
 
 /** What an agent's turn came to. Its whole work tree is kept in `commit`. */
@@ -42,6 +44,8 @@ export interface TurnResult {
   /** The agent's last message, bounded. */
   message: string;
   usage: Usage;
+  /** How long the agent worked, milliseconds. */
+  durationMs: number;
   commit: string;
   /** How many paths differ from the base; 0 means no work. */
   changed: number;
@@ -70,12 +74,19 @@ export interface TaskActivities {
     extra: string[];
     /** What the task used before this turn. */
     spent: Usage;
+    /** How long the agent worked on the task before this turn, milliseconds: the sum of `durationMs`. */
+    spentMs: number;
     /** How often its limits count: one, and one more for each time that a person let it go on. */
     allowance: number;
     inputs: Record<string, InputValue>;
   }): Promise<TurnResult>;
   /** Checks of the work so far, whose failure the agent may still mend in this attempt. */
-  hints(input: { attempt: AttemptRef; commit: string; turn: number }): Promise<CheckReport>;
+  hints(input: {
+    attempt: AttemptRef;
+    commit: string;
+    turn: number;
+    inputs: Record<string, InputValue>;
+  }): Promise<CheckReport>;
   /**
    * The verdict on a snapshot, on a fresh checkout; afterwards the attempt's workspace is gone. `round` grows when a
    * person stopped the verdict before.

@@ -1,3 +1,4 @@
+import type { PersonWait } from './person.ts';
 import type { Usage } from './usage.ts';
 
 /** What a run is doing, or how it ended. `waiting`: only a person can move it. */
@@ -36,6 +37,17 @@ export interface TaskDescription {
   started_at: string | null;
   ended_at: string | null;
   usage: Usage;
+  /** What it asks a person for; `null` if nothing. Times are ISO 8601. */
+  wait: WaitDescription | null;
+  /** What a person should know of its work, one sentence each. */
+  warnings: string[];
+}
+
+/** What a task asks a person for. */
+export interface WaitDescription extends Pick<PersonWait, 'kind' | 'id' | 'question' | 'inputs'> {
+  since: string;
+  /** When nobody's word counts as one; `null`: never. */
+  deadline: string | null;
 }
 
 /** The public shape of a run: `run describe -o json`, the status query and the result of its workflow. */

@@ -60,11 +60,20 @@ const OUTCOMES: Readonly<Record<WaitKind, readonly Decision['outcome'][]>> = {
   input: ['answer', 'reject'],
 };
 
+/** Is this an answer to what waits so? */
+export function isPossible(kind: WaitKind, outcome: Decision['outcome']): boolean {
+  return OUTCOMES[kind].includes(outcome);
+}
+
 /** Why a decision does not fit what a task waits for; `null` if it does. */
-export function decisionProblem(task: string, wait: PersonWait | null, decision: Decision): string | null {
+export function decisionProblem(
+  task: string,
+  wait: Pick<PersonWait, 'kind' | 'id' | 'question' | 'inputs'> | null,
+  decision: Decision,
+): string | null {
   if (wait === null) return `${task} does not wait for a person`;
   if (wait.id !== decision.wait) return `${task} asks for something else by now: ${wait.question}`;
-  if (!OUTCOMES[wait.kind].includes(decision.outcome)) {
+  if (!isPossible(wait.kind, decision.outcome)) {
     return `${task} waits for ${WAITS_FOR[wait.kind]}; ${listOf(OUTCOMES[wait.kind])} is possible, not ${decision.outcome}`;
   }
   if (wait.kind === 'question' && decision.outcome === 'answer' && (decision.text ?? '').trim() === '') {

@@ -1,8 +1,9 @@
-import type { RunDescription, RunStatus, TaskDescription } from './description.ts';
+import type { RunDescription, RunStatus, TaskDescription, WaitDescription } from './description.ts';
 import { runWorkflowId } from './ids.ts';
+import { WAITS_FOR, type PersonWait } from './person.ts';
 import type { RunRef } from './run-ref.ts';
 import { runUsage, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
-import { isExhausted, isHalted } from './schedule.ts';
+import { isExhausted, isHalted, isWaitingForPeople } from './schedule.ts';
 
 /** What a run is told apart by, and when it began and ended (milliseconds since the epoch). */
 export interface RunFacts {
@@ -14,7 +15,7 @@ export interface RunFacts {
 
 /** The public description of a run's state. */
 export function describeRun(state: RunState, views: TaskViews, facts: RunFacts): RunDescription {
-  const { status, reason } = statusOf(state);
+  const { status, reason } = statusOf(state, views);
   return {
     run_id: facts.run.run,
     workflow_id: runWorkflowId(facts.run.project, facts.run.run),
@@ -44,7 +45,7 @@ export function isInterrupted({ status, reason }: Pick<RunDescription, 'status' 
 }
 
 /** The status of a run and the sentence that explains it. */
-export function statusOf(state: RunState): { status: RunStatus; reason: string | null } {
+export function statusOf(state: RunState, views: TaskViews): { status: RunStatus; reason: string | null } {
   if (state.cancelling) return { status: 'cancelled', reason: 'cancelled by a person' };
   if (isExhausted(state)) {
     const failure = failureReason(state);
@@ -55,12 +56,15 @@ export function statusOf(state: RunState): { status: RunStatus; reason: string |
   if (state.paused !== null) {
     return { status: 'paused', reason: PAUSED[state.paused] };
   }
+  if (isWaitingForPeople(state, views)) {
+    return { status: 'waiting', reason: joinSentences(waitingReason(state), landingReason(state)) };
+  }
   return { status: 'running', reason: landingReason(state) };
 }
 
 /** Is nothing left to do but to say how it went? A run whose work has not landed stays open, and waits. */
-export function isOver(state: RunState): boolean {
-  const { status } = statusOf(state);
+export function isOver(state: RunState, views: TaskViews): boolean {
+  const { status } = statusOf(state, views);
   return status === 'completed' || status === 'failed';
 }
 
@@ -75,6 +79,13 @@ function failureReason(state: RunState): string | null {
   const why = `${id} ${task.status}: ${task.reason ?? 'no reason was given'}`;
   const rest = stuck.length === 0 ? '' : `; ${stuck.length} more could not start`;
   return `${which}${rest} (${why})`;
+}
+
+function waitingReason(state: RunState): string {
+  const waiting = Object.entries(state.tasks).filter(([, task]) => task.wait !== null);
+  const [id, task] = waiting[0] ?? [];
+  const others = waiting.length > 1 ? `, and ${waiting.length - 1} more wait for a person` : '';
+  return `${id ?? ''} waits for ${WAITS_FOR[task?.wait?.kind ?? 'review']}: ${task?.wait?.question ?? ''}${others}`;
 }
 
 function landingReason(state: RunState): string | null {
@@ -103,7 +114,13 @@ function describeTask(task: TaskProgress, name: string): TaskDescription {
     started_at: task.startedAt === null ? null : iso(task.startedAt),
     ended_at: task.endedAt === null ? null : iso(task.endedAt),
     usage: task.usage,
+    wait: task.wait === null ? null : describeWait(task.wait),
+    warnings: task.warnings,
   };
+}
+
+function describeWait({ kind, id, question, since, deadline, inputs }: PersonWait): WaitDescription {
+  return { kind, id, question, inputs, since: iso(since), deadline: deadline === null ? null : iso(deadline) };
 }
 
 function iso(time: number): string {

@@ -56,12 +56,13 @@ export interface ToldDecision {
   released: boolean;
 }
 
-/** What a run tells a task of the locks that it asked for. */
+/** What a run tells a task that asked for more locks, when it holds them. */
 export interface ToldGrowth {
   /** The number of the report that asked. */
   report: number;
-  /** `later`: it had to give up all its locks, and is told again when it holds them with what it asked for. */
-  outcome: 'granted' | 'later';
-  /** Who was in the way; `null` when it is granted. */
-  reason: string | null;
+  /** It had to give up all its locks in between, so as not to block others for ever: its base may be old. */
+  released: boolean;
 }
+
+/** What a task's workflow has to be told, as soon as it holds its locks. */
+export type TaskNews = ({ kind: 'decision' } & ToldDecision) | ({ kind: 'growth' } & ToldGrowth);

@@ -25,3 +25,8 @@ export interface RunRef {
   /** The pinned configuration and task files: a `RunManifest` in JSON. */
   manifest: ArtefactRef;
 }
+
+/** A run as it is pinned now: to what it was started with, or to what it got since tasks were added. */
+export function currentRun(run: RunRef, manifest: ArtefactRef | null): RunRef {
+  return manifest === null ? run : { ...run, manifest };
+}

@@ -1,34 +1,87 @@
-import { MOST_WANTS, type LockRequest, type SyncRequest } from './locks.ts';
-import { isEnded, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
+import type { Claims } from './globs.ts';
+import { MOST_WANTS, type LockHold, type LockRequest, type LockWant, type SyncRequest } from './locks.ts';
+import {
+  isEnded,
+  isSatisfied,
+  mayTakeLocks,
+  type RunState,
+  type TaskProgress,
+  type TaskView,
+  type TaskViews,
+} from './run-state.ts';
+
+/** For each task, how long all takes that waits for it, itself included, milliseconds. */
+export type Weights = Readonly<Record<string, number>>;
 
 /**
- * What a run holds and wants of the lock table right now. A task wants its locks as soon as all that it depends on is
- * merged; higher priority first, then catalogue order.
+ * What a run holds and wants of the lock table right now. First come tasks that work already: those that need more locks
+ * than they hold, and those that gave theirs up while they waited for a person. Then those that may start: a task wants
+ * its locks as soon as all that it depends on is merged; higher priority first, then the longer way to the end of the
+ * run, then catalogue order.
  *
  * @returns the snapshot without its number; the workflow sends it when it differs from the one before
  */
-export function lockSnapshot(state: RunState, views: TaskViews, run: string): Omit<SyncRequest, 'seq'> {
-  const holds = requests(state, views, (task) => task.holds);
-  const ready = mayStartTasks(state) ? requests(state, views, (task, id) => isReady(state, views, task, id)) : [];
-  const wants = ready.sort((a, b) => b.priority - a.priority).slice(0, MOST_WANTS);
-  return { run, holds, wants, slots: Math.max(0, state.settings.maxParallel - holds.length) };
+export function lockSnapshot(
+  state: RunState,
+  views: TaskViews,
+  run: string,
+  weights: Weights = {},
+): Omit<SyncRequest, 'seq'> {
+  const { maxParallel, repositoryCap, ignoreCase } = state.settings;
+  const holds: LockHold[] = [];
+  const growing: LockWant[] = [];
+  const returning: LockWant[] = [];
+  const fresh: LockWant[] = [];
+  for (const [id, task] of Object.entries(state.tasks)) {
+    const view = views[id];
+    if (view === undefined) continue;
+    const request = requestOf(id, task, view, weights);
+    if (task.holds) holds.push(task.status === 'waiting_for_person' ? { ...request, idle: true } : request);
+    if (state.paused !== null || state.cancelling) continue;
+    if (task.holds && task.growth !== null) {
+      growing.push({ ...request, claims: withWrites(request.claims, task.growth.globs), grows: true });
+    } else if (task.open && task.news !== null && mayTakeLocks(state, task)) returning.push(request);
+    else if (!task.open && mayStartTasks(state) && isReady(state, view, task)) fresh.push(request);
+  }
+  fresh.sort((a, b) => b.priority - a.priority || (b.weight ?? 0) - (a.weight ?? 0));
+  return {
+    run,
+    holds,
+    wants: [...growing, ...returning, ...fresh].slice(0, MOST_WANTS),
+    slots: Math.max(0, maxParallel - holds.filter((hold) => hold.idle !== true).length),
+    ...(repositoryCap === null ? {} : { cap: repositoryCap }),
+    ...(ignoreCase ? { ignoreCase: true } : {}),
+  };
 }
 
 /**
  * What of a snapshot the lock table acts on, to be compared with what it knows. Without a free place it can grant
- * nothing, whatever is wanted.
+ * nothing to those who hold nothing, whatever they want.
  */
 export function lockNews(snapshot: Omit<SyncRequest, 'seq'>): string {
-  return JSON.stringify(snapshot.slots === 0 ? { ...snapshot, wants: [] } : snapshot);
+  const { wants, slots } = snapshot;
+  return JSON.stringify(slots === 0 ? { ...snapshot, wants: wants.filter((want) => want.grows === true) } : snapshot);
 }
 
-/** Are all dependencies of a waiting task merged, or skipped? */
-function isReady(state: RunState, views: TaskViews, task: TaskProgress, id: string): boolean {
+/** The globs that a task may write and read: what it declared, and what it was granted besides. */
+function requestOf(id: string, task: TaskProgress, view: TaskView, weights: Weights): LockRequest {
+  const weight = weights[id];
+  return {
+    task: id,
+    claims: withWrites(view.claims, task.extra),
+    priority: task.priority ?? view.priority,
+    ...(weight === undefined ? {} : { weight }),
+  };
+}
+
+function withWrites(claims: Claims, globs: readonly string[]): Claims {
+  return globs.length === 0 ? claims : { ...claims, writes: [...new Set([...claims.writes, ...globs])] };
+}
+
+/** Is all merged, or counts as merged, that a waiting task depends on? */
+function isReady(state: RunState, view: TaskView, task: TaskProgress): boolean {
   if (task.holds || (task.status !== 'pending' && task.status !== 'waiting_for_lock')) return false;
-  return (views[id]?.depends_on ?? []).every((dependency) => {
-    const status = state.tasks[dependency]?.status;
-    return status === 'merged' || status === 'skipped';
-  });
+  return view.depends_on.every((dependency) => isSatisfied(state.tasks[dependency]));
 }
 
 /** May the run start anything now? Not while it is paused, cancelled, or stopped by a failure under `stop`. */
@@ -48,6 +101,15 @@ export function tasksToStart(state: RunState): string[] {
   );
 }
 
+/** Open tasks whose workflows have to be told something: they hold their locks again, or do not need them to hear it. */
+export function tasksToTell(state: RunState): string[] {
+  return Object.entries(state.tasks).flatMap(([id, { open, holds, news }]) => {
+    if (!open || news === null) return [];
+    const rejected = news.kind === 'decision' && news.decision.outcome === 'reject';
+    return holds || rejected ? [id] : [];
+  });
+}
+
 /** Has every task ended or become impossible? Then the run is over, but for a landing that waits for a person. */
 export function isExhausted(state: RunState): boolean {
   if (!state.loaded) return false;
@@ -56,13 +118,13 @@ export function isExhausted(state: RunState): boolean {
   return isHalted(state) || tasks.every((task) => isEnded(task) || task.status === 'blocked');
 }
 
-function requests(
-  state: RunState,
-  views: TaskViews,
-  include: (task: TaskProgress, id: string) => boolean,
-): LockRequest[] {
-  return Object.entries(state.tasks).flatMap(([id, task]) => {
+/** Can nothing go on but by a person's word to one of its tasks? */
+export function isWaitingForPeople(state: RunState, views: TaskViews): boolean {
+  const tasks = Object.entries(state.tasks);
+  if (!tasks.some(([, task]) => task.status === 'waiting_for_person')) return false;
+  return tasks.every(([id, task]) => {
+    if (isEnded(task) || task.status === 'blocked' || task.status === 'waiting_for_person') return true;
     const view = views[id];
-    return view !== undefined && include(task, id) ? [{ task: id, claims: view.claims, priority: view.priority }] : [];
+    return !task.open && !task.holds && view !== undefined && !isReady(state, view, task);
   });
 }

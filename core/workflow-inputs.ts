@@ -1,10 +1,13 @@
 import type { LockTable } from './locks.ts';
 import type { RepositoryRef, RunRef } from './run-ref.ts';
-import type { RunSettings, RunState } from './run-state.ts';
+import type { Claims } from './globs.ts';
+import type { RunHead } from './packed-run.ts';
+import type { InputValue } from './person.ts';
+import type { RunSettings, TaskView } from './run-state.ts';
 import type { TrainQueue } from './train.ts';
 import type { Usage } from './usage.ts';
 
-/** Input of the `run` workflow. `state` is there when an earlier execution handed over. */
+/** Input of the `run` workflow. `state` is there when an earlier execution handed over; its tasks are further arguments. */
 export interface RunInput {
   version: 1;
   run: RunRef;
@@ -13,7 +16,7 @@ export interface RunInput {
   baseCommit: string;
   /** Milliseconds since the epoch. */
   startedAt: number;
-  state?: RunState;
+  state?: RunHead;
 }
 
 /** Input of the `task` workflow. The counts are of earlier executions, which a person's `retry` goes on from. */
@@ -29,6 +32,13 @@ export interface TaskInput {
   turnsBefore: number;
   usageBefore: Usage;
   seqBefore: number;
+  /** What it declared, and the globs that it may write besides. */
+  claims: Claims;
+  extra: string[];
+  approval: TaskView['approval'];
+  inputs: Record<string, InputValue>;
+  /** What people said for this start, oldest first. */
+  guidance: string[];
   /** The run was paused or stopped when it was started; it waits for `resume`. */
   held: boolean;
 }

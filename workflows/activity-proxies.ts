@@ -26,7 +26,10 @@ export function stepActivities(queue: string, summary: string): Pick<TaskActivit
  * Places an attempt: where the repository lies, as long as results do not travel between hosts. Never on the asking
  * worker just because it asked.
  */
-export function placingActivities(repository: RepositoryRef, summary: string): Pick<TaskActivities, 'prepare'> {
+export function placingActivities(
+  repository: RepositoryRef,
+  summary: string,
+): Pick<TaskActivities, 'prepare' | 'changedSince'> {
   return proxyActivities<TaskActivities>({
     taskQueue: hostQueue(repository.host),
     startToCloseTimeout: '30m',
@@ -64,12 +67,22 @@ export function manifestActivities(repository: RepositoryRef): Pick<RunActivitie
 }
 
 /** Short activities of runs and lock tables, on any host. */
-export function runActivities(summary: string): Omit<RunActivities, 'watch' | 'loadTasks'> {
+export function runActivities(summary: string): Omit<RunActivities, 'watch' | 'loadTasks' | 'notify'> {
   return proxyActivities<RunActivities>({
     startToCloseTimeout: '2m',
     heartbeatTimeout: '10s',
     summary,
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
+  });
+}
+
+/** Calls the person's hook; it is given some minutes, and its failure harms nobody. */
+export function hookActivities(summary: string): Pick<RunActivities, 'notify'> {
+  return proxyActivities<RunActivities>({
+    startToCloseTimeout: '1m',
+    scheduleToCloseTimeout: '10m',
+    summary,
+    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '2m', maximumAttempts: 6 },
   });
 }
 

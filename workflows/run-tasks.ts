@@ -14,7 +14,9 @@ import {
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { taskWorkflowId } from '../core/ids.ts';
-import type { RunEvent, RunState, TaskView } from '../core/run-state.ts';
+import type { RunEvent } from '../core/run-events.ts';
+import { currentRun } from '../core/run-ref.ts';
+import type { RunState, TaskView } from '../core/run-state.ts';
 import { attributeKey, STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
 import { isTaskReport, type TaskReport } from '../core/task-report.ts';
 import type { RunInput, TaskInput } from '../core/workflow-inputs.ts';
@@ -62,7 +64,7 @@ export class RunTasks {
     const progress = state.tasks[id];
     const view = this.#views[id];
     if (progress === undefined || view === undefined) return false;
-    const { run } = this.#input;
+    const run = currentRun(this.#input.run, state.manifest);
     const args: [TaskInput] = [
       {
         version: 1,
@@ -75,6 +77,11 @@ export class RunTasks {
         turnsBefore: progress.turns,
         usageBefore: progress.usage,
         seqBefore: progress.seq,
+        claims: view.claims,
+        extra: progress.extra,
+        approval: view.approval,
+        inputs: progress.inputs,
+        guidance: progress.guidance,
         held: state.paused !== null,
       },
     ];

@@ -5,48 +5,65 @@ import {
   CancelledFailure,
   condition,
   continueAsNew,
-  setCurrentDetails,
   setHandler,
-  upsertSearchAttributes,
+  sleep,
   workflowInfo,
   type SignalDefinition,
 } from '@temporalio/workflow';
+import { criticalPaths } from '../core/critical-path.ts';
 import type { RunDescription } from '../core/description.ts';
 import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
+import type { SyncRequest } from '../core/locks.ts';
+import { packRun, unpackRun, type RunArguments } from '../core/packed-run.ts';
+import { reduceRun } from '../core/reduce-run.ts';
+import { nextDeadline } from '../core/reduce-waits.ts';
 import { describeRun, isOver } from '../core/run-description.ts';
-import { canRetry, initialRunState, isEnded, reduceRun, type RunEvent, type TaskView } from '../core/run-state.ts';
-import { runTable } from '../core/run-table.ts';
-import { lockNews, lockSnapshot, tasksToStart } from '../core/schedule.ts';
-import { STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
-import type { RunInput } from '../core/workflow-inputs.ts';
+import type { RunEvent } from '../core/run-events.ts';
+import { currentRun, type RunRef } from '../core/run-ref.ts';
+import { initialRunState, type TaskView } from '../core/run-state.ts';
+import { lockNews, lockSnapshot, tasksToStart, tasksToTell, type Weights } from '../core/schedule.ts';
 import { manifestActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
+import { RunPresence, WaitNotices } from './run-presence.ts';
 import { RunTasks } from './run-tasks.ts';
+import { handleUpdates } from './run-updates.ts';
 import { cancelIfOpen, signalIfOpen, signalService } from './services.ts';
+
+/** More tasks than these are not described in the result of a run: its history tells them. */
+const MOST_DESCRIBED = 200;
 
 /**
  * One execution of a set of tasks. It starts what the rules in `core` say may start, as the lock table grants it, and
  * ends when every task has: completed with its description, or failed as `RunFailed` with the description in the details.
  */
-export async function run(input: RunInput): Promise<RunDescription> {
+export async function run(...args: RunArguments): Promise<RunDescription> {
   const root = CancellationScope.current();
   // Cancellation is a word to obey in order (end the tasks, keep their work, then close), so nothing is cut off by it.
-  return await CancellationScope.nonCancellable(() => conduct(input, root));
+  return await CancellationScope.nonCancellable(() => conduct(args, root));
 }
 
-async function conduct(input: RunInput, root: CancellationScope): Promise<RunDescription> {
+async function conduct(args: RunArguments, root: CancellationScope): Promise<RunDescription> {
+  const [input] = args;
   const { run: ref } = input;
   const workflowId = runWorkflowId(ref.project, ref.run);
   const service = { workflow: 'repository', repository: ref.repository } as const;
   const views: Record<string, TaskView> = {};
   const cancelAsked = new Set<string>();
-  let state = input.state ?? initialRunState(input.settings, input.baseCommit);
+  const telling = new Set<string>();
+  let state = unpackRun(...args) ?? initialRunState(input.settings, input.baseCommit);
+  let weights: Weights = {};
+  /** The digest of the manifest whose tasks are known, and of the one that is being read. */
+  let loaded = '';
+  let loading = '';
   let endedAt: number | null = null;
   let changed = true;
   let inFlight = 0;
   /** The snapshot that the lock table has; `null`: it asked for one, and waits for it even if it is empty. */
   let told: string | null = '';
-  let shownStatus = '';
+  /** When the earliest timer that runs will go off. */
+  let alarm: number | null = null;
+  const presence = new RunPresence();
+  const notices = new WaitNotices(state);
 
   const describe = (): RunDescription =>
     describeRun(state, views, { run: ref, baseCommit: input.baseCommit, startedAt: input.startedAt, endedAt });
@@ -54,6 +71,8 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
     state = reduceRun(state, event, views);
     changed = true;
   };
+  const pinned = (): RunRef => currentRun(ref, state.manifest);
+  const snapshot = (): Omit<SyncRequest, 'seq'> => lockSnapshot(state, views, workflowId, weights);
   /** Lets something go on beside the main loop; a continue-as-new waits for it. */
   const post = (work: Promise<unknown>): void => {
     inFlight += 1;
@@ -75,15 +94,43 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
   };
   const tellTasks = (signal: SignalDefinition): void =>
     openTasks().forEach((id) => post(signalIfOpen(taskWorkflowId(ref.project, ref.run, id), signal)));
+  /** Tells a task what it waits for. */
+  const tellNews = async (id: string): Promise<void> => {
+    const news = state.tasks[id]?.news ?? null;
+    if (news === null) return;
+    const to = taskWorkflowId(ref.project, ref.run, id);
+    const { report, released } = news;
+    if (news.kind === 'growth') await signalIfOpen(to, messages.growthSignal, { report, released });
+    else await signalIfOpen(to, messages.decisionSignal, { report, released, decision: news.decision });
+    telling.delete(id);
+    apply({ type: 'told', at: Date.now(), task: id, report });
+  };
+  /** Reads the tasks of the manifest that the run is pinned to now. */
+  const load = async (): Promise<void> => {
+    const run = pinned();
+    loading = run.manifest.sha256;
+    // A manifest only ever gets tasks at its end.
+    for (let from: number | null = Object.keys(views).length; from !== null;) {
+      const part: { tasks: TaskView[]; next: number | null } = await manifestActivities(ref.repository).loadTasks({
+        run,
+        from,
+      });
+      for (const task of part.tasks) views[task.id] = task;
+      apply({ type: 'loaded', at: Date.now(), tasks: part.tasks, last: part.next === null });
+      from = part.next;
+    }
+    weights = criticalPaths(views);
+    loaded = run.manifest.sha256;
+  };
 
   setHandler(messages.statusQuery, describe);
   setHandler(messages.reportSignal, (report) => apply({ type: 'report', at: Date.now(), report }));
   setHandler(messages.locksSignal, (answer) => {
     apply({ type: 'locks', at: Date.now(), answer });
-    const snapshot = lockSnapshot(state, views, workflowId);
+    const now = snapshot();
     // With every place taken by what the table granted, it knows all that it needs: no word of thanks. A table that asked
     // still gets its answer.
-    if (told !== null && told !== '' && snapshot.slots === 0) told = lockNews(snapshot);
+    if (told !== null && told !== '' && now.slots === 0) told = lockNews(now);
   });
   setHandler(messages.landingSignal, (news) => apply({ type: 'landing', at: Date.now(), news }));
   setHandler(messages.resyncSignal, () => {
@@ -102,79 +149,73 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
       tellTasks(type === 'interrupt' ? messages.stopSignal : signal);
     });
   }
-  setHandler(
-    messages.retryTaskUpdate,
-    ({ task }: { task: string }) => {
-      cancelAsked.delete(task);
-      apply({ type: 'retryTask', at: Date.now(), task });
-      return `${task} is tried again`;
+  handleUpdates({
+    state: () => state,
+    manifest: () => pinned().manifest.sha256,
+    ending: () => state.cancelling || endedAt !== null,
+    apply: (event) => {
+      if (event.type === 'retryTask') cancelAsked.delete(event.task);
+      apply(event);
     },
-    {
-      validator: ({ task }: { task: string }) => {
-        const progress = state.tasks[task];
-        if (progress === undefined) throw refusal(`the run has no task ${task}`);
-        if (!canRetry(progress))
-          throw refusal(`${task} is ${progress.status}; only a failed or cancelled task is retried`);
-      },
-    },
-  );
-  setHandler(
-    messages.cancelTaskUpdate,
-    ({ task }: { task: string }) => {
-      apply({ type: 'cancelTask', at: Date.now(), task });
-      return `${task} is cancelled`;
-    },
-    {
-      validator: ({ task }: { task: string }) => {
-        const progress = state.tasks[task];
-        if (progress === undefined) throw refusal(`the run has no task ${task}`);
-        if (isEnded(progress)) throw refusal(`${task} is ${progress.status} already`);
-      },
-    },
-  );
+  });
   root.cancelRequested.catch(() => apply({ type: 'cancel', at: Date.now() }));
   const quiet = (): boolean => inFlight === 0 && allHandlersFinished();
-  const isDone = (): boolean => (state.cancelling ? openTasks().length === 0 && !tasks.starting() : isOver(state));
+  const isDone = (): boolean => {
+    if (state.cancelling) return openTasks().length === 0 && !tasks.starting();
+    return loaded === pinned().manifest.sha256 && isOver(state, views);
+  };
   const mustContinue = (): boolean => workflowInfo().continueAsNewSuggested && !state.cancelling;
 
   const askLocks = (): void => {
-    const snapshot = lockSnapshot(state, views, workflowId);
-    const text = lockNews(snapshot);
-    if (text === told || (told === '' && snapshot.holds.length + snapshot.wants.length === 0)) return;
+    const now = snapshot();
+    const text = lockNews(now);
+    if (text === told || (told === '' && now.holds.length + now.wants.length === 0)) return;
     told = text;
     const seq = state.seq + 1;
     apply({ type: 'synced', at: Date.now(), seq });
-    post(signalService(service, messages.syncSignal, { ...snapshot, seq }));
+    post(signalService(service, messages.syncSignal, { ...now, seq }));
   };
-  const present = (): void => {
-    const description = describe();
-    setCurrentDetails(runTable(description));
-    if (description.status === shownStatus) return;
-    shownStatus = description.status;
-    if (workflowInfo().typedSearchAttributes.get(STATUS_ATTRIBUTE) === undefined) return;
-    upsertSearchAttributes([{ key: STATUS_ATTRIBUTE, value: description.status }]);
+  /** Sees to it that time passing is noticed. A timer that is not needed any more goes off, and does nothing. */
+  const setAlarm = (): void => {
+    const next = nextDeadline(state);
+    if (next === null || (alarm !== null && alarm <= next)) return;
+    alarm = next;
+    void sleep(Math.max(1, next - Date.now())).then(() => {
+      if (alarm === next) alarm = null;
+      apply({ type: 'tick', at: Math.max(next, Date.now()) });
+    });
   };
 
-  await loadTasks(input, views, apply);
+  await load();
   tasks.watchInherited(openTasks());
   for (;;) {
     changed = false;
+    if (loading !== pinned().manifest.sha256) post(load());
     for (const id of tasksToStart(state)) if (tasks.claim(id)) post(start(id));
     for (const id of openTasks()) {
       if (!(state.cancelling || state.tasks[id]?.cancelling === true) || cancelAsked.has(id)) continue;
       cancelAsked.add(id);
       post(cancelIfOpen(taskWorkflowId(ref.project, ref.run, id)));
     }
+    for (const id of tasksToTell(state)) {
+      if (telling.has(id)) continue;
+      telling.add(id);
+      post(tellNews(id));
+    }
+    notices.next(ref, state, views).forEach(post);
+    setAlarm();
     askLocks();
-    present();
+    presence.show(describe());
     if (isDone() && quiet()) break;
-    if (mustContinue() && quiet()) await continueAsNew<typeof run>({ ...input, state });
+    if (mustContinue() && quiet()) await continueAsNew<typeof run>(...packRun(input, state));
     await condition(() => changed || ((isDone() || mustContinue()) && quiet()));
   }
   endedAt = Date.now();
-  present();
-  const result = describe();
-  if (result.status === 'cancelled') throw new CancelledFailure('the run was cancelled');
+  const description = describe();
+  presence.show(description);
+  if (description.status === 'cancelled') throw new CancelledFailure('the run was cancelled');
+  const large = Object.keys(description.tasks).length > MOST_DESCRIBED;
+  const result = large ? { ...description, tasks: {} } : description;
   if (result.status === 'failed') {
     throw ApplicationFailure.create({
       type: 'RunFailed',
@@ -184,26 +225,4 @@ async function conduct(input: RunInput, root: CancellationScope): Promise<RunDes
     });
   }
   return result;
-}
-
-async function loadTasks(
-  input: RunInput,
-  views: Record<string, TaskView>,
-  apply: (event: RunEvent) => void,
-): Promise<void> {
-  for (let from: number | null = 0; from !== null;) {
-    const { tasks, next }: { tasks: TaskView[]; next: number | null } = await manifestActivities(
-      input.run.repository,
-    ).loadTasks({
-      run: input.run,
-      from,
-    });
-    for (const task of tasks) views[task.id] = task;
-    apply({ type: 'loaded', at: Date.now(), tasks, last: next === null });
-    from = next;
-  }
-}
-
-function refusal(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: 'Refused', message, nonRetryable: true });
 }

@@ -38,7 +38,8 @@ export async function prepareAttempt(
     ...(sandbox.fileOwner === undefined ? {} : { owner: sandbox.fileOwner }),
   });
   mkdirSync(path.join(directory, 'agent-home'), { recursive: true, mode: 0o700 });
-  return { attempt, base, branch, queue: hostQueue(host.host), hints: hintsOf(manifest, task) };
+  const scope = manifest.config.scope.mode;
+  return { attempt, base, branch, queue: hostQueue(host.host), hints: hintsOf(manifest, task), scope };
 }
 
 /** The branch that an attempt's work is on. */

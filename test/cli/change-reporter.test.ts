@@ -7,8 +7,18 @@ import type { RunDescription, TaskDescription } from '../../core/description.ts'
 const usage = { input_tokens: 0, cached_input_tokens: 0, output_tokens: 0, cost_usd: 0 };
 
 function task(fields: Partial<TaskDescription>): TaskDescription {
-  const nothing = { branch: null, commit: null, merged_commit: null, started_at: null, ended_at: null };
-  return { name: 'x', status: 'pending', reason: null, attempts: 1, turns: 1, usage, ...nothing, ...fields };
+  const nothing = { branch: null, commit: null, merged_commit: null, started_at: null, ended_at: null, wait: null };
+  return {
+    name: 'x',
+    status: 'pending',
+    reason: null,
+    attempts: 1,
+    turns: 1,
+    usage,
+    warnings: [],
+    ...nothing,
+    ...fields,
+  };
 }
 
 function run(tasks: Record<string, TaskDescription>): RunDescription {

@@ -1,21 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { describeRun, isInterrupted, isOver, statusOf } from '../../core/run-description.ts';
-import { initialRunState, reduceRun, type RunEvent, type RunState, type TaskView } from '../../core/run-state.ts';
+import { reduceRun } from '../../core/reduce-run.ts';
+import type { RunEvent } from '../../core/run-events.ts';
+import { initialRunState, type RunState, type TaskView } from '../../core/run-state.ts';
 import { runTable } from '../../core/run-table.ts';
 import { lockSnapshot, tasksToStart } from '../../core/schedule.ts';
 import type { TaskReport } from '../../core/task-report.ts';
+import { settings, taskView } from '../support/run-rules.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 
-const view = (id: string, depends_on: string[] = [], priority = 0): TaskView => ({
-  id,
-  name: `name of ${id}`,
-  depends_on,
-  priority,
-  claims: { reads: [], writes: [`${id}/**`] },
-  attempts: 3,
-  turns: 8,
-});
+const view = (id: string, depends_on: string[] = [], priority = 0): TaskView =>
+  taskView({ id, name: `name of ${id}`, depends_on, priority, turns: 8 });
 const byId = (...list: TaskView[]): Record<string, TaskView> => Object.fromEntries(list.map((task) => [task.id, task]));
 const views = byId(view('a'), view('b', ['a']), view('c', ['b']), view('d'));
 
@@ -34,7 +30,7 @@ const report = (task: string, state: TaskReport['state'], seq = 1): TaskReport =
 });
 
 function play(events: RunEvent[], tasks = views, from?: RunState): RunState {
-  const start = from ?? initialRunState({ maxParallel: 2, onTaskFailure: 'continue' }, 'base');
+  const start = from ?? initialRunState(settings({ maxParallel: 2 }), 'base');
   const loaded: RunEvent = { type: 'loaded', at: 0, tasks: Object.values(tasks), last: true };
   return [...(from === undefined ? [loaded] : []), ...events].reduce(
     (state, event) => reduceRun(state, event, tasks),
@@ -47,13 +43,16 @@ const granted = (seq: number, ...tasks: string[]): RunEvent[] => [
   { type: 'locks', at: 1, answer: { seq, granted: tasks, refused: [] } },
 ];
 
+const statusIn = (state: RunState) => statusOf(state, views);
+const isOverIn = (state: RunState) => isOver(state, views);
+
 describe('the reducer of a run', () => {
   test('a task that is tried again before its old workflow has closed is not failed by that close', () => {
     const failed = report('d', 'failed');
     const start: RunEvent[] = [...granted(1, 'd'), { type: 'started', at: 2, task: 'd' }];
     const retried: RunEvent[] = [
       { type: 'report', at: 3, report: failed },
-      { type: 'retryTask', at: 4, task: 'd' },
+      { type: 'retryTask', at: 4, task: 'd', guidance: null },
     ];
     const close: RunEvent = { type: 'closed', at: 5, task: 'd', how: 'failed', report: failed };
     expect(play([...start, ...retried, close]).tasks['d']).toMatchObject({ status: 'pending', reason: null });
@@ -83,7 +82,7 @@ describe('the reducer of a run', () => {
     const paused = play([{ type: 'pause', at: 1 }, ...granted(1, 'a')]);
     expect(lockSnapshot(paused, views, 'run').wants).toEqual([]);
     expect(tasksToStart(paused)).toEqual([]);
-    expect(statusOf(paused).status).toBe('paused');
+    expect(statusIn(paused).status).toBe('paused');
     expect(lockSnapshot(play([{ type: 'resume', at: 2 }], views, paused), views, 'run').wants).toHaveLength(2);
   });
 
@@ -92,11 +91,11 @@ describe('the reducer of a run', () => {
     expect(state.tasks['b']).toMatchObject({ status: 'blocked', reason: 'depends on a, which failed' });
     expect(state.tasks['c']).toMatchObject({ status: 'blocked', reason: 'depends on b, which is blocked' });
     expect(lockSnapshot(state, views, 'run').wants.map((want) => want.task)).toEqual(['d']);
-    expect(isOver(state)).toBe(false);
+    expect(isOverIn(state)).toBe(false);
     const retried = play(
       [
         { type: 'closed', at: 3, task: 'a', how: 'failed', report: null },
-        { type: 'retryTask', at: 4, task: 'a' },
+        { type: 'retryTask', at: 4, task: 'a', guidance: null },
       ],
       views,
       state,
@@ -106,7 +105,7 @@ describe('the reducer of a run', () => {
 
   test('what Ctrl+C stopped is told apart from what a person paused or stopped, which outlasts it', () => {
     const interrupted = play([{ type: 'interrupt', at: 1 }]);
-    expect(isInterrupted(statusOf(interrupted))).toBe(true);
+    expect(isInterrupted(statusIn(interrupted))).toBe(true);
     for (const type of ['pause', 'stop'] as const) {
       const before = play([
         { type, at: 1 },
@@ -114,13 +113,13 @@ describe('the reducer of a run', () => {
       ]);
       const after = play([{ type, at: 2 }], views, interrupted);
       for (const state of [before, after])
-        expect(statusOf(state)).toEqual({ status: 'paused', reason: 'stopped, its agents ended' });
+        expect(statusIn(state)).toEqual({ status: 'paused', reason: 'stopped, its agents ended' });
     }
-    expect(statusOf(play([{ type: 'resume', at: 3 }], views, interrupted)).status).toBe('running');
+    expect(statusIn(play([{ type: 'resume', at: 3 }], views, interrupted)).status).toBe('running');
   });
 
   test('under stop, nothing starts after a failure, and the run is over when the running tasks are', () => {
-    const start = initialRunState({ maxParallel: 2, onTaskFailure: 'stop' }, 'base');
+    const start = initialRunState(settings({ maxParallel: 2, onTaskFailure: 'stop' }), 'base');
     const loaded = reduceRun(start, { type: 'loaded', at: 0, tasks: Object.values(views), last: true }, views);
     const state = play(
       [...granted(1, 'a', 'd'), { type: 'report', at: 2, report: report('a', 'failed') }],
@@ -128,10 +127,10 @@ describe('the reducer of a run', () => {
       loaded,
     );
     expect(lockSnapshot(state, views, 'run').wants).toEqual([]);
-    expect(isOver(state)).toBe(false);
+    expect(isOverIn(state)).toBe(false);
     const over = play([{ type: 'report', at: 3, report: report('d', 'merged') }], views, state);
-    expect(statusOf(over)).toMatchObject({ status: 'failed' });
-    expect(statusOf(over).reason).toContain('a failed: the doctor said no');
+    expect(statusIn(over)).toMatchObject({ status: 'failed' });
+    expect(statusIn(over).reason).toContain('a failed: the doctor said no');
   });
 
   test('a task whose workflow was terminated has failed with that reason, and frees its locks', () => {
@@ -159,15 +158,15 @@ describe('the reducer of a run', () => {
     };
     const merged: RunEvent[] = [...granted(1, 'a'), { type: 'report', at: 2, report: report('a', 'merged') }];
     const state = play([...merged, { type: 'landing', at: 2, news: refused }], one);
-    expect(statusOf(state)).toMatchObject({ status: 'waiting' });
-    expect(statusOf(state).reason).toContain('commit or stash');
-    expect(isOver(state)).toBe(false);
+    expect(statusIn(state)).toMatchObject({ status: 'waiting' });
+    expect(statusIn(state).reason).toContain('commit or stash');
+    expect(isOverIn(state)).toBe(false);
     const landed = play(
       [{ type: 'landing', at: 3, news: { ...refused, landed: true, reason: null, hint: null } }],
       one,
       state,
     );
-    expect(statusOf(landed)).toEqual({ status: 'completed', reason: null });
+    expect(statusIn(landed)).toEqual({ status: 'completed', reason: null });
   });
 
   test('the same messages twice, or late, change nothing', () => {
@@ -211,7 +210,7 @@ describe('the reducer of a run', () => {
         { type: 'report', at: 3, report: report('a', 'retrying', 1) },
         { type: 'closed', at: 3, task: 'a', how: 'terminated', report: null },
         { type: 'cancelTask', at: 3, task: 'a' },
-        { type: 'retryTask', at: 3, task: 'a' },
+        { type: 'retryTask', at: 3, task: 'a', guidance: null },
       ],
       views,
       merged,

@@ -75,6 +75,7 @@ export class FakeWorld {
           branch: `signalbox/r/${task}`,
           queue: hostQueue(this.host),
           hints: false,
+          scope: 'warn',
         });
       },
       turn: async ({ attempt: { task, attempt }, turn }) => {
@@ -88,6 +89,7 @@ export class FakeWorld {
           thread: `thread-${task}`,
           message: 'done',
           usage: { input_tokens: 10, cached_input_tokens: 4, output_tokens: 2, cost_usd: 0.01 },
+          durationMs: 1000,
           commit: `commit-${task}-${attempt}`,
           changed: 1,
           changes: '',

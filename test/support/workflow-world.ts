@@ -2,9 +2,12 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
 import type { RunDescription } from '../../core/description.ts';
 import { hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
+import { packRun } from '../../core/packed-run.ts';
+import type { RunState } from '../../core/run-state.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
 import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
 import type { run as runWorkflow } from '../../workflows/run.ts';
+import { settings } from './run-rules.ts';
 import type { FakeWorld } from './fake-activities.ts';
 
 /** A server to run workflows on. */
@@ -38,25 +41,29 @@ export async function withWorkers<T>(server: WorkflowServer, world: FakeWorld, w
 let runs = 0;
 
 /** The input of a new run in a fake world; each has an id, a project and a repository of its own. */
-export function runInput(world: FakeWorld, settings: Partial<RunInput['settings']> = {}): RunInput {
+export function runInput(world: FakeWorld, given: Partial<RunInput['settings']> = {}): RunInput {
   runs += 1;
   const unique = `${process.pid}-${Date.now().toString(36)}-${runs}`;
   const repository = { id: `repo-${unique}`, path: '/nowhere', branch: 'main', host: world.host };
   return {
     version: 1,
     run: { project: 'fake', run: `r-${unique}`, repository, manifest: { sha256: '0', bytes: 1 } },
-    settings: { maxParallel: 4, onTaskFailure: 'continue', ...settings },
+    settings: settings(given),
     baseCommit: 'base',
     startedAt: 0,
   };
 }
 
-/** Starts a run. */
-export async function startRun(server: WorkflowServer, input: RunInput): Promise<WorkflowHandle<typeof runWorkflow>> {
+/** Starts a run. @param state what an earlier execution left */
+export async function startRun(
+  server: WorkflowServer,
+  input: RunInput,
+  state: RunState | null = null,
+): Promise<WorkflowHandle<typeof runWorkflow>> {
   return await server.client.workflow.start<typeof runWorkflow>('run', {
     workflowId: runWorkflowId(input.run.project, input.run.run),
     taskQueue: SHARED_QUEUE,
-    args: [input],
+    args: state === null ? [input] : packRun(input, state),
     memo: { repository: input.run.repository.id },
   });
 }

@@ -175,7 +175,7 @@ describe('a run on a real server', () => {
       await lost.terminate('by hand');
       world.reaped = async () => {
         const state = { ...initialRunState(input.settings, 'base'), seq: 10 };
-        await startRun(env, { ...input, state });
+        await startRun(env, input, state);
         const heard = async (): Promise<number> =>
           (await table.query<LockTable>('table')).runs[lost.workflowId]?.seq ?? 0;
         while ((await heard()) <= 10) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -198,12 +198,19 @@ describe('a run on a real server', () => {
       const input = runInput(world);
       const { run } = input;
       const counts = { attempts: 3, turns: 4, attemptsBefore: 0, turnsBefore: 0, usageBefore: NO_USAGE, seqBefore: 0 };
+      const granted = {
+        claims: { reads: [], writes: [] },
+        extra: [],
+        approval: 'none',
+        inputs: {},
+        guidance: [],
+      } as const;
       const [held, free] = await Promise.all(
         ['a', 'b'].map((id) =>
           env.client.workflow.start('task', {
             workflowId: taskWorkflowId(run.project, run.run, id),
             taskQueue: SHARED_QUEUE,
-            args: [{ version: 1, run, task: id, name: id, held: id === 'a', ...counts }],
+            args: [{ version: 1, run, task: id, name: id, held: id === 'a', ...counts, ...granted }],
           }),
         ),
       );

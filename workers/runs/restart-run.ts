@@ -1,7 +1,7 @@
 import type { RunDescription } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { canRetry, reduceRun, type RunState, type TaskViews } from '../../core/run-state.ts';
-import type { RunInput } from '../../core/workflow-inputs.ts';
+import { reduceRun } from '../../core/reduce-run.ts';
+import { canRetry, type RunState, type TaskViews } from '../../core/run-state.ts';
 import type { Session } from '../session.ts';
 import { describeFolded } from './run-history.ts';
 import { startRunWorkflow } from './start-workflow.ts';
@@ -11,12 +11,14 @@ import { noSuchTask } from './unknown.ts';
  * Starts the next execution of a run that has ended without success, under its id: what is merged stays merged.
  *
  * @param tasks whose tasks to try again; `null`: all that failed or were cancelled
+ * @param guidance what their agents should know that they did not the last time
  * @throws SignalboxError `refused` if the run completed, or nothing in it can be tried again
  */
 export async function restartRun(
   session: Session,
   run: string,
   tasks: readonly string[] | null,
+  guidance: string | null = null,
 ): Promise<RunDescription> {
   const folded = await session.reader.fold(session.project.id, run);
   const known = Object.keys(folded.state.tasks);
@@ -25,19 +27,20 @@ export async function restartRun(
   if (status === 'completed') {
     throw new SignalboxError('refused', `run ${run} is completed; nothing of it is left to do`);
   }
-  const { state, retried } = stateToGoOnFrom(folded.state, folded.views, tasks, Date.now());
+  const { state, retried } = stateToGoOnFrom(folded.state, folded.views, tasks, Date.now(), guidance);
   const [refused] = (tasks ?? []).filter((task) => !retried.includes(task));
   if (refused !== undefined) {
     const was = folded.state.tasks[refused]?.status ?? 'unknown';
     throw new SignalboxError('refused', `${refused} is ${was}; only a failed or cancelled task is retried`);
   }
-  const input: RunInput = { ...folded.input, state };
-  await startRunWorkflow(session, { input, tasks: known.length, details: null, next: true });
-  return describeFolded({ ...folded, input, state }, null);
+  const { input } = folded;
+  await startRunWorkflow(session, { input, state, tasks: known.length, details: null, next: true });
+  return describeFolded({ ...folded, state }, null);
 }
 
 /**
- * The state of a closed run as its next execution takes it over: nothing is held, open or being cancelled any more.
+ * The state of a closed run as its next execution takes it over: nothing is held, open, waited for or being
+ * cancelled any more.
  *
  * @param tasks which to try again; `null`: all that failed, were cancelled or were cut off
  */
@@ -46,20 +49,19 @@ export function stateToGoOnFrom(
   views: TaskViews,
   tasks: readonly string[] | null,
   at: number,
+  guidance: string | null = null,
 ): { state: RunState; retried: string[] } {
   const idle = Object.entries(closed.tasks).map(([id, task]) => {
     const cutOff = !['merged', 'failed', 'cancelled', 'skipped', 'blocked'].includes(task.status);
     const status = cutOff ? ('pending' as const) : task.status;
-    return [
-      id,
-      { ...task, status, reason: cutOff ? null : task.reason, open: false, holds: false, cancelling: false },
-    ] as const;
+    const nothing = { open: false, holds: false, cancelling: false, wait: null, growth: null, news: null };
+    return [id, { ...task, ...nothing, status, reason: cutOff ? null : task.reason }] as const;
   });
   let state: RunState = { ...closed, tasks: Object.fromEntries(idle), paused: null, cancelling: false };
   const retried = Object.keys(state.tasks).filter((id) => {
     const task = state.tasks[id];
     return task !== undefined && canRetry(task) && (tasks === null || tasks.includes(id));
   });
-  for (const task of retried) state = reduceRun(state, { type: 'retryTask', at, task }, views);
+  for (const task of retried) state = reduceRun(state, { type: 'retryTask', at, task, guidance }, views);
   return { state, retried };
 }

@@ -3,10 +3,14 @@ import type { temporal } from '@temporalio/proto';
 import type { RunDescription } from '../../core/description.ts';
 import type { LocksAnswer } from '../../core/locks.ts';
 import { describeRun } from '../../core/run-description.ts';
-import { initialRunState, reduceRun, type RunEvent, type RunState, type TaskView } from '../../core/run-state.ts';
+import { reduceRun } from '../../core/reduce-run.ts';
+import type { RunEvent } from '../../core/run-events.ts';
+import { unpackRun, type PackedTask } from '../../core/packed-run.ts';
+import { initialRunState, type RunState, type TaskView } from '../../core/run-state.ts';
 import { isTaskReport } from '../../core/task-report.ts';
 import type { LandingNews } from '../../core/train.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
+import { updateEvents } from './update-events.ts';
 import { toMilliseconds } from './timestamp.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -29,7 +33,9 @@ export function foldRun(history: readonly HistoryEvent[]): FoldedRun | null {
   const [first] = history;
   const input = argument(first?.workflowExecutionStartedEventAttributes?.input?.payloads, isRunInput);
   if (input === null) return null;
-  let state = input.state ?? initialRunState(input.settings, input.baseCommit);
+  const packed = (first?.workflowExecutionStartedEventAttributes?.input?.payloads ?? []).slice(1);
+  const chunks = packed.map((payload) => argument([payload], isPackedTasks) ?? []);
+  let state = unpackRun(input, ...chunks) ?? initialRunState(input.settings, input.baseCommit);
   const views: Record<string, TaskView> = {};
   const scheduled = new Map<string, string>();
   for (const event of history) {
@@ -64,6 +70,12 @@ export function runEvents(event: HistoryEvent, scheduled: ReadonlyMap<string, st
   if (signal) return signalEvents(signal.signalName ?? '', signal.input?.payloads, at);
   const sent = event.signalExternalWorkflowExecutionInitiatedEventAttributes;
   if (sent?.signalName === 'sync') return synced(argument(sent.input?.payloads, isSnapshot), at);
+  if (sent?.signalName === 'decision' || sent?.signalName === 'growth') {
+    const news = argument(sent.input?.payloads, isNews);
+    const task = taskOf(sent.workflowExecution?.workflowId);
+    return news === null ? [] : [{ type: 'told', at, task, report: news.report }];
+  }
+  if (event.timerFiredEventAttributes) return [{ type: 'tick', at }];
   const asked = event.activityTaskScheduledEventAttributes;
   if (asked?.activityType?.name === 'signalWithStart') {
     const request = argument(asked.input?.payloads, isServiceSignal);
@@ -77,13 +89,7 @@ export function runEvents(event: HistoryEvent, scheduled: ReadonlyMap<string, st
     return activityEvents(data?.activity_type ?? '', marker.details?.['result']?.payloads, at);
   }
   const update = event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input;
-  if (update) {
-    const task = argument(update.args?.payloads, isTaskChoice)?.task;
-    if (task !== undefined && (update.name === 'retryTask' || update.name === 'cancelTask')) {
-      return [{ type: update.name, at, task }];
-    }
-    return [];
-  }
+  if (update) return updateEvents(update.name ?? '', argument(update.args?.payloads, isAnything), at);
   if (event.workflowExecutionCancelRequestedEventAttributes) return [{ type: 'cancel', at }];
   return childEvents(event, at);
 }
@@ -192,7 +198,8 @@ const isRunInput = shape<RunInput>(
 const isSnapshot = shape<{ seq: number }>(({ seq }) => typeof seq === 'number');
 const isServiceSignal = shape<{ signal: string; payload: unknown }>(({ signal }) => typeof signal === 'string');
 const isMarkerData = shape<{ activity_type: string }>(({ activity_type }) => typeof activity_type === 'string');
-const isTaskChoice = shape<{ task: string }>(({ task }) => typeof task === 'string');
+const isNews = shape<{ report: number }>(({ report }) => typeof report === 'number');
+const isAnything = (value: unknown): value is unknown => value !== undefined;
 const isTaskPart = shape<{ tasks: TaskView[]; next: number | null }>(({ tasks }) => Array.isArray(tasks));
 const isLandingNews = shape<LandingNews>(({ tip, landed }) => typeof tip === 'string' && typeof landed === 'boolean');
 const isLocksAnswer = shape<LocksAnswer>(
@@ -204,6 +211,10 @@ const isClosed = shape<{ workflowId: string; status: string; result: unknown }>(
 
 function isClosedList(value: unknown): value is { workflowId: string; status: string; result: unknown }[] {
   return Array.isArray(value) && value.every(isClosed);
+}
+
+function isPackedTasks(value: unknown): value is PackedTask[] {
+  return Array.isArray(value) && value.every((task) => Array.isArray(task) && typeof task[0] === 'string');
 }
 
 function isObject(value: unknown): boolean {

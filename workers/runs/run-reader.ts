@@ -8,7 +8,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { RunDescription } from '../../core/description.ts';
 import { runWorkflowId } from '../../core/ids.ts';
 import type { RunRef } from '../../core/run-ref.ts';
-import { reduceRun, type TaskView } from '../../core/run-state.ts';
+import { reduceRun } from '../../core/reduce-run.ts';
+import type { TaskView } from '../../core/run-state.ts';
 import type { run as runWorkflow } from '../../workflows/index.ts';
 import { statusQuery } from '../../workflows/messages.ts';
 import { isWorkerPolling } from './pollers.ts';
@@ -47,7 +48,8 @@ export class RunReader {
       return await refineTasks(this.#client, project, description, this.#mayAsk());
     }
     const known = await this.#outcome(workflowId, execution);
-    return known ?? closedAs(execution, await this.#fold(workflowId, execution.closeTime ?? null));
+    if (known !== null && (Object.keys(known.tasks).length > 0 || !hasTasks(execution))) return known;
+    return closedAs(execution, await this.#fold(workflowId, execution.closeTime ?? null));
   }
 
   /** The folded history of the current execution, for a next one to go on from. @throws SignalboxError `not_found` */
@@ -128,6 +130,11 @@ export class RunReader {
   }
 }
 
+/** Was the run started with tasks? The result of one with many leaves them to its history. */
+function hasTasks({ memo }: WorkflowExecutionDescription): boolean {
+  return memo?.['tasks'] !== 0;
+}
+
 function isRunDescription(value: unknown): value is RunDescription {
   return typeof value === 'object' && value !== null && 'run_id' in value && 'tasks' in value && 'status' in value;
 }
@@ -135,6 +142,8 @@ function isRunDescription(value: unknown): value is RunDescription {
 /** What was folded, of a run that was closed from outside, or by its cancellation. */
 function closedAs(execution: WorkflowExecutionDescription, folded: RunDescription): RunDescription {
   switch (execution.status.name) {
+    case 'COMPLETED':
+      return folded;
     case 'CANCELLED':
       return { ...folded, status: 'cancelled', reason: folded.reason ?? 'cancelled by a person' };
     case 'TERMINATED':

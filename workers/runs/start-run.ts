@@ -4,8 +4,10 @@ import { BareRepository } from '../../activities/git/bare-repository.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { describeRun } from '../../core/run-description.ts';
+import { runSettings } from '../../core/run-settings.ts';
 import type { RunRef } from '../../core/run-ref.ts';
-import { initialRunState, reduceRun, type RunSettings } from '../../core/run-state.ts';
+import { reduceRun } from '../../core/reduce-run.ts';
+import { initialRunState, type RunSettings } from '../../core/run-state.ts';
 import type { Session } from '../session.ts';
 import type { PreparedRun } from './prepare-run.ts';
 import { repositoryRef } from './repository-ref.ts';
@@ -36,10 +38,11 @@ export async function startRun(session: Session, prepared: PreparedRun): Promise
     repository,
     manifest: await new ArtefactStore(home.artefacts).put(manifest),
   };
-  const settings: RunSettings = { maxParallel: prepared.maxParallel, onTaskFailure: config.run.on_task_failure };
+  const settings: RunSettings = { ...runSettings(config), maxParallel: prepared.maxParallel };
   const startedAt = Date.now();
   await startRunWorkflow(session, {
     input: { version: 1, run, settings, baseCommit, startedAt },
+    state: null,
     tasks: manifest.tasks.length,
     details: detailsOf(prepared, project.root),
     next: false,

@@ -1,7 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { SignalboxError } from '../../core/failures.ts';
 import { runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
-import { attributeKey } from '../../core/search-attributes.ts';
+import { attributeKey, STATUS_ATTRIBUTE, WAITING_ATTRIBUTE } from '../../core/search-attributes.ts';
+import { packRun } from '../../core/packed-run.ts';
+import type { RunState } from '../../core/run-state.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
 import type { run as runWorkflow } from '../../workflows/index.ts';
 import type { Session } from '../session.ts';
@@ -12,6 +14,8 @@ const SUMMARY_LIMIT = 400;
 /** What {@link startRunWorkflow} starts. */
 export interface RunStart {
   input: RunInput;
+  /** What an earlier execution left; `null` for a run that begins. */
+  state: RunState | null;
   /** How many tasks there are. */
   tasks: number;
   /** Markdown for the Web UI, or `null` for none. */
@@ -25,7 +29,8 @@ export interface RunStart {
  *
  * @throws SignalboxError `usage` if the run id is taken
  */
-export async function startRunWorkflow(session: Session, { input, tasks, details, next }: RunStart): Promise<void> {
+export async function startRunWorkflow(session: Session, start: RunStart): Promise<void> {
+  const { input, state, tasks, details, next } = start;
   const { run, baseCommit } = input;
   const { project, repository } = run;
   const attributes = (await session.hasSearchAttributes())
@@ -34,7 +39,8 @@ export async function startRunWorkflow(session: Session, { input, tasks, details
           { key: attributeKey('SignalboxProject'), value: project },
           { key: attributeKey('SignalboxRepository'), value: repository.id },
           { key: attributeKey('SignalboxRun'), value: run.run },
-          { key: attributeKey('SignalboxStatus'), value: 'running' },
+          { key: STATUS_ATTRIBUTE, value: 'running' },
+          { key: WAITING_ATTRIBUTE, value: 'nobody' },
         ],
       }
     : {};
@@ -42,7 +48,7 @@ export async function startRunWorkflow(session: Session, { input, tasks, details
     await session.client.workflow.start<typeof runWorkflow>('run', {
       workflowId: runWorkflowId(project, run.run),
       taskQueue: SHARED_QUEUE,
-      args: [input],
+      args: state === null ? [input] : packRun(input, state),
       workflowIdReusePolicy: next ? 'ALLOW_DUPLICATE_FAILED_ONLY' : 'REJECT_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
       memo: {

@@ -1,24 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
-import { initialRunState, reduceRun, type RunState, type TaskView } from '../../../core/run-state.ts';
+import { reduceRun } from '../../../core/reduce-run.ts';
+import { initialRunState, type RunState, type TaskView } from '../../../core/run-state.ts';
 import { isExhausted } from '../../../core/schedule.ts';
+import { settings, taskView } from '../../support/run-rules.ts';
 import { stateToGoOnFrom } from '../../../workers/runs/restart-run.ts';
 
-const view = (id: string, depends_on: string[] = []): TaskView => ({
-  id,
-  name: id,
-  depends_on,
-  priority: 0,
-  claims: { reads: [], writes: [] },
-  attempts: 1,
-  turns: 1,
-});
+const view = (id: string, depends_on: string[] = []): TaskView => taskView({ id, depends_on });
 const views = { a: view('a'), b: view('b', ['a']), c: view('c'), d: view('d') };
 
 /** A run that was terminated: `a` failed, `b` is blocked by it, `c` was cut off while it worked, `d` was cancelled. */
 function closedRun(): RunState {
-  const settings = { maxParallel: 4, onTaskFailure: 'continue' } as const;
   let state = reduceRun(
-    initialRunState(settings, 'base'),
+    initialRunState(settings(), 'base'),
     { type: 'loaded', at: 1, tasks: Object.values(views), last: true },
     views,
   );

@@ -5,6 +5,7 @@ import type { TaskView } from '../../../core/run-state.ts';
 import type { TaskReport } from '../../../core/task-report.ts';
 import { NO_USAGE } from '../../../core/usage.ts';
 import type { RunInput } from '../../../core/workflow-inputs.ts';
+import { settings, taskView } from '../../support/run-rules.ts';
 import { describeFolded, foldRun } from '../../../workers/runs/run-history.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -17,20 +18,13 @@ const input: RunInput = {
     repository: { id: 'abc', path: '/repo', branch: 'main', host: 'h1' },
     manifest: { sha256: '0'.repeat(64), bytes: 2 },
   },
-  settings: { maxParallel: 2, onTaskFailure: 'continue' },
+  settings: settings({ maxParallel: 2 }),
   baseCommit: 'base',
   startedAt: 1000,
 };
 
-const view = (id: string, depends_on: string[] = []): TaskView => ({
-  id,
-  name: `name-${id}`,
-  depends_on,
-  priority: 0,
-  claims: { reads: [], writes: [id] },
-  attempts: 3,
-  turns: 8,
-});
+const view = (id: string, depends_on: string[] = []): TaskView =>
+  taskView({ id, depends_on, name: `name-${id}`, claims: { reads: [], writes: [id] }, turns: 8 });
 
 const report = (task: string, state: TaskReport['state'], seq: number): TaskReport => ({
   task,
