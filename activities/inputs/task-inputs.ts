@@ -1,0 +1,43 @@
+import type { AttemptRef } from '../../core/activities.ts';
+import type { InputValue } from '../../core/person.ts';
+import { plainInputs } from '../../core/prompt.ts';
+import type { Task } from '../../core/task-file.ts';
+import type { Home } from '../home.ts';
+import { seal, unseal } from './seal.ts';
+
+/** Seals a secret input where a person gave it: it opens in the same home, for checks of that task in that run only. */
+export function sealInput(home: Home, run: string, task: string, name: string, value: string): InputValue {
+  return { sealed: seal(home, [run, task, name], value) };
+}
+
+/** What checks find in their environment of what people gave. */
+export interface InputVariables {
+  env: Record<string, string>;
+  /** Secrets, to be kept out of everything that is stored. */
+  secrets: Record<string, string>;
+}
+
+/**
+ * The variables `SIGNALBOX_INPUT_<NAME>` of a task's checks.
+ *
+ * @throws SignalboxError `refused` for a secret that was sealed elsewhere or for something else
+ */
+export function inputVariables(
+  home: Home,
+  { run, task: id }: Pick<AttemptRef, 'run' | 'task'>,
+  task: Task,
+  values: Readonly<Record<string, InputValue>>,
+): InputVariables {
+  const { inputs } = task.manifest;
+  const env = plainInputs(inputs, values).map(({ name, value }) => [variableOf(name), value] as const);
+  const secrets = inputs.flatMap(({ name, secret }) => {
+    const given = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (!secret || given === undefined || !('sealed' in given)) return [];
+    return [[variableOf(name), unseal(home, [run.run, id, name], given.sealed)] as const];
+  });
+  return { env: Object.fromEntries(env), secrets: Object.fromEntries(secrets) };
+}
+
+function variableOf(name: string): string {
+  return `SIGNALBOX_INPUT_${name.toUpperCase()}`;
+}
