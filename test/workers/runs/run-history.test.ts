@@ -200,9 +200,9 @@ describe('the fold of a run’s history', () => {
   });
 
   test('hears accepted updates on tasks', () => {
-    const update = (name: string): HistoryEvent => ({
+    const update = (name: string, more: object = {}): HistoryEvent => ({
       workflowExecutionUpdateAcceptedEventAttributes: {
-        acceptedRequest: { input: { name, args: payloads({ task: 'a' }) } },
+        acceptedRequest: { input: { name, args: payloads({ task: 'a', ...more }) } },
       },
     });
     const tasks = loaded(view('a'), view('b', ['a']));
@@ -210,7 +210,7 @@ describe('the fold of a run’s history', () => {
       a: { status: 'cancelled' },
       b: { status: 'blocked' },
     });
-    expect(fold(...tasks, update('cancelTask'), update('retryTask')).tasks).toMatchObject({
+    expect(fold(...tasks, update('cancelTask'), update('retryTask', { guidance: null })).tasks).toMatchObject({
       a: { status: 'pending' },
       b: { status: 'pending' },
     });
