@@ -21,6 +21,46 @@ export const ERROR_ANSWERS: Readonly<Record<AgentErrorClass, ErrorAnswer>> = {
   model: 'give_up',
 };
 
+/**
+ * How errors are worded, first match wins. Codex tells an HTTP status as `unexpected status 401 Unauthorized: …`, a body
+ * only for status 400, and some kinds in its own words; other agents print what their libraries say.
+ */
+const WORDS: readonly (readonly [AgentErrorClass, RegExp])[] = [
+  [
+    'quota',
+    /insufficient_quota|quota exceeded|exceeded your (?:current )?quota|usage[ _]limit|billing (?:details|hard limit)|credit balance|(?:insufficient|out of) (?:credits?|funds|balance)|status:? 402|payment required/,
+  ],
+  ['context', /context_length_exceeded|context window|maximum context length|prompt is too long/],
+  ['rate_limit', /status:? 429|rate[ _-]?limit|too many requests/],
+  [
+    'authentication',
+    /status:? 40[13]|unauthorized|invalid_api_key|incorrect api key|invalid_step_token|authentication_error|permission_error/,
+  ],
+  [
+    'model',
+    /model_not_found|unsupported_value|"param":\s*"model"|status:? 404|model\b[^\n]{0,100}(?:does not exist|not supported|not found)/,
+  ],
+  [
+    'network',
+    /upstream_unreachable|could not reach|connection (?:failed|refused|reset|closed)|stream disconnected|error sending request|network error|econnre|enotfound|eai_again|etimedout|(?:request|connection|connect|stream|idle)[^.\n]{0,30}(?:timed out|timeout)/,
+  ],
+  [
+    'server',
+    /status:? 5\d\d|internal server error|server_error|server had an error|bad gateway|service unavailable|overloaded|at capacity|high demand/,
+  ],
+];
+
+/**
+ * The class of an error.
+ *
+ * @param error `text` is what the agent, or the program that it is, said went wrong last; never what a model said
+ */
+export function classifyAgentError(error: { lost: boolean; text: string }): AgentErrorClass {
+  if (error.lost) return 'lost';
+  const text = error.text.toLowerCase();
+  return WORDS.find(([, words]) => words.test(text))?.[0] ?? 'unknown';
+}
+
 /** The first wait, milliseconds; each next one is twice as long, up to {@link LONGEST_WAIT}. */
 const FIRST_WAIT = 5_000;
 const LONGEST_WAIT = 10 * 60_000;

@@ -22,3 +22,8 @@ export function addUsage(...usages: readonly Readonly<Usage>[]): Usage {
     { ...NO_USAGE },
   );
 }
+
+/** Tokens in and out, as limits count them. */
+export function tokensOf(usage: Readonly<Usage>): number {
+  return usage.input_tokens + usage.output_tokens;
+}

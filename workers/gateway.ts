@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -44,7 +45,8 @@ async function serve(): Promise<GatewayServer> {
   const upstream = upstreamOf(process.env) ?? defaultUpstream();
   const secret = gatewaySecret(home);
   const fingerprint = keyFingerprint(secret, upstream.apiKey);
-  const ledger = new GatewayLedger();
+  const ledger = new GatewayLedger(layout.usage, randomUUID());
+  ledger.prune();
   const gateway = createGatewayServer({ upstream, secret, ledger, log, status });
   const [onSocket, onPort] = [gateway.listener(), gateway.listener()];
   const port = await listenOnPort(onPort, readGatewayState(layout)?.port ?? null);

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { NO_USAGE, type Usage } from '../../core/usage.ts';
 import { downstreamHeaders, upstreamHeaders } from './forwarded-headers.ts';
 import { sendOpenAiError } from './openai-error.ts';
-import { UsageTap } from './usage-tap.ts';
+import { UsageTap, type OnUsage } from './usage-tap.ts';
 
 /** How a forwarded request went. */
 export interface Forwarded {
@@ -25,8 +25,9 @@ export async function forward(exchange: {
   apiKey: string | null;
   incoming: IncomingMessage;
   response: ServerResponse;
+  onUsage: OnUsage;
 }): Promise<Forwarded> {
-  const { target, apiKey, incoming, response } = exchange;
+  const { target, apiKey, incoming, response, onUsage } = exchange;
   const client = target.protocol === 'https:' ? https : http;
   const headers = upstreamHeaders(incoming.headers, apiKey);
   const request = client.request(target, { method: incoming.method ?? 'GET', headers });
@@ -35,7 +36,7 @@ export async function forward(exchange: {
   };
   response.on('close', left);
   try {
-    return await exchangeBodies(request, incoming, response, target);
+    return await exchangeBodies(request, incoming, response, target, onUsage);
   } finally {
     response.off('close', left);
   }
@@ -46,6 +47,7 @@ async function exchangeBodies(
   incoming: IncomingMessage,
   response: ServerResponse,
   target: URL,
+  onUsage: OnUsage,
 ): Promise<Forwarded> {
   // Not a pipeline: when the upstream fails, that would close the connection on which to say so.
   incoming.pipe(request);
@@ -63,8 +65,9 @@ async function exchangeBodies(
     return { status: 502, usage: { ...NO_USAGE }, problem };
   }
   const status = answer.statusCode ?? 502;
-  const tap = new UsageTap(answer.headers['content-type'] ?? '');
+  const tap = new UsageTap(answer.headers['content-type'] ?? '', onUsage);
   answer.on('data', (chunk: Buffer) => tap.push(chunk));
+  answer.on('end', () => tap.end());
   response.writeHead(status, downstreamHeaders(answer.headers));
   response.flushHeaders();
   try {

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { z } from 'zod';
 
 import { SignalboxError } from '../../core/failures.ts';
+import type { StepUse } from '../../core/metered-usage.ts';
 import type { Home } from '../home.ts';
 import { gatewaySecret, ownerToken } from './gateway-secret.ts';
 
@@ -12,7 +13,7 @@ const usage = z.object({
   output_tokens: z.number(),
   cost_usd: z.number(),
 });
-const stepUse = z.object({ requests: z.number(), usage });
+const stepUse = z.object({ requests: z.number(), usage, models: z.record(z.string(), usage) });
 const status = z.object({
   pid: z.number().int().positive(),
   socket: z.string(),
@@ -33,7 +34,7 @@ export async function askGatewayStatus(home: Home, socket: string): Promise<Gate
 }
 
 /** Asks the gateway behind a socket what a step used; `null` when none answers within a second. */
-export async function askStepUse(home: Home, socket: string, step: string): Promise<z.infer<typeof stepUse> | null> {
+export async function askStepUse(home: Home, socket: string, step: string): Promise<StepUse | null> {
   const page = `/signalbox/usage?step=${encodeURIComponent(step)}`;
   const parsed = stepUse.safeParse(await ask(home, socket, page));
   return parsed.success ? parsed.data : null;

@@ -26,6 +26,8 @@ export interface GatewayLayout {
   lock: string;
   /** The secret that step tokens are made with. */
   secret: string;
+  /** What was counted, a directory for each step. See `GatewayLedger`. */
+  usage: string;
   /** Holds the socket and nothing else: it is what a sidecar gets to see. */
   socketDirectory: string;
   socket: string;
@@ -43,6 +45,7 @@ export function gatewayLayout(home: Home): GatewayLayout {
     log: below('gateway.log'),
     lock: below('gateway.lock'),
     secret: below('secret'),
+    usage: below('usage'),
     socketDirectory,
     socket: path.join(socketDirectory, 'gateway.sock'),
   };

@@ -1,33 +1,74 @@
-import { addUsage, NO_USAGE, type Usage } from '../../core/usage.ts';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 
-/** What one step asked of models. */
-export interface StepUse {
-  /** Requests that came in with the step's token, those that failed included. */
-  requests: number;
-  /** Tokens that the upstream reported for them. */
-  usage: Usage;
-}
+import { z } from 'zod';
 
+import { NO_STEP_USE, type StepUse } from '../../core/metered-usage.ts';
+import { addUsage, type Usage } from '../../core/usage.ts';
+import { makePrivateDirectory } from '../home.ts';
+
+/** The most steps whose counts are kept, in memory and on disk. */
 const MOST_STEPS = 10_000;
+const LONGEST_MODEL = 100;
 
-/** Counts requests and tokens for each step; forgets the steps that were quiet longest when there are too many. */
+const count = z.number().int().nonnegative();
+const usage = z.object({
+  input_tokens: count,
+  cached_input_tokens: count,
+  output_tokens: count,
+  cost_usd: z.literal(0),
+});
+const stepUse = z.object({ requests: count, usage, models: z.record(z.string(), usage) });
+
+/**
+ * Counts requests and tokens for each step. What responses reported is on disk before the step has it, so that the
+ * gateway's death loses none of it: `<directory>/<step>/<gateway>.json`, a file of its own for each gateway process,
+ * which holds all that this one counted. So one that still drains its streams and the one that took its place never
+ * write to the same file, and nothing is counted twice.
+ */
 export class GatewayLedger {
-  readonly #steps = new Map<string, StepUse>();
-  #total: StepUse = { requests: 0, usage: { ...NO_USAGE } };
+  readonly #directory: string;
+  readonly #file: string;
+  /** What this gateway counted itself, in the order of the last use. */
+  readonly #own = new Map<string, StepUse>();
+  #total: StepUse = { ...NO_STEP_USE };
 
-  /** Counts a request, when it comes in. */
+  /**
+   * @param directory need not exist
+   * @param gateway names this process; no other one has the name
+   */
+  constructor(directory: string, gateway: string) {
+    this.#directory = directory;
+    this.#file = `${gateway}.json`;
+  }
+
+  /** Counts a request, when it comes in. Kept in memory until a response tells of tokens: nothing is decided by it. */
   request(step: string): void {
-    this.#add(step, { requests: 1, usage: NO_USAGE });
+    this.#add(step, { ...NO_STEP_USE, requests: 1 });
   }
 
-  /** Adds what a response reported. */
-  response(step: string, usage: Usage): void {
-    this.#add(step, { requests: 0, usage });
+  /**
+   * Adds what one response reported, and keeps it.
+   *
+   * @param model as the response names it; `''` if it does not
+   * @throws what writing throws; it is counted in memory all the same, and the next write brings it to the disk
+   */
+  response(step: string, used: Usage, model: string): void {
+    const next = this.#add(step, { requests: 0, usage: used, models: { [model.slice(0, LONGEST_MODEL)]: used } });
+    const directory = makePrivateDirectory(path.join(this.#directory, step));
+    const draft = path.join(directory, `.${randomUUID()}`);
+    try {
+      writeFileSync(draft, JSON.stringify(next), { mode: 0o600 });
+      renameSync(draft, path.join(directory, this.#file));
+    } finally {
+      rmSync(draft, { force: true });
+    }
   }
 
-  /** What a step used; zero for one that never asked. */
+  /** What a step used, with what earlier gateways counted; zero for one that never asked. */
   of(step: string): StepUse {
-    return this.#steps.get(step) ?? { requests: 0, usage: { ...NO_USAGE } };
+    return sum(this.#own.get(step) ?? this.#read(step, this.#file), ...this.#others(step));
   }
 
   /** What all steps used since the gateway started. */
@@ -35,19 +76,53 @@ export class GatewayLedger {
     return this.#total;
   }
 
-  #add(step: string, use: StepUse): void {
-    const sum = (before: StepUse): StepUse => ({
-      requests: before.requests + use.requests,
-      usage: addUsage(before.usage, use.usage),
-    });
-    const next = sum(this.of(step));
+  /** Forgets the steps that were quiet longest, when there are too many. To be called when the gateway starts. */
+  prune(): void {
+    const steps = entries(this.#directory).map((name) => path.join(this.#directory, name));
+    if (steps.length <= MOST_STEPS) return;
+    const byAge = steps
+      .map((step) => ({ step, at: statSync(step, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+      .sort((a, b) => b.at - a.at);
+    for (const { step } of byAge.slice(MOST_STEPS)) rmSync(step, { recursive: true, force: true });
+  }
+
+  #add(step: string, use: StepUse): StepUse {
+    // After it was forgotten, its count goes on from its file.
+    const next = sum(this.#own.get(step) ?? this.#read(step, this.#file), use);
     // Deleted first, so that the map's order is that of the last use.
-    this.#steps.delete(step);
-    this.#steps.set(step, next);
-    this.#total = sum(this.#total);
-    if (this.#steps.size > MOST_STEPS) {
-      const oldest = this.#steps.keys().next();
-      if (!oldest.done) this.#steps.delete(oldest.value);
+    this.#own.delete(step);
+    this.#own.set(step, next);
+    this.#total = sum(this.#total, use);
+    if (this.#own.size > MOST_STEPS) {
+      const oldest = this.#own.keys().next();
+      if (!oldest.done) this.#own.delete(oldest.value);
+    }
+    return next;
+  }
+
+  #others(step: string): StepUse[] {
+    const names = entries(path.join(this.#directory, step)).filter((name) => /^[^.].*\.json$/.test(name));
+    return names.filter((name) => name !== this.#file).map((name) => this.#read(step, name));
+  }
+
+  #read(step: string, name: string): StepUse {
+    try {
+      return stepUse.parse(JSON.parse(readFileSync(path.join(this.#directory, step, name), 'utf8')));
+    } catch {
+      // There is none; or a machine that lost its power left an empty one.
+      return { ...NO_STEP_USE };
     }
   }
+}
+
+function sum(...uses: readonly StepUse[]): StepUse {
+  const models: Record<string, Usage> = {};
+  for (const [model, used] of uses.flatMap((use) => Object.entries(use.models)))
+    models[model] = addUsage(models[model] ?? NO_STEP_USE.usage, used);
+  const requests = uses.reduce((all, use) => all + use.requests, 0);
+  return { requests, usage: addUsage(...uses.map((use) => use.usage)), models };
+}
+
+function entries(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
 }

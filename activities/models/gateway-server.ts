@@ -53,14 +53,24 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
     const facts = { step, method: incoming.method, path: target.pathname };
     deps.log.info(facts, 'request');
     try {
-      const { status, usage, problem } = await forward({ target, apiKey: deps.upstream.apiKey, incoming, response });
-      deps.ledger.response(step, usage);
+      const { apiKey } = deps.upstream;
+      const onUsage = (used: Usage, model: string): void => counted(step, used, model);
+      const { status, usage, problem } = await forward({ target, apiKey, incoming, response, onUsage });
       const said = { ...facts, status, ms: Date.now() - started, ...tokensOf(usage) };
       if (problem === null) deps.log.info(said, 'response');
       else deps.log.warn({ ...said, problem }, 'response');
     } finally {
       active -= 1;
       lastUse = Date.now();
+    }
+  }
+
+  function counted(step: string, used: Usage, model: string): void {
+    try {
+      deps.ledger.response(step, used, model);
+    } catch (error) {
+      // A full disk is no reason to cut an answer that is paid for.
+      deps.log.warn({ step, error: String(error) }, 'the count could not be kept');
     }
   }
 

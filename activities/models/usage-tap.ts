@@ -6,6 +6,7 @@ import { NO_USAGE, type Usage } from '../../core/usage.ts';
 const LONGEST_LINE = 8 * 1024 * 1024;
 
 const tokens = z.number().int().nonnegative();
+const model = z.string().nullish();
 const reported = z.looseObject({
   input_tokens: tokens,
   input_tokens_details: z.looseObject({ cached_tokens: tokens.default(0) }).nullish(),
@@ -13,20 +14,28 @@ const reported = z.looseObject({
 });
 const event = z.looseObject({
   type: z.enum(['response.completed', 'response.incomplete', 'response.failed']),
-  response: z.looseObject({ usage: reported.nullish() }),
+  response: z.looseObject({ usage: reported.nullish(), model }),
 });
-const whole = z.looseObject({ usage: reported.nullish() });
+const whole = z.looseObject({ usage: reported.nullish(), model });
+
+/** What a response reported, and the model that it names; `''` if it names none. */
+export type OnUsage = (usage: Usage, model: string) => void;
 
 /** Reads the usage from a response that passes by, without holding the stream up. */
 export class UsageTap {
   readonly #streamed: boolean;
+  readonly #onUsage: OnUsage;
   #line: Buffer[] = [];
   #length = 0;
-  #usage: Usage = { ...NO_USAGE };
+  #usage: Usage | null = null;
 
-  /** @param contentType of the response; anything but an event stream is read as one JSON document */
-  constructor(contentType: string) {
+  /**
+   * @param contentType of the response; anything but an event stream is read as one JSON document
+   * @param onUsage called once, when the usage has come: in a stream before the piece that tells it is passed on
+   */
+  constructor(contentType: string, onUsage: OnUsage) {
     this.#streamed = contentType.startsWith('text/event-stream');
+    this.#onUsage = onUsage;
   }
 
   /** Looks at the next piece. */
@@ -47,9 +56,9 @@ export class UsageTap {
     if (this.#streamed) this.#readLine();
     else {
       const parsed = whole.safeParse(parseJson(this.#take()));
-      if (parsed.success) this.#set(parsed.data.usage);
+      if (parsed.success) this.#set(parsed.data);
     }
-    return this.#usage;
+    return this.#usage ?? { ...NO_USAGE };
   }
 
   #keep(piece: Buffer): void {
@@ -70,17 +79,19 @@ export class UsageTap {
     // Most lines are deltas: only the three kinds that can carry usage are parsed.
     if (!line.startsWith('data:') || !/"response\.(?:completed|incomplete|failed)"/.test(line)) return;
     const parsed = event.safeParse(parseJson(line.slice('data:'.length)));
-    if (parsed.success) this.#set(parsed.data.response.usage);
+    if (parsed.success) this.#set(parsed.data.response);
   }
 
-  #set(usage: z.infer<typeof reported> | null | undefined): void {
-    if (usage === null || usage === undefined) return;
+  #set({ usage, model }: z.infer<typeof whole>): void {
+    // A response has one usage: a second one would count it twice.
+    if (usage === null || usage === undefined || this.#usage !== null) return;
     this.#usage = {
       input_tokens: usage.input_tokens,
       cached_input_tokens: usage.input_tokens_details?.cached_tokens ?? 0,
       output_tokens: usage.output_tokens,
       cost_usd: 0,
     };
+    this.#onUsage(this.#usage, model ?? '');
   }
 }
 

@@ -16,8 +16,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { homeOf, type Home } from '../../../activities/home.ts';
 import { GatewayLedger } from '../../../activities/models/gateway-ledger.ts';
+import { gatewayLayout } from '../../../activities/models/gateway-layout.ts';
 import { gatewaySecret, ownerToken, stepOfToken, stepToken } from '../../../activities/models/gateway-secret.ts';
 import { createGatewayServer } from '../../../activities/models/gateway-server.ts';
+import { until } from '../../support/until.ts';
 
 const STEP = 'demo..r1..001..1..turn-1';
 let root: string;
@@ -30,7 +32,7 @@ beforeEach(() => {
   root = mkdtempSync(path.join(tmpdir(), 'signalbox-gateway-'));
   home = homeOf({ SIGNALBOX_HOME: root });
   servers = [];
-  ledger = new GatewayLedger();
+  ledger = new GatewayLedger(gatewayLayout(home).usage, 'gateway-1');
   logged = [];
 });
 
@@ -132,7 +134,7 @@ describe('the gateway', () => {
       next = () => {
         const usage = '{"input_tokens":30,"input_tokens_details":{"cached_tokens":10},"output_tokens":5}';
         response.write(`data: {"type":"response.completed","respon`);
-        response.end(`se":{"usage":${usage}}}\n\n`);
+        response.end(`se":{"model":"m-1","usage":${usage}}}\n\n`);
       };
     });
     const reader = (await ask(`${url}/v1/responses`)).body!.getReader();
@@ -140,10 +142,31 @@ describe('the gateway', () => {
     expect(Buffer.from(first.value).toString()).toContain('response.created');
     next();
     while (!(await reader.read()).done);
-    expect(ledger.of(STEP)).toEqual({
-      requests: 1,
-      usage: { input_tokens: 30, cached_input_tokens: 10, output_tokens: 5, cost_usd: 0 },
+    const usage = { input_tokens: 30, cached_input_tokens: 10, output_tokens: 5, cost_usd: 0 };
+    expect(ledger.of(STEP)).toEqual({ requests: 1, usage, models: { 'm-1': usage } });
+  });
+
+  test('has counted and kept what a piece tells before the sandbox gets that piece', async () => {
+    const usage = { input_tokens: 30, cached_input_tokens: 0, output_tokens: 5, cost_usd: 0 };
+    const url = await gatewayTo((_incoming, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(`data: ${JSON.stringify({ type: 'response.completed', response: { usage } })}\n\n`);
     });
+    const reader = (await ask(`${url}/v1/responses`)).body!.getReader();
+    await reader.read();
+    const next = new GatewayLedger(gatewayLayout(home).usage, 'gateway-2');
+    expect(next.of(STEP)).toEqual({ requests: 1, usage, models: { '': usage } });
+    await reader.cancel();
+  });
+
+  test('counts an answer that is one document, once', async () => {
+    const url = await gatewayTo((_incoming, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end('{"model":"m-2","usage":{"input_tokens":3,"output_tokens":4}}');
+    });
+    await (await ask(`${url}/v1/responses`)).text();
+    await until(() => ledger.of(STEP).usage.input_tokens > 0);
+    expect(ledger.of(STEP).usage).toMatchObject({ input_tokens: 3, output_tokens: 4 });
   });
 
   test('aborts the upstream request when the sandbox leaves', async () => {
