@@ -5,6 +5,7 @@ import { loadProject, type Project } from '../activities/catalogue/project.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { SignalboxError } from '../core/failures.ts';
+import { repositoryWith } from './runs/forgotten-run.ts';
 import { RunReader } from './runs/run-reader.ts';
 import { taskViews } from '../core/task-views.ts';
 import { createEmbeddedServer } from './server/embedded-server.ts';
@@ -86,7 +87,11 @@ function sessionOf(parts: {
     env: parts.env,
     client,
     target,
-    reader: new RunReader(client, async (run) => taskViews(await manifests.manifest(run))),
+    reader: new RunReader(
+      client,
+      async (run) => taskViews(await manifests.manifest(run)),
+      (run) => repositoryWith(parts.home, run),
+    ),
     onProgress,
     webUi: (workflowId) => webUiLink(target, workflowId),
     hasSearchAttributes: async () => {

@@ -17,7 +17,7 @@ export class ManifestReader {
   }
 
   /** The configuration and tasks of a run. */
-  async manifest(run: RunRef): Promise<RunManifest> {
+  async manifest(run: Pick<RunRef, 'manifest'>): Promise<RunManifest> {
     const { sha256 } = run.manifest;
     const kept = this.#kept.get(sha256);
     if (kept !== undefined) return await kept;

@@ -1,3 +1,4 @@
+import { someIds } from '../../core/catalogue-changes.ts';
 import { declaresScope } from '../../core/catalogue.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { ignoredConfigKeys, ignoredTaskKeys } from '../../core/run-settings.ts';
@@ -44,7 +45,5 @@ export function reuseNotices({ config, tasks, reused }: RunManifest, unlanded: r
 }
 
 function some(ids: readonly string[]): string {
-  const shown = ids.slice(0, 8).join(', ');
-  const rest = ids.length > 8 ? ` and ${ids.length - 8} more` : '';
-  return `${ids.length === 1 ? 'task' : 'tasks'} ${shown}${rest}`;
+  return `${ids.length === 1 ? 'task' : 'tasks'} ${someIds(ids)}`;
 }

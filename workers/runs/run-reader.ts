@@ -25,13 +25,18 @@ const QUERY_MS = 2000;
 export class RunReader {
   readonly #client: Client;
   readonly #viewsOf: (run: RunRef) => Promise<TaskView[]>;
+  readonly #keptIn: (run: string) => string | null;
   /** Set when a query was not answered: the worker is gone or busy, and is not asked again for a while. */
   #foldUntil = 0;
 
-  /** @param viewsOf the tasks that a run is pinned to, where this host has them; a history may not tell them yet */
-  constructor(client: Client, viewsOf: (run: RunRef) => Promise<TaskView[]>) {
+  /**
+   * @param viewsOf the tasks that a run is pinned to, where this host has them; a history may not tell them yet
+   * @param keptIn the repository on this host that holds the work of a run, or `null`
+   */
+  constructor(client: Client, viewsOf: (run: RunRef) => Promise<TaskView[]>, keptIn: (run: string) => string | null) {
     this.#client = client;
     this.#viewsOf = viewsOf;
+    this.#keptIn = keptIn;
   }
 
   /**
@@ -55,7 +60,7 @@ export class RunReader {
   /** The folded history of the current execution, for a next one to go on from. @throws SignalboxError `not_found` */
   async fold(project: string, run: string): Promise<FoldedRun> {
     await this.#describe(project, run);
-    return await this.#history(runWorkflowId(project, run));
+    return await this.#completed(await this.#history(runWorkflowId(project, run)));
   }
 
   /** Is the run's workflow open? @throws SignalboxError `not_found` */
@@ -68,7 +73,7 @@ export class RunReader {
       return await this.#client.workflow.getHandle(runWorkflowId(project, run)).describe();
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
-      throw noSuchRun(project, run, await listRuns(this.#client, project));
+      throw noSuchRun(project, run, await listRuns(this.#client, project), this.#keptIn(run));
     }
   }
 
@@ -91,16 +96,16 @@ export class RunReader {
   }
 
   async #fold(workflowId: string, closed: Date | null): Promise<RunDescription> {
-    const folded = await this.#history(workflowId);
-    const unknown = Object.keys(folded.state.tasks).some((id) => folded.views[id] === undefined);
-    const complete = folded.state.loaded && !unknown ? folded : await this.#completed(folded);
-    return describeFolded(complete, closed?.getTime() ?? null);
+    return describeFolded(await this.#completed(await this.#history(workflowId)), closed?.getTime() ?? null);
   }
 
-  /** With the tasks that the run was started with, so that it can be described before any worker looked at it. */
+  /** With the tasks that the run is pinned to, so that it can be described before any worker looked at it. */
   async #completed(folded: FoldedRun): Promise<FoldedRun> {
+    const { run } = folded.input;
+    const { tasks: known, loaded: isLoaded, manifest } = folded.state;
+    if (isLoaded && Object.keys(known).every((id) => folded.views[id] !== undefined)) return folded;
     try {
-      const tasks = await this.#viewsOf(folded.input.run);
+      const tasks = await this.#viewsOf({ ...run, manifest: manifest ?? run.manifest });
       const views = Object.fromEntries(tasks.map((view) => [view.id, view]));
       const loaded = { type: 'loaded', at: folded.input.startedAt, tasks, last: true } as const;
       return { ...folded, views, state: reduceRun(folded.state, loaded, views) };
@@ -113,7 +118,7 @@ export class RunReader {
   async #history(workflowId: string): Promise<FoldedRun> {
     const { events } = await this.#client.workflow.getHandle(workflowId).fetchHistory();
     const folded = foldRun(events ?? []);
-    if (folded === null) throw noSuchRun(workflowId, workflowId, []);
+    if (folded === null) throw noSuchRun(workflowId, workflowId, [], null);
     return folded;
   }
 

@@ -9,6 +9,7 @@ import type { RunRef } from '../../core/run-ref.ts';
 import { reduceRun } from '../../core/reduce-run.ts';
 import { initialRunState, type RunSettings } from '../../core/run-state.ts';
 import type { Session } from '../session.ts';
+import { catalogueNews } from './catalogue-news.ts';
 import type { PreparedRun } from './prepare-run.ts';
 import { repositoryRef } from './repository-ref.ts';
 import { listRuns } from './run-list.ts';
@@ -28,9 +29,9 @@ export async function startRun(session: Session, prepared: PreparedRun): Promise
   const { home } = session;
   const { config } = manifest;
   const repository = repositoryRef(home, project, prepared.user);
-  const known = (await listRuns(session.client, config.project)).map((other) => other.run_id.toLowerCase());
+  const others = (await listRuns(session.client, config.project)).map((other) => other.run_id);
   // Refs and directories of two ids that differ only in case would meet on some file systems.
-  if (known.includes(runId.toLowerCase())) throw runIdTaken(runId);
+  if (others.some((other) => other.toLowerCase() === runId.toLowerCase())) throw runIdTaken(runId);
   await requireUnusedRefs(path.join(home.repositories, `${repository.id}.git`), runId);
   const run: RunRef = {
     project: config.project,
@@ -38,6 +39,9 @@ export async function startRun(session: Session, prepared: PreparedRun): Promise
     repository,
     manifest: await new ArtefactStore(home.artefacts).put(manifest),
   };
+  const [newest] = others;
+  const news = newest === undefined ? null : await catalogueNews(session, newest, manifest);
+  if (news !== null) session.onProgress(news);
   const settings: RunSettings = { ...runSettings(config), maxParallel: prepared.maxParallel };
   const startedAt = Date.now();
   await startRunWorkflow(session, {

@@ -58,6 +58,7 @@ export async function startRunWorkflow(session: Session, start: RunStart): Promi
         repository_path: repository.path,
         branch: repository.branch,
         base_commit: baseCommit,
+        manifest: run.manifest,
         tasks,
       },
       staticSummary: cut(
