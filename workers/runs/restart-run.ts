@@ -1,4 +1,4 @@
-import type { RunDescription } from '../../core/description.ts';
+import { ENDED_STATUSES, type RunDescription, type TaskStatus } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { reduceRun } from '../../core/reduce-run.ts';
 import { canRetry, type RunState, type TaskViews } from '../../core/run-state.ts';
@@ -12,7 +12,7 @@ import { noSuchTask } from './unknown.ts';
  *
  * @param tasks whose tasks to try again; `null`: all that failed or were cancelled
  * @param guidance what their agents should know that they did not the last time
- * @throws SignalboxError `refused` if the run completed, or nothing in it can be tried again
+ * @throws SignalboxError `refused` if the run completed, or a named task cannot be tried again
  */
 export async function restartRun(
   session: Session,
@@ -28,10 +28,14 @@ export async function restartRun(
     throw new SignalboxError('refused', `run ${run} is completed; nothing of it is left to do`);
   }
   const { state, retried } = stateToGoOnFrom(folded.state, folded.views, tasks, Date.now(), guidance);
-  const [refused] = (tasks ?? []).filter((task) => !retried.includes(task));
-  if (refused !== undefined) {
-    const was = folded.state.tasks[refused]?.status ?? 'unknown';
-    throw new SignalboxError('refused', `${refused} is ${was}; only a failed or cancelled task is retried`);
+  for (const task of tasks ?? []) {
+    const before = folded.state.tasks[task];
+    if (retried.includes(task) || before === undefined) continue;
+    throw new SignalboxError('refused', `${task} is ${before.status}; only a failed or cancelled task is retried`, {
+      ...(before.status === 'blocked' && before.reason !== null
+        ? { hint: `It ${before.reason}: retry that one.` }
+        : {}),
+    });
   }
   const { input } = folded;
   await startRunWorkflow(session, { input, state, tasks: known.length, details: null, next: true });
@@ -40,9 +44,10 @@ export async function restartRun(
 
 /**
  * The state of a closed run as its next execution takes it over: nothing is held, open, waited for or being
- * cancelled any more.
+ * cancelled any more. Tasks that were cut off by the run's end go on in any case.
  *
- * @param tasks which to try again; `null`: all that failed, were cancelled or were cut off
+ * @param tasks which to try again besides; `null`: all that failed or were cancelled
+ * @returns with the tasks that are tried again or go on
  */
 export function stateToGoOnFrom(
   closed: RunState,
@@ -51,17 +56,22 @@ export function stateToGoOnFrom(
   at: number,
   guidance: string | null = null,
 ): { state: RunState; retried: string[] } {
+  const cutOff = Object.keys(closed.tasks).filter((id) => !isOver(closed.tasks[id]?.status));
   const idle = Object.entries(closed.tasks).map(([id, task]) => {
-    const cutOff = !['merged', 'failed', 'cancelled', 'skipped', 'blocked'].includes(task.status);
-    const status = cutOff ? ('pending' as const) : task.status;
     const nothing = { open: false, holds: false, cancelling: false, wait: null, growth: null, news: null };
-    return [id, { ...task, ...nothing, status, reason: cutOff ? null : task.reason }] as const;
+    if (!cutOff.includes(id)) return [id, { ...task, ...nothing }] as const;
+    const told = guidance !== null && tasks?.includes(id) === true ? [guidance] : [];
+    const again = { status: 'pending' as const, reason: null, guidance: [...task.guidance, ...told] };
+    return [id, { ...task, ...nothing, ...again }] as const;
   });
   let state: RunState = { ...closed, tasks: Object.fromEntries(idle), paused: null, cancelling: false };
-  const retried = Object.keys(state.tasks).filter((id) => {
-    const task = state.tasks[id];
-    return task !== undefined && canRetry(task) && (tasks === null || tasks.includes(id));
-  });
-  for (const task of retried) state = reduceRun(state, { type: 'retryTask', at, task, guidance }, views);
-  return { state, retried };
+  const failed = Object.entries(state.tasks).flatMap(([id, task]) =>
+    canRetry(task) && (tasks === null || tasks.includes(id)) ? [id] : [],
+  );
+  for (const task of failed) state = reduceRun(state, { type: 'retryTask', at, task, guidance }, views);
+  return { state, retried: [...failed, ...cutOff] };
+}
+
+function isOver(status: TaskStatus | undefined): boolean {
+  return status === 'blocked' || (status !== undefined && ENDED_STATUSES.includes(status));
 }

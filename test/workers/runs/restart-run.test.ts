@@ -31,16 +31,36 @@ function closedRun(): RunState {
 describe('the state that a run goes on from', () => {
   test('tries all that failed again, and frees what waited for it', () => {
     const { state, retried } = stateToGoOnFrom(closedRun(), views, null, 10);
-    expect(retried).toEqual(['a', 'd']);
+    expect(retried).toEqual(['a', 'd', 'c']);
     expect(Object.values(state.tasks).map((task) => task.status)).toEqual(['pending', 'pending', 'pending', 'pending']);
     expect(state).toMatchObject({ paused: null, cancelling: false });
     expect(isExhausted(state)).toBe(false);
   });
 
-  test('tries only the named tasks again', () => {
+  test('tries only the named tasks again, and goes on with what was cut off', () => {
     const { state, retried } = stateToGoOnFrom(closedRun(), views, ['d'], 10);
-    expect(retried).toEqual(['d']);
-    expect(state.tasks).toMatchObject({ a: { status: 'failed' }, b: { status: 'blocked' }, d: { status: 'pending' } });
+    expect(retried).toEqual(['d', 'c']);
+    expect(state.tasks).toMatchObject({
+      ...{ a: { status: 'failed' }, b: { status: 'blocked' }, c: { status: 'pending' }, d: { status: 'pending' } },
+    });
+  });
+
+  test('passes what a person says on to the named tasks, whether they failed or were cut off', () => {
+    const { state } = stateToGoOnFrom(closedRun(), views, ['a', 'c'], 10, 'mind the gap');
+    expect(Object.values(state.tasks).map(({ guidance }) => guidance)).toEqual([
+      ['mind the gap'],
+      [],
+      ['mind the gap'],
+      [],
+    ]);
+  });
+
+  test('has what was merged, by this run or an earlier one, as it was', () => {
+    const done = { ...views, a: taskView({ id: 'a', done: { run: 'before', commit: 'c1' } }) };
+    const loaded = { type: 'loaded', at: 1, tasks: Object.values(done), last: true } as const;
+    const closed = reduceRun(initialRunState(settings(), 'base'), loaded, done);
+    const { state } = stateToGoOnFrom(closed, done, null, 10);
+    expect(state.tasks).toMatchObject({ a: { status: 'merged', mergedCommit: 'c1' }, b: { status: 'pending' } });
   });
 
   test('holds and opens nothing', () => {
