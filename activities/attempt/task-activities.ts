@@ -11,6 +11,7 @@ import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
 import { keepWork, saveLeftOut } from './keep-work.ts';
 import { prepareAttempt } from './prepare.ts';
+import { takeQuestion } from './question.ts';
 import { checksOf } from './task-checks.ts';
 import { runTurn } from './turn.ts';
 
@@ -70,6 +71,7 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         const bare = await host.bare(attempt.run.repository);
         const sandbox = await host.sandboxOf(manifest);
         await sandbox.closeAttempt(host.ownerOf(attempt));
+        await takeQuestion(bare, host.attemptDirectory(attempt), base, 'close');
         await keepWork(host, bare, attempt, base, 'left when it was closed');
         await removeAttempt(host, attempt);
         return { commit: bare.ref(attemptRef(attempt.run.run, attempt.task, attempt.attempt)) };

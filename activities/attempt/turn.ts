@@ -1,14 +1,15 @@
 import path from 'node:path';
 import type { TaskActivities, TurnResult } from '../../core/activities.ts';
 import { stepName } from '../../core/ids.ts';
-import { renderPrompt } from '../../core/prompt.ts';
 import { workspaceAt } from '../git/workspace.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { endable, type StepControl } from '../step-control.ts';
 import { stepEnvironment } from '../step-facts.ts';
 import { keepWork } from './keep-work.ts';
-import { checksOf } from './task-checks.ts';
+import { takeQuestion } from './question.ts';
 import { taskFileMount } from './task-file-copy.ts';
+import { turnPrompt } from './turn-prompt.ts';
+import { workFacts } from './work-facts.ts';
 
 /** One agent turn, then a snapshot of all that it left. Called again, it attaches to the turn, and snapshots again. */
 export async function runTurn(
@@ -27,7 +28,6 @@ export async function runTurn(
   const step = `turn-${turn}`;
   const name = stepName(owner, step);
   const taskFile = taskFileMount(host, run, task);
-  const checks = checksOf(manifest, task);
   // A turn that was stopped while no worker attended to it still runs: two agents must not share a work tree.
   if (turn > 1 && evidence.some(({ kind }) => kind === 'interrupted'))
     await sandbox.end(stepName(owner, `turn-${turn - 1}`));
@@ -40,14 +40,7 @@ export async function runTurn(
         agentHome: path.join(directory, 'agent-home'),
         gitObjects: bare.objectStore,
         mounts: [taskFile],
-        prompt: renderPrompt({
-          task,
-          attempt: attempt.attempt,
-          turn,
-          resumed: thread !== null,
-          evidence,
-          checks: [...checks.lint, ...checks.doctor].map((check) => check.command),
-        }),
+        prompt: turnPrompt(manifest, task, input),
         threadId: thread,
         model: settings.model,
         reasoningEffort: settings.reasoning_effort,
@@ -62,6 +55,7 @@ export async function runTurn(
       { signal: control.detached },
     ),
   );
+  const question = await takeQuestion(bare, directory, base, step);
   const kept = await keepWork(host, bare, attempt, base, `turn ${turn}`);
   return {
     outcome: result.outcome === 'timed_out' ? 'limit' : result.outcome,
@@ -71,9 +65,8 @@ export async function runTurn(
     message: result.message,
     usage: result.usage,
     ...kept,
-    changes: '',
-    undeclared: [],
-    question: null,
+    ...(await workFacts(bare, manifest, task, { base, commit: kept.commit, extra: input.extra })),
+    question,
     warnings: [],
   };
 }

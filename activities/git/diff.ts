@@ -39,3 +39,23 @@ export async function patch(
   });
   return { text: stdout.toString('utf8'), truncated };
 }
+
+/** How many lines of a file were added and removed; `null` for a file that is not text. */
+export interface FileStat {
+  path: string;
+  lines: { added: number; removed: number } | null;
+}
+
+/** What differs between two commits or trees, each path once; a rename is a deletion and an addition. */
+export async function fileStats(bare: BareRepository, from: string, to: string): Promise<FileStat[]> {
+  if (from === to) return [];
+  const flags = ['-r', '-z', '--no-renames', '--numstat', '--no-ext-diff', '--no-textconv'];
+  const { stdout } = await bare.git(['diff-tree', ...flags, from, to]);
+  const stats = new Map<string, FileStat>();
+  for (const entry of stdout.toString('utf8').split('\0')) {
+    const [, added, removed, path] = /^(\d+|-)\t(\d+|-)\t([^]+)$/.exec(entry) ?? [];
+    if (path === undefined) continue;
+    stats.set(path, { path, lines: added === '-' ? null : { added: Number(added), removed: Number(removed) } });
+  }
+  return [...stats.values()];
+}

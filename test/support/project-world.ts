@@ -10,6 +10,7 @@ import { inspectUserRepository, repositoryIdentity } from '../../activities/git/
 import { homeOf, hostId, type Home } from '../../activities/home.ts';
 import { createTrainActivities } from '../../activities/merge/train-activities.ts';
 import { ProjectHost } from '../../activities/project-host.ts';
+import { builtInPrompts } from '../../activities/prompts/templates.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
 import { LocalSandbox } from '../../activities/sandbox/local-sandbox.ts';
@@ -69,6 +70,7 @@ export async function projectWorld(scripts: Record<string, string>, config: obje
   const manifest: RunManifest = {
     version: 1,
     backend: 'local',
+    prompts: builtInPrompts(),
     config: { ...configSchema.parse({ checks: { doctor: 'true' }, ...config }), project: 'world' },
     tasks: Object.entries(scripts).map(([id, script]) => ({
       manifest: {

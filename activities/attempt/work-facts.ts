@@ -1,0 +1,26 @@
+import type { TurnResult } from '../../core/activities.ts';
+import { claimsOf } from '../../core/catalogue.ts';
+import { changeSummary } from '../../core/change-summary.ts';
+import type { RunManifest } from '../../core/run-manifest.ts';
+import { undeclaredWrites } from '../../core/scope.ts';
+import type { Task } from '../../core/task-file.ts';
+import type { BareRepository } from '../git/bare-repository.ts';
+import { fileStats } from '../git/diff.ts';
+
+/**
+ * What the work in a commit changed since its base, and what of it lies outside of what the task may write.
+ *
+ * @param extra globs that it may write besides its claims
+ */
+export async function workFacts(
+  bare: BareRepository,
+  manifest: RunManifest,
+  task: Task,
+  work: { base: string; commit: string; extra: readonly string[] },
+): Promise<Pick<TurnResult, 'changes' | 'undeclared'>> {
+  const stats = await fileStats(bare, work.base, work.commit);
+  const claims = [...claimsOf(task, manifest.config).writes, ...work.extra];
+  const paths = stats.map(({ path }) => path);
+  const ignoreCase = manifest.config.repository.ignore_case ?? false;
+  return { changes: changeSummary(stats), undeclared: undeclaredWrites(paths, claims, { ignoreCase }) };
+}
