@@ -88,8 +88,6 @@ function readQuestion(file: string): string | null {
 /** Without what a terminal would act on. */
 function plain(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what it removes
-  return text
-    .replaceAll('\r\n', '\n')
-    .replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '')
-    .trim();
+  const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+  return text.replaceAll('\r\n', '\n').replaceAll(controls, '').trim();
 }

@@ -72,9 +72,17 @@ class EveryCase extends CaseTag {
 }
 
 class EveryFor extends ForTag {
-  override *render(context: Context, emitter: Emitter): Generator<unknown, void | string, Template[]> {
-    yield* super.render(context, emitter);
-    yield* all(this.liquid, [this.elseTemplates], context, emitter);
+  override *render(context: Context, emitter: Emitter): Generator<unknown, undefined, Template[]> {
+    const errors: unknown[] = [];
+    for (const part of [super.render(context, emitter), all(this.liquid, [this.elseTemplates], context, emitter)]) {
+      try {
+        yield* part;
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw new AggregateError(errors);
+    return undefined;
   }
 }
 

@@ -41,7 +41,7 @@ function errorsIn(error: unknown): LiquidError[] {
 
 function problemOf(engine: Liquid, file: string, error: LiquidError): Problem {
   const [line = 1, column = 1] = error.token.getPosition();
-  const message = error.originalError?.message ?? error.message;
+  const message = (error.originalError?.message ?? error.message).replace(/, line:\d+, col:\d+$/, '');
   const at = { file, line, column };
   const [, variable] = /^undefined variable: (.*)$/.exec(message) ?? [];
   if (variable !== undefined) {

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { configSchema } from '../../core/config.ts';
 import type { Evidence } from '../../core/evidence.ts';
-import { renderPrompt } from '../../core/prompt.ts';
+import { renderPrompt } from '../../activities/prompts/render-prompt.ts';
+import { builtInPrompts } from '../../activities/prompts/templates.ts';
 import { type Task, manifestSchema } from '../../core/task-file.ts';
 import { chooseScript, loadScripts } from '../../examples/scripted-model/script.ts';
 import { branchlineScripts, branchlineSource, createBranchline, runIn } from './branchline.ts';
@@ -70,13 +71,13 @@ describe('the example repository', () => {
       const name = task.file.replace(/\.md$/, '');
       expect(`${task.manifest.id}-${task.manifest.name}.md`).toBe(task.file);
       const chosen = (evidence: Evidence[]): string | undefined => {
-        const facts = { task, attempt: 1, turn: 1, resumed: false, evidence, checks: [doctor] };
-        return chooseScript([...scripts.values()], renderPrompt(facts))?.name;
+        const facts = { task, scope: [], attempt: 1, turn: 1, evidence, checks: [doctor], inputs: {} };
+        return chooseScript([...scripts.values()], renderPrompt(builtInPrompts(), facts, false))?.name;
       };
       expect(chosen([])).toBe(name);
       const when = scripts.get(`${name}.retry`)?.when;
       if (when === undefined) continue;
-      const failed = { kind: 'failed_check', summary: 'doctor failed', attempt: 1, commit: null } as const;
+      const failed = { kind: 'failed_check', summary: 'doctor failed', attempt: 1, commit: null, tried: '', changes: '' } as const;
       expect(chosen([{ ...failed, detail: `✖ ${when} (0.9ms)` }])).toBe(`${name}.retry`);
     }
     expect(scripts.size).toBe(tasks.length + 1);
