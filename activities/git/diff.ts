@@ -30,14 +30,37 @@ export async function patch(
   to: string,
   options: { limit?: number; paths?: readonly string[]; signal?: AbortSignal } = {},
 ): Promise<{ text: string; truncated: boolean }> {
-  if (from === to) return { text: '', truncated: false };
-  const flags = ['-r', '-p', '--no-color', '--no-ext-diff', '--no-textconv', '--find-renames'];
-  const { stdout, truncated } = await bare.git(['diff-tree', ...flags, from, to, '--', ...(options.paths ?? [])], {
-    maxOutput: options.limit ?? 1024 * 1024,
-    overflow: 'cut',
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-  });
-  return { text: stdout.toString('utf8'), truncated };
+  const { bytes, truncated } = await showChanges(bare, from, to, { as: 'patch', limit: 1024 * 1024, ...options });
+  return { text: bytes.toString('utf8'), truncated };
+}
+
+/** How {@link showChanges} shows what differs. */
+export interface DiffStyle {
+  as: 'patch' | 'stat' | 'names';
+  /** Bytes after which it is cut. */
+  limit: number;
+  colors?: boolean;
+  /** The width of `stat`. */
+  columns?: number;
+  paths?: readonly string[];
+  signal?: AbortSignal;
+}
+
+/** What differs between two commits or trees as git prints it. Runs no external diff and no text conversion. */
+export async function showChanges(
+  bare: BareRepository,
+  from: string,
+  to: string,
+  { as, limit, colors, columns, paths, signal }: DiffStyle,
+): Promise<{ bytes: Buffer; truncated: boolean }> {
+  if (from === to) return { bytes: Buffer.alloc(0), truncated: false };
+  const shape = { patch: '--patch', stat: `--stat=${columns ?? 80}`, names: '--name-only' }[as];
+  const flags = ['-r', shape, `--color=${colors === true ? 'always' : 'never'}`];
+  const { stdout, truncated } = await bare.git(
+    ['diff-tree', ...flags, '--no-ext-diff', '--no-textconv', '--find-renames', from, to, '--', ...(paths ?? [])],
+    { maxOutput: limit, overflow: 'cut', ...(signal === undefined ? {} : { signal }) },
+  );
+  return { bytes: stdout, truncated };
 }
 
 /** How many lines of a file were added and removed; `null` for a file that is not text. */

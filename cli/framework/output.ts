@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import picocolors from 'picocolors';
 import type { SignalboxError } from '../../core/failures.ts';
+import { displayPage } from '../views/text.ts';
 import type { Outcome } from './command.ts';
 
 /** A stream to print on, and whether a person looks at it. */
@@ -50,6 +51,11 @@ export class Output {
   /** One event of a command that follows something: a line of text, or a line of JSON. */
   event(value: unknown, text: string): void {
     this.#stdout.stream.write(this.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+  }
+
+  /** Text from elsewhere as it came: on a terminal without what could rewrite the screen, else byte for byte. */
+  raw(bytes: Buffer): void {
+    this.#stdout.stream.write(this.#stdout.isTerminal ? displayPage(bytes.toString('utf8')) : bytes);
   }
 
   /** The end of a command. */

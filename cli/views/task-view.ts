@@ -1,7 +1,10 @@
 import type { AttemptDetails, TaskDetails } from '../../workers/runs/describe-task.ts';
 import type { Output } from '../framework/output.ts';
-import { short, statusText, usageText } from './run-view.ts';
+import { waitingTasks } from '../../core/waiting.ts';
+import { short, usageText } from './run-view.ts';
+import { statusText } from './status-text.ts';
 import { displayText } from './text.ts';
+import { waitingText } from './waiting-view.ts';
 
 /** A task for people: what it came to, and where everything of it is. */
 export function taskText(task: TaskDetails, colors: Output['colors']): string {
@@ -17,17 +20,20 @@ export function taskText(task: TaskDetails, colors: Output['colors']): string {
     ['usage', usage === '' ? null : usage],
     ['workflow', task.workflow_id],
     ['web ui', task.web_ui],
+    ...task.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
+  const waiting = waitingTasks({ run_id: task.run_id, tasks: { [task.task_id]: task } });
   const lines = facts.flatMap(([name, value]) =>
     value === null ? [] : [`  ${name.padEnd(10)} ${displayText(value)}`],
   );
   return [
     `task ${colors.bold(task.task_id)} ${displayText(task.name)} of run ${task.run_id}  ${statusText(task.status, colors)}`,
     ...lines,
+    ...(waiting.length === 0 ? [] : ['', waitingText(waiting, colors)]),
     ...task.history.flatMap((attempt) => ['', ...attemptLines(attempt, task.git_dir)]),
     ...(task.history.length === 0
       ? []
-      : ['', `"signalbox task logs ${task.task_id} --run ${task.run_id}" prints them.`]),
+      : ['', `"signalbox task logs ${task.task_id} --run ${task.run_id}" prints them, "task diff" what they wrote.`]),
   ].join('\n');
 }
 
@@ -37,8 +43,10 @@ function attemptLines(attempt: AttemptDetails, gitDir: string): string[] {
     attempt.ref === null || attempt.commit === null
       ? []
       : [`    ${'work'.padEnd(width)} ${attempt.ref} (${short(attempt.commit)}) in ${gitDir}`];
+  const how = attempt.outcome === null ? '' : `  ${attempt.outcome.replaceAll('_', ' ')}`;
+  const why = attempt.reason === null ? '' : `: ${displayText(attempt.reason, 300)}`;
   return [
-    `  attempt ${attempt.attempt}`,
+    `  attempt ${attempt.attempt}${how}${why}`,
     ...kept,
     ...(attempt.workspace === null ? [] : [`    ${'work tree'.padEnd(width)} ${attempt.workspace}`]),
     ...attempt.steps.map((step) => {

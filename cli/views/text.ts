@@ -17,6 +17,12 @@ export function displayLines(text: string): string {
   return text.replace(/\u001b\[[0-9;?]*[A-Za-z]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 }
 
+/** Text from elsewhere in as many lines as it has, without control characters; colours and tabs stay. */
+export function displayPage(text: string): string {
+  // eslint-disable-next-line no-control-regex -- these are what it removes; ESC only where it starts no colour
+  return text.replace(/\u001b(?!\[[0-9;]*m)|[\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f]/g, '');
+}
+
 /** A span of time for people: the two largest units. */
 export function span(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
