@@ -1,11 +1,18 @@
 import { ENDED_STATUSES, type RunDescription } from '../core/description.ts';
 import type { Session } from '../workers/session.ts';
 import type { Outcome } from './framework/command.ts';
+import { waitingTasks } from '../core/waiting.ts';
 import type { Context } from './framework/context.ts';
-import { runText, statusText, taskLine } from './views/run-view.ts';
+import type { Output } from './framework/output.ts';
+import { runText, taskLine } from './views/run-view.ts';
+import { statusText } from './views/status-text.ts';
 import { displayText } from './views/text.ts';
+import { askedLines } from './views/waiting-view.ts';
 
 const LOOK_FOR_WORKERS_MS = 5000;
+
+/** Before what belongs to the line above; as wide as the time of day. */
+const INDENT = ' '.repeat(10);
 
 /** The exit code that says how a run stands. */
 export function exitCodeOfRun(run: RunDescription): 0 | 1 | 4 {
@@ -40,7 +47,7 @@ export async function attach(
   options: AttachOptions,
 ): Promise<Outcome> {
   const { followRun } = await import('../workers/runs/follow-run.ts');
-  const reporter = new ChangeReporter(context);
+  const reporter = new ChangeReporter(context.output);
   const workers = new WorkerWatch(context, session, options.keepWorker);
   let last: RunDescription | null = null;
   for await (const run of followRun(session.reader, session.project.id, runId, context.interrupted)) {
@@ -105,30 +112,35 @@ class WorkerWatch {
 
 /** Prints one line for each change of a run or of one of its tasks. */
 export class ChangeReporter {
-  readonly #context: Context;
+  readonly #output: Output;
   readonly #shown = new Map<string, string>();
   /** The reasons that were told, which a task keeps while its status goes on. */
   readonly #reasons = new Map<string, string | null>();
 
-  constructor(context: Context) {
-    this.#context = context;
+  constructor(output: Output) {
+    this.#output = output;
   }
 
   report(run: RunDescription): void {
-    const { colors } = this.#context.output;
+    const { colors } = this.#output;
     const tasks = Object.entries(run.tasks);
+    const waiting = new Map(waitingTasks(run).map((task) => [task.task_id, task]));
     const merged = tasks.filter(([, task]) => ENDED_STATUSES.includes(task.status)).length;
     // What ended comes first: it is why others begin.
     const ended = ([, task]: (typeof tasks)[number]): number => (ENDED_STATUSES.includes(task.status) ? 0 : 1);
     for (const [id, task] of tasks.toSorted((a, b) => ended(a) - ended(b))) {
       // The first attempt is no news beside the status.
-      const facts = [task.status, Math.max(1, task.attempts), task.reason].join(' ');
+      const facts = [task.status, Math.max(1, task.attempts), task.reason, task.wait?.id].join(' ');
       // What has not begun is no news.
       const quiet = task.status === 'pending' && !this.#shown.has(id);
       if (quiet || !this.#isNews(id, facts)) continue;
       const reason = this.#reasons.get(id) === task.reason ? null : task.reason;
       this.#reasons.set(id, task.reason);
-      this.#line(`${this.#count(merged, tasks.length)}  ${taskLine(id, { ...task, reason }, colors)}`);
+      const asking = waiting.get(id);
+      const said = { ...task, reason: asking === undefined ? reason : null };
+      this.#line(`${this.#count(merged, tasks.length)}  ${taskLine(id, said, colors)}`);
+      if (asking !== undefined)
+        for (const line of askedLines(asking, colors)) this.#output.progress(`${INDENT}${line}`);
     }
     // The end is told by the outcome.
     if (run.status === 'completed' || run.status === 'failed') return;
@@ -152,6 +164,6 @@ export class ChangeReporter {
   }
 
   #line(text: string): void {
-    this.#context.output.progress(`${new Date().toTimeString().slice(0, 8)}  ${text}`);
+    this.#output.progress(`${new Date().toTimeString().slice(0, 8)}  ${text}`);
   }
 }

@@ -7,17 +7,25 @@ import { runDescribe } from './commands/run/describe.ts';
 import { runList } from './commands/run/list.ts';
 import { runPause } from './commands/run/pause.ts';
 import { runResume } from './commands/run/resume.ts';
+import { runSet } from './commands/run/set.ts';
 import { runStart } from './commands/run/start.ts';
 import { runStop } from './commands/run/stop.ts';
 import { runWatch } from './commands/run/watch.ts';
 import { serverStart } from './commands/server/start.ts';
 import { serverStatus } from './commands/server/status.ts';
 import { serverStop } from './commands/server/stop.ts';
+import { taskAdd } from './commands/task/add.ts';
+import { taskAnswer } from './commands/task/answer.ts';
+import { taskApprove } from './commands/task/approve.ts';
 import { taskCancel } from './commands/task/cancel.ts';
 import { taskDescribe } from './commands/task/describe.ts';
+import { taskDiff } from './commands/task/diff.ts';
 import { taskList } from './commands/task/list.ts';
 import { taskLogs } from './commands/task/logs.ts';
+import { taskReject } from './commands/task/reject.ts';
 import { taskRetry } from './commands/task/retry.ts';
+import { taskSet } from './commands/task/set.ts';
+import { taskSkip } from './commands/task/skip.ts';
 import { workerStart } from './commands/worker/start.ts';
 import type { Command } from './framework/command.ts';
 import type { Group } from './framework/program.ts';
@@ -44,11 +52,19 @@ export const commands: readonly Command[] = [
   runStop,
   runResume,
   runCancel,
+  runSet,
   taskList,
   taskDescribe,
   taskLogs,
+  taskDiff,
+  taskApprove,
+  taskReject,
+  taskAnswer,
   taskRetry,
   taskCancel,
+  taskSkip,
+  taskSet,
+  taskAdd,
   serverStart,
   serverStop,
   serverStatus,

@@ -21,6 +21,7 @@ export async function main(): Promise<void> {
   const code = await runCli(process.argv.slice(2), {
     directory: process.cwd(),
     env: process.env,
+    stdin: { stream: process.stdin, isTerminal: process.stdin.isTTY },
     stdout: { stream: process.stdout, isTerminal: process.stdout.isTTY },
     stderr: { stream: process.stderr, isTerminal: process.stderr.isTTY },
     interrupted: interrupt.signal,

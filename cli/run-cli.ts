@@ -2,6 +2,7 @@ import path from 'node:path';
 import { exitCodeOf, SignalboxError } from '../core/failures.ts';
 import { commands, groups } from './commands.ts';
 import { failureOf } from './framework/failure.ts';
+import { Input, type Keyboard } from './framework/input.ts';
 import { Output, type Screen } from './framework/output.ts';
 import { parseCommandLine, wantsJson, type Program } from './framework/program.ts';
 import { packageVersion } from './framework/version.ts';
@@ -11,6 +12,7 @@ export interface CliHost {
   /** Absolute. */
   directory: string;
   env: Readonly<Record<string, string | undefined>>;
+  stdin: Keyboard;
   stdout: Screen;
   stderr: Screen;
   /** Aborted by Ctrl+C. */
@@ -29,8 +31,10 @@ export function signalboxProgram(): Program {
  * @returns the exit code
  */
 export async function runCli(argv: readonly string[], host: CliHost): Promise<number> {
-  const { env, stdout, stderr, interrupted } = host;
-  const output = new Output({ json: wantsJson(argv), stdout, stderr, env });
+  const { env, stdin, stdout, stderr, interrupted } = host;
+  const json = wantsJson(argv);
+  const output = new Output({ json, stdout, stderr, env });
+  const input = new Input({ keyboard: stdin, screen: stderr, json, interrupted });
   try {
     const parsed = parseCommandLine(signalboxProgram(), argv, Math.min(output.columns ?? 100, 120));
     if (parsed.kind === 'print') {
@@ -39,7 +43,10 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
     }
     const { command, options, arguments: words, directory } = parsed.invocation;
     const from = path.resolve(host.directory, directory ?? '.');
-    const outcome = await command.run({ directory: from, env, output, interrupted }, { options, arguments: words });
+    const outcome = await command.run(
+      { directory: from, env, input, output, interrupted },
+      { options, arguments: words },
+    );
     output.outcome(outcome);
     return outcome.exitCode ?? 0;
   } catch (error) {

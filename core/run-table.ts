@@ -1,3 +1,4 @@
+import { personCommands } from './person-commands.ts';
 import { ENDED_STATUSES, type RunDescription, type TaskDescription } from './description.ts';
 
 /** Rows shown at most; the Web UI's limit for details is 20,000 bytes. */
@@ -16,7 +17,7 @@ export function runTable(run: RunDescription): string {
   const rows = [...tasks].sort(([, a], [, b]) => weight(a) - weight(b)).slice(0, MOST_ROWS);
   const lines = rows.map(
     ([id, task]) =>
-      `| ${id} | ${cell(task.name, 60)} | ${task.status} | ${attempt(task)} | ${shortCommit(task)} | ${cell(task.reason ?? '', 120)} |`,
+      `| ${id} | ${cell(task.name, 60)} | ${task.status} | ${attempt(task)} | ${shortCommit(task)} | ${reason(run.run_id, id, task)} |`,
   );
   const rest = tasks.length > rows.length ? [`\n… and ${tasks.length - rows.length} more tasks`] : [];
   return [
@@ -44,6 +45,12 @@ function counts(run: RunDescription): string {
 function attempt(task: TaskDescription): string {
   if (task.started_at === null) return '';
   return String(task.attempts + (ENDED_STATUSES.includes(task.status) ? 0 : 1));
+}
+
+/** Why it is so; of a task that waits for a person, what it asks and what to type. */
+function reason(run: string, id: string, task: TaskDescription): string {
+  if (task.wait === null) return cell(task.reason ?? '', 120);
+  return `${cell(task.wait.question, 120)} \`${personCommands(run, id, task.wait)[0] ?? ''}\``;
 }
 
 function weight(task: TaskDescription): number {

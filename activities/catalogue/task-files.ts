@@ -1,16 +1,11 @@
-import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { type CatalogueConfig, catalogueProblems, type PlacedTask } from '../../core/catalogue.ts';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { identifierProblem } from '../../core/ids.ts';
 import { type Problem, TaskFilesError } from '../../core/problems.ts';
-import { manifestSchema, type Task } from '../../core/task-file.ts';
-import { splitFrontMatter } from './front-matter.ts';
-import { checkLocated, parseLocated } from './located-yaml.ts';
-import { readTextFile } from './read-text.ts';
-import { reasonOf } from './reason.ts';
+import type { Task } from '../../core/task-file.ts';
+import { isBelow, readTask, type Unreadable } from './read-task.ts';
 
 /**
  * Reads and checks every `*.md` of the project's task directory; hidden files are passed over.
@@ -22,25 +17,47 @@ import { reasonOf } from './reason.ts';
 export function loadTasks(root: string, config: CatalogueConfig & Pick<Config, 'tasks'>): Task[] {
   const directory = taskDirectory(root, config.tasks.path);
   const names = taskFileNames(directory, config.tasks.path);
-  const read = names.map((name) => readTask(directory, `${shownDirectory(config.tasks.path)}/${name}`));
+  const read = names.map((name) =>
+    readTask(path.join(directory, name), `${shownDirectory(config.tasks.path)}/${name}`, directory),
+  );
+  return checked(read, [], config).sort((a, b) => compare(a.manifest.id, b.manifest.id));
+}
+
+/**
+ * Reads task files wherever they lie, to add them to tasks that are checked already.
+ *
+ * @param files absolute paths
+ * @param known the tasks of before; what is new may depend on them, and not the other way round
+ * @returns the new tasks, in the order of the files
+ * @throws TaskFilesError with everything that is wrong in any of them, and between all
+ */
+export function loadMoreTasks(
+  files: readonly string[],
+  root: string,
+  known: readonly Task[],
+  config: CatalogueConfig,
+): Task[] {
+  const read = files.map((file) => {
+    const relative = path.relative(root, file).split(path.sep).join('/');
+    return readTask(file, isBelow(root, file) ? relative : file, null);
+  });
+  return checked(read, known, config);
+}
+
+/** The tasks that were read, if nothing is wrong with any, nor between them and the known ones. */
+function checked(read: readonly (PlacedTask | Unreadable)[], known: readonly Task[], config: CatalogueConfig): Task[] {
   const placed = read.flatMap((result) => ('task' in result ? [result] : []));
+  const before = known.map((task) => ({ task, place: () => ({ line: 1, column: 1 }) }));
   const problems = [
     ...read.flatMap((result) => ('problems' in result ? result.problems : [])),
     ...catalogueProblems(
-      placed,
+      [...before, ...placed],
       config,
       read.flatMap((result) => ('problems' in result ? [result.id] : [])),
     ),
   ];
   if (problems.length > 0) throw new TaskFilesError(problems.toSorted(byPlace));
-  return placed.map(({ task }) => task).sort((a, b) => compare(a.manifest.id, b.manifest.id));
-}
-
-/** The id and name that a task file's name carries: `003-add-login.md` is task `003`, `add-login`. */
-export function idAndNameOf(file: string): { id: string; name: string } {
-  const stem = path.posix.basename(file, '.md');
-  const dash = stem.indexOf('-');
-  return dash === -1 ? { id: stem, name: stem } : { id: stem.slice(0, dash), name: stem.slice(dash + 1) };
+  return placed.map(({ task }) => task);
 }
 
 function taskDirectory(root: string, relative: string): string {
@@ -71,66 +88,8 @@ function taskFileNames(directory: string, shown: string): string[] {
   });
 }
 
-/** A task file that is wrong, with the id that it has, or by its name should have. */
-interface Unreadable {
-  id: string;
-  problems: Problem[];
-}
-
-function readTask(directory: string, file: string): PlacedTask | Unreadable {
-  const own = idAndNameOf(file).id;
-  const at = (message: string, line = 1): Unreadable => ({ id: own, problems: [{ file, line, column: 1, message }] });
-  const absolute = path.join(directory, path.posix.basename(file));
-  let content: ReturnType<typeof readTextFile>;
-  try {
-    if (!isBelow(directory, realpathSync(absolute))) return at('is a symbolic link out of the task directory');
-    content = readTextFile(absolute);
-  } catch (error) {
-    return at(`cannot be read: ${reasonOf(error)}`);
-  }
-  if ('problem' in content) return at(content.problem);
-  const parts = splitFrontMatter(content.text);
-  if (parts === null) return at('the front matter has no closing "---" line');
-
-  const yaml = parseLocated(parts.yaml, { file, linesBefore: parts.linesBefore });
-  const checked = checkLocated(yaml, manifestSchema, file);
-  const problems = 'problems' in checked ? [...checked.problems] : [];
-  const manifest = 'problems' in checked ? null : checked.value;
-  if (manifest?.id === undefined && manifest !== null) {
-    const problem = identifierProblem('task', own);
-    if (problem !== null) problems.push(...at(`${problem} (taken from the file's name)`).problems);
-  }
-  if (parts.body === '') problems.push(...at('has no text that says what to do', parts.bodyLine).problems);
-  if (manifest === null || problems.length > 0) return { id: writtenId(yaml.value) ?? own, problems };
-  const { id, name } = fromName(file, manifest.id, manifest.name);
-  const digest = createHash('sha256').update(content.bytes).digest('hex');
-  return {
-    task: { manifest: { ...manifest, id, name }, body: parts.body, file, digest },
-    place: (where) => yaml.place(where),
-  };
-}
-
-function writtenId(value: unknown): string | null {
-  const id: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, 'id') : null;
-  return typeof id === 'string' ? id : null;
-}
-
-/** What the front matter leaves out comes from the file's name; a name that is no identifier falls back to the id. */
-function fromName(file: string, id: string | undefined, name: string | undefined): { id: string; name: string } {
-  const stem = path.posix.basename(file, '.md');
-  const own = idAndNameOf(file);
-  const rest = id !== undefined && stem.startsWith(`${id}-`) ? stem.slice(id.length + 1) : own.name;
-  const chosen = id ?? own.id;
-  return { id: chosen, name: name ?? (identifierProblem('task', rest) === null ? rest : chosen) };
-}
-
 function shownDirectory(relative: string): string {
   return path.posix.normalize(relative.replaceAll('\\', '/')).replace(/\/$/, '');
-}
-
-function isBelow(parent: string, child: string): boolean {
-  const relative = path.relative(parent, child);
-  return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
 }
 
 /** By code units: the same on every machine, whatever its locale. */

@@ -10,6 +10,8 @@ export interface OptionSpec<Value> {
   /** The only texts allowed; they are shown in the help. */
   readonly choices?: readonly string[];
   readonly required?: boolean;
+  /** It may be given several times; its values are lists, which are joined. */
+  readonly repeated?: boolean;
   readonly hidden?: boolean;
   /** Never read; carries the type of the value. */
   readonly value?: Value;
@@ -60,12 +62,18 @@ export function choice<const Word extends string>(
 
 /** An option with a whole number of at least 1. */
 export function count(flags: string, help: string): OptionSpec<number | undefined> {
-  const parse = (value: string): number => {
-    const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
-    if (number < 1) throw new SignalboxError('usage', `${JSON.stringify(value)} is no whole number of at least 1`);
-    return number;
-  };
-  return { flags, help, parse };
+  return { flags, help, parse: wholeCount };
+}
+
+/** An option with a whole number of at least 1 that must be given. */
+export function requiredCount(flags: string, help: string): OptionSpec<number> {
+  return { flags, help, parse: wholeCount, required: true };
+}
+
+function wholeCount(value: string): number {
+  const number = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (number < 1) throw new SignalboxError('usage', `${JSON.stringify(value)} is no whole number of at least 1`);
+  return number;
 }
 
 /** An option with a list, separated by commas. */
@@ -79,6 +87,32 @@ export function list(flags: string, help: string): OptionSpec<string[] | undefin
   return { flags, help, parse };
 }
 
+/** An option with a whole number, which may be negative, that must be given. */
+export function integer(flags: string, help: string): OptionSpec<number> {
+  const parse = (value: string): number => {
+    if (!/^[+-]?\d{1,9}$/.test(value)) throw new SignalboxError('usage', `${JSON.stringify(value)} is no whole number`);
+    return Number(value);
+  };
+  return { flags, help, parse, required: true };
+}
+
+/** A name with a text. */
+export interface Named {
+  name: string;
+  text: string;
+}
+
+/** An option that may be given several times, each with a name, `=` and a text. */
+export function named(flags: string, help: string): OptionSpec<Named[] | undefined> {
+  const parse = (value: string): Named[] => {
+    const [, name, text] = /^([^=]+)=([^]*)$/.exec(value) ?? [];
+    // Without repeating the text, which may be a secret.
+    if (name === undefined || text === undefined) throw new SignalboxError('usage', 'it is written like name=value');
+    return [{ name, text }];
+  };
+  return { flags, help, parse, repeated: true };
+}
+
 /** A positional argument that must be given. */
 export function argument(name: string, help: string): ArgumentSpec<string> {
   return { name: `<${name}>`, help };
@@ -87,4 +121,9 @@ export function argument(name: string, help: string): ArgumentSpec<string> {
 /** A positional argument that may be left out. */
 export function optionalArgument(name: string, help: string): ArgumentSpec<string | undefined> {
   return { name: `[${name}]`, help };
+}
+
+/** Positional arguments, at least one. */
+export function someArguments(name: string, help: string): ArgumentSpec<string[]> {
+  return { name: `<${name}...>`, help };
 }

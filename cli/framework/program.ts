@@ -155,6 +155,8 @@ function addCommand(parent: Parser, command: Command, word: string, onRun: (invo
   }
   parser.addOption(OUTPUT);
   parser.action(() => {
+    // Texts, and lists of them; no parser of commander's own is involved.
+    const values: readonly unknown[] = parser.processedArgs;
     const given = parser.opts<Record<string, unknown>>();
     const directory = parser.optsWithGlobals<Record<string, unknown>>()['C'];
     onRun({
@@ -162,7 +164,7 @@ function addCommand(parent: Parser, command: Command, word: string, onRun: (invo
       options: Object.fromEntries(
         [...keys].map(([name, key]) => [key, given[name] ?? (isFlag(command.options[key]) ? false : undefined)]),
       ),
-      arguments: Object.fromEntries(Object.keys(command.arguments).map((key, index) => [key, parser.args[index]])),
+      arguments: Object.fromEntries(Object.keys(command.arguments).map((key, index) => [key, values[index]])),
       directory: typeof directory === 'string' ? directory : null,
     });
   });
@@ -177,10 +179,14 @@ function toOption(spec: OptionSpec<unknown>): Option {
   if (spec.choices !== undefined) option.choices(spec.choices);
   if (spec.parse !== undefined) {
     const { parse } = spec;
-    option.argParser((value: string) => {
+    option.argParser((value: string, before: unknown) => {
       try {
-        return parse(value);
+        const parsed = parse(value);
+        return spec.repeated === true && Array.isArray(before) ? before.concat(parsed) : parsed;
       } catch (error) {
+        // Commander repeats the text, which may be a secret where it is a name with a value.
+        if (error instanceof SignalboxError && spec.repeated === true)
+          throw new SignalboxError('usage', `option '${spec.flags}': ${error.message}`);
         if (error instanceof SignalboxError) throw new InvalidArgumentError(error.message);
         throw error;
       }

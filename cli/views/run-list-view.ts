@@ -1,6 +1,6 @@
 import type { RunListItem } from '../../workers/runs/run-list.ts';
 import type { Output } from '../framework/output.ts';
-import { statusText } from './run-view.ts';
+import { statusText } from './status-text.ts';
 import { table } from './table.ts';
 import { span } from './text.ts';
 

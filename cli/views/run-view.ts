@@ -1,22 +1,13 @@
-import type { RunDescription, RunStatus, TaskDescription, TaskStatus } from '../../core/description.ts';
+import type { RunDescription, TaskDescription } from '../../core/description.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Output } from '../framework/output.ts';
+import { waitingTasks } from '../../core/waiting.ts';
+import { statusText } from './status-text.ts';
 import { table } from './table.ts';
 import { displayText, plural, span } from './text.ts';
+import { waitingText } from './waiting-view.ts';
 
 type Colors = Output['colors'];
-
-const GOOD: readonly string[] = ['merged', 'completed', 'skipped'];
-const BAD: readonly string[] = ['failed', 'blocked', 'cancelled'];
-const PERSON: readonly string[] = ['waiting', 'paused', 'waiting_for_person'];
-
-/** A status in its colour. */
-export function statusText(status: RunStatus | TaskStatus, colors: Colors): string {
-  if (GOOD.includes(status)) return colors.green(status);
-  if (BAD.includes(status)) return colors.red(status);
-  if (PERSON.includes(status)) return colors.yellow(status);
-  return status;
-}
 
 /** A run for people: what it is, a table of its tasks, totals and where to look. */
 export function runText(run: RunDescription, view: { colors: Colors; webUi: string | null; now: number }): string {
@@ -34,11 +25,17 @@ export function runText(run: RunDescription, view: { colors: Colors; webUi: stri
     span(end - Date.parse(run.started_at)),
     usageText(run.usage),
   ];
+  const waiting = waitingTasks(run);
+  const warnings = Object.entries(run.tasks).flatMap(([id, task]) =>
+    task.warnings.map((warning) => `${colors.yellow('warning:')} ${id}: ${displayText(warning)}`),
+  );
   return [
     `run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`,
     ...(run.reason === null ? [] : [displayText(run.reason)]),
     '',
     ...(tasks.length === 0 ? [] : [taskTable(run, now, colors), '']),
+    ...(waiting.length === 0 ? [] : [waitingText(waiting, colors), '']),
+    ...(warnings.length === 0 ? [] : [...warnings, '']),
     totals.filter((part) => part !== '').join(' · '),
     ...(webUi === null ? [] : [`Web UI: ${webUi}`]),
   ].join('\n');

@@ -42,8 +42,7 @@ function reported(...runs: RunDescription[]): string[] {
   const stderr = new PassThrough();
   const screen = (stream: PassThrough) => ({ stream, isTerminal: false });
   const output = new Output({ json: false, stdout: screen(new PassThrough()), stderr: screen(stderr), env: {} });
-  const { signal } = new AbortController();
-  const reporter = new ChangeReporter({ directory: '/', env: {}, output, interrupted: signal });
+  const reporter = new ChangeReporter(output);
   for (const description of runs) reporter.report(description);
   const text = String(stderr.read() ?? '');
   return text.split('\n').flatMap((line) => (line === '' ? [] : [line.slice('00:00:00  '.length)]));

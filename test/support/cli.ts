@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
+import type { Keyboard } from '../../cli/framework/input.ts';
 import { runCli } from '../../cli/run-cli.ts';
 
 /** What a command line printed and came to. */
@@ -77,17 +78,47 @@ export class CliWorld {
 
   /** Like {@link signalbox}, and types Ctrl+C as soon as standard error matches. */
   async signalboxUntil(pattern: RegExp | null, ...argv: string[]): Promise<CliResult> {
+    const stdin = new PassThrough().end();
+    return await this.run(argv, { stream: stdin, isTerminal: false }, (text, interrupt) => {
+      if (pattern?.test(text) === true) interrupt.abort();
+    });
+  }
+
+  /** Like {@link signalbox}, with something on its standard input. */
+  async signalboxReading(text: string, ...argv: string[]): Promise<CliResult> {
+    return await this.run(argv, { stream: new PassThrough().end(text), isTerminal: false });
+  }
+
+  /** Like {@link signalbox}, at a terminal: each answer is typed when its question is on the screen. */
+  async signalboxAsking(answers: [question: RegExp, answer: string][], ...argv: string[]): Promise<CliResult> {
+    const stdin = new PassThrough();
+    const open = [...answers];
+    return await this.run(argv, { stream: stdin, isTerminal: true }, (text) => {
+      const [question, answer] = open[0] ?? [];
+      if (question?.test(text) !== true) return;
+      open.shift();
+      // The question may be on the screen before anybody listens.
+      setImmediate(() => stdin.write(`${answer ?? ''}\r`));
+    });
+  }
+
+  private async run(
+    argv: readonly string[],
+    stdin: Keyboard,
+    onProgress: (all: string, interrupt: AbortController) => void = () => undefined,
+  ): Promise<CliResult> {
     const interrupt = new AbortController();
     const out = collector();
     const err = collector((text) => {
       this.noteWorkers(text);
-      if (pattern?.test(text) === true) interrupt.abort();
+      onProgress(text, interrupt);
     });
     const code = await runCli(argv, {
       directory: this.repository,
       env: this.env,
+      stdin,
       stdout: { stream: out.stream, isTerminal: false },
-      stderr: { stream: err.stream, isTerminal: false },
+      stderr: { stream: err.stream, isTerminal: stdin.isTerminal },
       interrupted: interrupt.signal,
     });
     return { code, stdout: out.text(), stderr: err.text(), json: parseJson(out.text()) };

@@ -1,9 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunDescription } from '../../core/description.ts';
 import { runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
-import { interruptSignal, pauseSignal, phaseQuery, resumeSignal, stopSignal } from '../../workflows/messages.ts';
+import type { SetRun } from '../../core/run-messages.ts';
+import {
+  interruptSignal,
+  pauseSignal,
+  phaseQuery,
+  resumeSignal,
+  setRunUpdate,
+  stopSignal,
+} from '../../workflows/messages.ts';
 import { requireOpenRun, type Session } from '../session.ts';
 import { isWorkerPolling } from './pollers.ts';
+import { updateRun } from './update-run.ts';
 
 /** How long a worker is given to show what it was told, milliseconds. */
 const SHOWN_WITHIN_MS = 5000;
@@ -27,6 +36,12 @@ export async function cancelRun(session: Session, run: string): Promise<RunDescr
   await requireOpenRun(session, run, 'it cannot be cancelled');
   await handleOf(session, run).cancel();
   return await waitFor(session, run, (description) => description.status === 'cancelled');
+}
+
+/** Changes how many tasks of a run may be worked on at once; what works already goes on. */
+export async function setRun(session: Session, run: string, settings: SetRun): Promise<void> {
+  await requireOpenRun(session, run, 'it cannot be changed');
+  await updateRun(session, run, setRunUpdate, settings);
 }
 
 /** How long running steps are given to end, milliseconds. */

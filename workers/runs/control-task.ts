@@ -1,42 +1,53 @@
-import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-import { SignalboxError } from '../../core/failures.ts';
-import { runWorkflowId } from '../../core/ids.ts';
-import { cancelTaskUpdate, retryTaskUpdate } from '../../workflows/messages.ts';
+import { waitingTasks } from '../../core/waiting.ts';
+import { cancelTaskUpdate, retryTaskUpdate, setTaskUpdate, skipTaskUpdate } from '../../workflows/messages.ts';
+import { ensureWorker } from '../background-worker.ts';
 import type { Session } from '../session.ts';
+import { decideTask, requirePossible } from './decide-task.ts';
+import { restartRun } from './restart-run.ts';
 import { noSuchTask } from './unknown.ts';
+import { requireOpenTask, updateRun } from './update-run.ts';
 
-/** How long the run's worker is given to answer, milliseconds. */
-const ANSWER_MS = 30_000;
-
-const UPDATES = { retryTask: retryTaskUpdate, cancelTask: cancelTaskUpdate };
+/** Ends one task of a run. @throws SignalboxError as {@link updateRun} and {@link requireOpenTask} */
+export async function cancelTask(session: Session, run: string, task: string): Promise<void> {
+  await requireOpenTask(session, run, task, `${task} cannot be cancelled`);
+  await updateRun(session, run, cancelTaskUpdate, { task });
+}
 
 /**
- * Asks an open run to retry or to cancel one of its tasks. Needs a worker that polls.
+ * Takes a task out of a run.
  *
- * @throws SignalboxError `not_found` for an unknown task, `refused` with the run's reason, `environment` without an answer
+ * @param satisfied what depends on it may start, as if it were merged
+ * @throws SignalboxError as {@link updateRun} and {@link requireOpenTask}
  */
-export async function updateTask(
-  session: Session,
-  run: string,
-  task: string,
-  update: keyof typeof UPDATES,
-): Promise<void> {
-  const { tasks } = await session.reader.read(session.project.id, run);
-  if (tasks[task] === undefined && Object.keys(tasks).length > 0) throw noSuchTask(run, task, Object.keys(tasks));
-  const handle: WorkflowHandle = session.client.workflow.getHandle(runWorkflowId(session.project.id, run));
-  try {
-    await session.client.withDeadline(Date.now() + ANSWER_MS, () =>
-      handle.executeUpdate(UPDATES[update], { args: [{ task }] }),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError) {
-      const said = error.cause instanceof ApplicationFailure ? error.cause.message : error.message;
-      throw new SignalboxError('refused', said, { cause: error });
-    }
-    throw new SignalboxError('environment', 'the run did not answer in time', {
-      hint: 'See that a worker runs ("signalbox worker start"), then try again.',
-      cause: error,
-    });
+export async function skipTask(session: Session, run: string, task: string, satisfied: boolean): Promise<void> {
+  await requireOpenTask(session, run, task, `${task} cannot be skipped`);
+  await updateRun(session, run, skipTaskUpdate, { task, satisfied });
+}
+
+/** Changes a task's priority. @throws SignalboxError as {@link updateRun} and {@link requireOpenTask} */
+export async function setTask(session: Session, run: string, task: string, priority: number): Promise<void> {
+  await requireOpenTask(session, run, task, `${task} cannot be changed`);
+  await updateRun(session, run, setTaskUpdate, { task, priority });
+}
+
+/**
+ * Gives a task new attempts: one that waits for a person, or one that failed or was cancelled, also of a run that has
+ * ended.
+ *
+ * @param guidance what the agent should know that it did not the last time
+ * @throws SignalboxError `refused` with the reason, `not_found` with the nearest task
+ */
+export async function retryTask(session: Session, run: string, task: string, guidance: string | null): Promise<void> {
+  const description = await session.reader.read(session.project.id, run);
+  const { tasks, ended_at } = description;
+  if (tasks[task] === undefined) throw noSuchTask(run, task, Object.keys(tasks));
+  if (ended_at !== null) {
+    await restartRun(session, run, [task], guidance);
+    await ensureWorker(session);
+    return;
   }
+  const waiting = waitingTasks(description).find((candidate) => candidate.task_id === task);
+  if (waiting === undefined) await updateRun(session, run, retryTaskUpdate, { task, guidance });
+  else
+    await decideTask(session, run, requirePossible(waiting, 'retry'), { outcome: 'retry', text: guidance, inputs: {} });
 }

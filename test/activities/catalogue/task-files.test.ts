@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { splitFrontMatter } from '../../../activities/catalogue/front-matter.ts';
-import { loadTasks } from '../../../activities/catalogue/task-files.ts';
+import { loadMoreTasks, loadTasks } from '../../../activities/catalogue/task-files.ts';
 import { configSchema } from '../../../core/config.ts';
 import { SignalboxError } from '../../../core/failures.ts';
 
@@ -184,5 +184,64 @@ describe('splitFrontMatter', () => {
     ['', { yaml: '', linesBefore: 0, body: '', bodyLine: 1 }],
   ])('of %j', (text, expected) => {
     expect(splitFrontMatter(text)).toEqual(expected);
+  });
+});
+
+describe('loadMoreTasks', () => {
+  const more = (...files: string[]) =>
+    loadMoreTasks(
+      files.map((file) => path.resolve(root, file)),
+      root,
+      loadTasks(root, config),
+      config,
+    );
+
+  beforeEach(() => write('1-first.md', 'Do it.\n'));
+
+  test('reads files in the catalogue and elsewhere, which may depend on known tasks and on each other', () => {
+    const outside = mkdtempSync(path.join(tmpdir(), 'signalbox-more-'));
+    try {
+      writeFileSync(path.join(outside, '3-third.md'), '---\ndepends_on: ["1", "2"]\n---\nThen this.\n');
+      writeFileSync(path.join(root, '2-second.md'), 'Do it too.\n');
+      const tasks = more(path.join(outside, '3-third.md'), '2-second.md');
+      expect(tasks.map(({ manifest: { id, name }, file }) => [id, name, file])).toEqual([
+        ['3', 'third', path.join(outside, '3-third.md')],
+        ['2', 'second', '2-second.md'],
+      ]);
+    } finally {
+      rmSync(outside, { recursive: true });
+    }
+  });
+
+  test('tells everything that is wrong in the new files and between all, with places', () => {
+    const file = (name: string, text: string): string => {
+      writeFileSync(path.join(root, name), text);
+      return name;
+    };
+    const names = [
+      file('2-a.md', '---\nid: "1"\n---\nAgain.\n'),
+      file('3-b.md', '---\ndepends_on: ["9"]\nlocks: { writes: [databse] }\n---\nDo it.\n'),
+      file('4-c.md', '---\ndepends_on: ["5"]\n---\nDo it.\n'),
+      file('5-d.md', '---\ndepends_on: ["4"]\n---\nDo it.\n'),
+      file('6-e.md', '---\ncolour: red\n---\n'),
+      'nowhere.md',
+    ];
+    const said = (() => {
+      try {
+        return String(more(...names).length);
+      } catch (error) {
+        return error instanceof SignalboxError ? `${error.code}: ${error.message}` : String(error);
+      }
+    })();
+    for (const expected of [
+      /task_files: 7 problems/,
+      /2-a\.md:2:5 .*"1" is already taken by \.signalbox\/tasks\/1-first\.md/,
+      /3-b\.md:2:14 .*"9", which is no task/,
+      /3-b\.md:3:\d+ .*"databse".*database/,
+      /circle: 4 → 5 → 4/,
+      /6-e\.md:2:1 .*colour/,
+      /nowhere\.md:1:1 .*cannot be read/,
+    ])
+      expect(said).toMatch(expected);
   });
 });

@@ -1,0 +1,66 @@
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common';
+import type { TaskDescription } from '../../core/description.ts';
+import { SignalboxError } from '../../core/failures.ts';
+import { runWorkflowId } from '../../core/ids.ts';
+import { ensureWorker } from '../background-worker.ts';
+import { requireOpenRun, type Session } from '../session.ts';
+import { noSuchTask } from './unknown.ts';
+
+/** How long the run's worker is given to answer, milliseconds. */
+const ANSWER_MS = 30_000;
+
+/**
+ * Asks an open run for something, and waits for its answer. Starts a worker if none polls.
+ *
+ * @returns what the run says to it
+ * @throws SignalboxError `refused` with the run's reason, `environment` without an answer
+ */
+export async function updateRun<Argument>(
+  session: Session,
+  run: string,
+  update: UpdateDefinition<string, [Argument]>,
+  argument: Argument,
+): Promise<string> {
+  await ensureWorker(session);
+  const handle = session.client.workflow.getHandle(runWorkflowId(session.project.id, run));
+  try {
+    return await session.client.withDeadline(Date.now() + ANSWER_MS, () =>
+      handle.executeUpdate(update, { args: [argument] }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) {
+      const said = error.cause instanceof ApplicationFailure ? error.cause.message : error.message;
+      throw new SignalboxError('refused', said, { cause: error });
+    }
+    if (error instanceof WorkflowNotFoundError) {
+      throw new SignalboxError('refused', `run ${run} has just ended`, {
+        hint: `See "signalbox run describe ${run}".`,
+        cause: error,
+      });
+    }
+    throw new SignalboxError('environment', 'the run did not answer in time', {
+      hint: 'See that a worker runs ("signalbox worker start"), then try again.',
+      cause: error,
+    });
+  }
+}
+
+/**
+ * A task of an open run.
+ *
+ * @param wish what cannot be done otherwise, to end a sentence with
+ * @throws SignalboxError `refused` for a closed run, `not_found` with the nearest run or task
+ */
+export async function requireOpenTask(
+  session: Session,
+  run: string,
+  task: string,
+  wish: string,
+): Promise<TaskDescription> {
+  await requireOpenRun(session, run, wish);
+  const { tasks } = await session.reader.read(session.project.id, run);
+  const found = tasks[task];
+  if (found === undefined) throw noSuchTask(run, task, Object.keys(tasks));
+  return found;
+}
