@@ -23,6 +23,8 @@ export interface Home {
   readonly checkouts: string;
   /** One directory for each step: what was asked, its output and how it ended. */
   readonly steps: string;
+  /** What agents' turns used, `<project>/<run>/<step>.json`. */
+  readonly usage: string;
   /** Content-addressed files, by SHA-256. */
   readonly artefacts: string;
 }
@@ -41,6 +43,7 @@ export function homeOf(env: Readonly<Record<string, string | undefined>>): Home 
     workspaces: below('workspaces'),
     checkouts: below('checkouts'),
     steps: below('steps'),
+    usage: below('usage'),
     artefacts: below('artefacts'),
   };
 }

@@ -12,6 +12,7 @@ import { ourSignature, type Signature } from './git/objects.ts';
 import { inspectUserRepository, type UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
+import { UsageLedger } from './records/usage-ledger.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
 /** The parts of the outside world that a host's activities work with. */
@@ -35,6 +36,8 @@ export class ProjectHost {
   readonly manifests: ManifestReader;
   readonly agents: ProjectHostOptions['agents'];
   readonly sandboxOf: ProjectHostOptions['sandboxOf'];
+  /** What the turns of runs used. */
+  readonly usage: UsageLedger;
   /** What verdicts have proven, for the train. */
   readonly passed = new PassedChecks();
   readonly #repositories = new Map<string, Promise<BareRepository>>();
@@ -46,6 +49,7 @@ export class ProjectHost {
     this.host = options.host;
     this.env = options.env;
     this.manifests = options.manifests;
+    this.usage = new UsageLedger(options.home);
     this.agents = options.agents;
     this.sandboxOf = (manifest) => options.sandboxOf(manifest);
   }

@@ -55,7 +55,7 @@ export interface TurnResult {
   undeclared: string[];
   /** What the agent asks a person, bounded; `null` if it asks nothing. */
   question: string | null;
-  /** Bounds that were hit under `warn`, one sentence each. */
+  /** Bounds that were hit and did not end the turn, one sentence each. */
   warnings: string[];
 }
 

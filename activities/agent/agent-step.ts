@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { classifyAgentError } from '../../core/agent-errors.ts';
 import { NO_USAGE, type Usage } from '../../core/usage.ts';
 import type { StepResult, StepSpec } from '../sandbox/sandbox.ts';
 import type { AgentTurnRequest, AgentTurnResult, RunTurnOptions } from './agent.ts';
@@ -48,6 +50,7 @@ export async function runAgentStep(
     {
       ...(options.signal === undefined ? {} : { signal: options.signal }),
       onStdout: (chunk) => {
+        options.onOutput?.();
         if (!transcript.push(chunk)) return;
         const { events, message, total } = transcript;
         const usage = used(total, before);
@@ -72,13 +75,29 @@ export async function turnResult(
 ): Promise<AgentTurnResult> {
   const { message, events } = transcript;
   const threadId = transcript.threadId ?? request.threadId;
-  const told = { threadId, usage, message, events, attached: result.attached };
+  const durationMs = durationOf(result);
+  const told = { threadId, usage, message, events, durationMs, attached: result.attached, error: null };
   if (result.ended) return { outcome: 'ended', reason: 'the turn was ended by request', ...told };
   if (result.timedOut) {
     return { outcome: 'timed_out', reason: `the agent was not done after ${seconds(request.timeoutMs)}`, ...told };
   }
   if (result.exitCode === 0 && problem === null) return { outcome: 'finished', reason: null, ...told };
-  return { outcome: 'failed', reason: `${howItEnded(result)}${await evidence(result, problem)}`, ...told };
+  const stderr = (await fileExcerpt(result.stderrPath)).trim();
+  const said = problem || stderr || (await fileExcerpt(result.stdoutPath)).trim();
+  // What a model said on standard output may be about errors, and is none.
+  const error = classifyAgentError({ lost: result.lost, text: problem || lastLines(stderr) });
+  return { outcome: 'failed', reason: `${howItEnded(result)}${said === '' ? '' : `: ${said}`}`, ...told, error };
+}
+
+/** Programs tell last why they ended; before that they may have printed anything. */
+function lastLines(text: string): string {
+  return text.split('\n').slice(-3).join('\n');
+}
+
+/** Nobody knows when a lost step ended, which may have been days before it was looked for: its last output is a sign of life. */
+function durationOf({ lost, startedAt, endedAt, stdoutPath }: StepResult): number {
+  const end = lost ? statSync(stdoutPath).mtimeMs : Date.parse(endedAt);
+  return Math.max(0, Math.round(end - Date.parse(startedAt)));
 }
 
 function howItEnded(result: StepResult): string {
@@ -88,12 +107,6 @@ function howItEnded(result: StepResult): string {
   return result.exitCode === 0
     ? 'the agent did not finish its turn'
     : `the agent ended with exit code ${result.exitCode}`;
-}
-
-async function evidence(result: StepResult, problem: string | null): Promise<string> {
-  const said =
-    problem || (await fileExcerpt(result.stderrPath)).trim() || (await fileExcerpt(result.stdoutPath)).trim();
-  return said === '' ? '' : `: ${said}`;
 }
 
 function seconds(milliseconds: number): string {

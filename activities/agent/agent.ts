@@ -1,3 +1,4 @@
+import type { AgentErrorClass } from '../../core/agent-errors.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Usage } from '../../core/usage.ts';
 import type { Mount, Sandbox, StepSpec } from '../sandbox/sandbox.ts';
@@ -38,6 +39,8 @@ export interface AgentTurnResult {
   outcome: 'finished' | 'failed' | 'timed_out' | 'ended';
   /** Why it did not finish: one sentence, with head and tail of what was said; `null` if it finished. */
   reason: string | null;
+  /** For `failed`: what kind of error it was. */
+  error: AgentErrorClass | null;
   /** The thread for the next turn, `null` for agents that have none. */
   threadId: string | null;
   usage: Usage;
@@ -45,6 +48,8 @@ export interface AgentTurnResult {
   message: string;
   /** How many events the agent printed. */
   events: number;
+  /** How long the agent worked, milliseconds; of one that was lost, as far as anybody saw it work. */
+  durationMs: number;
   /** True when the turn was found and not started by this call. */
   attached: boolean;
 }
@@ -62,6 +67,8 @@ export interface RunTurnOptions {
   signal?: AbortSignal;
   /** Called whenever events were read, from the turn's first event on, for each reader. */
   onProgress?: (progress: AgentProgress) => void;
+  /** Called whenever the agent printed anything on its standard output. */
+  onOutput?: () => void;
 }
 
 /** Something that works on a prompt in a sandbox. Without state of its own: any worker can attend to any turn. */

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import type { TaskActivities, TurnResult } from '../../core/activities.ts';
 import { stepName } from '../../core/ids.ts';
+import { limitsOf, turnTime } from '../../core/limits.ts';
+import type { AgentTurnResult } from '../agent/agent.ts';
 import { workspaceAt } from '../git/workspace.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { endable, type StepControl } from '../step-control.ts';
@@ -8,6 +10,7 @@ import { stepEnvironment } from '../step-facts.ts';
 import { keepWork } from './keep-work.ts';
 import { takeQuestion } from './question.ts';
 import { taskFileMount } from './task-file-copy.ts';
+import { TurnMeter } from './turn-meter.ts';
 import { turnPrompt } from './turn-prompt.ts';
 import { workFacts } from './work-facts.ts';
 
@@ -31,7 +34,22 @@ export async function runTurn(
   // A turn that was stopped while no worker attended to it still runs: two agents must not share a work tree.
   if (turn > 1 && evidence.some(({ kind }) => kind === 'interrupted'))
     await sandbox.end(stepName(owner, `turn-${turn - 1}`));
-  const result = await endable(control, sandbox, name, () =>
+  const limits = limitsOf(manifest.config, task.manifest);
+  const timeoutMs = turnTime(limits, input.spentMs, input.allowance);
+  const meter = new TurnMeter({
+    home: host.home,
+    ledger: host.usage,
+    sandbox,
+    run,
+    step: name,
+    limits,
+    allowance: input.allowance,
+    spent: input.spent,
+    spentMs: input.spentMs,
+    model: settings.model,
+    prices: manifest.config.prices,
+  });
+  const work = (): Promise<AgentTurnResult> =>
     host.agents[settings.provider].runTurn(
       {
         step: { name, owner, execution: attempt.execution },
@@ -49,26 +67,38 @@ export async function runTurn(
           ...stepEnvironment(host, manifest, attempt, step, taskFile.target),
           SIGNALBOX_TURN: String(turn),
         },
-        timeoutMs: task.manifest.limits.task_time ?? manifest.config.limits.task_time,
+        timeoutMs,
         network: manifest.config.sandbox.network,
       },
-      { signal: control.detached },
-    ),
-  );
+      { signal: control.detached, ...meter.hooks },
+    );
+  const result = meter.refuses ? null : await meter.attend(() => endable(control, sandbox, name, work));
+  const metered = await meter.settle(result);
   const question = await takeQuestion(bare, directory, base, step);
   const kept = await keepWork(host, bare, attempt, base, `turn ${turn}`);
   return {
-    outcome: result.outcome === 'timed_out' ? 'limit' : result.outcome,
-    reason: result.reason,
-    error: result.outcome === 'failed' ? 'unknown' : null,
-    thread: result.threadId,
-    message: result.message,
-    usage: result.usage,
+    ...outcomeOf(result, metered.limit),
+    thread: result === null ? thread : result.threadId,
+    message: result?.message ?? '',
+    usage: metered.usage,
+    durationMs: result?.durationMs ?? 0,
     ...kept,
     ...(await workFacts(bare, manifest, task, { base, commit: kept.commit, extra: input.extra })),
     question,
-    warnings: [],
+    warnings: metered.warnings,
   };
+}
+
+/** @param limit the bound that ended the turn; one that only warns leaves it to the step's own clock to end it */
+function outcomeOf(
+  result: AgentTurnResult | null,
+  limit: string | null,
+): Pick<TurnResult, 'outcome' | 'reason' | 'error'> {
+  if (limit !== null || result === null) return { outcome: 'limit', reason: limit, error: null };
+  const { outcome, reason, error } = result;
+  if (outcome !== 'timed_out') return { outcome, reason, error };
+  const why = `${reason ?? 'it took too long'}, the most that limits.task_time gives one turn`;
+  return { outcome: 'failed', reason: why, error: 'unknown' };
 }
 
 function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

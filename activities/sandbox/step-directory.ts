@@ -55,9 +55,9 @@ export function stepDigest(spec: StepSpec): string {
 
 /**
  * `<steps>/<name>/`: the record of one step, which outlives every process. `input.json` says what it is, `stdin` (unless
- * it is empty), `stdout` and `stderr` are its streams, `exit` how it ended, `ended` that somebody ended it, `home` the
- * directory that is $HOME while it runs. All writes are exclusive or by rename, so that any number of workers may hold
- * the same step.
+ * it is empty), `stdout` and `stderr` are its streams, `exit` how it ended, `ended` that somebody ended it, `limit` the bound
+ * for which it was ended, `home` the directory that is $HOME while it runs. All writes are exclusive or by rename, so that
+ * any number of workers may hold the same step.
  */
 export class StepDirectory {
   readonly name: string;

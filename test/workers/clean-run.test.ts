@@ -24,7 +24,18 @@ describe('cleaning up after a run', () => {
     const { run, host } = world;
     const made = await world.task('prepare', { run, task: 'a', execution: 'x', attemptsBefore: 0 });
     const attempt = { run, task: 'a', attempt: made.attempt, execution: 'x' };
-    await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
+    await world.task('turn', {
+      attempt,
+      base: made.base,
+      turn: 1,
+      thread: null,
+      evidence: [],
+      extra: [],
+      spent: { ...NO_USAGE },
+      spentMs: 0,
+      allowance: 1,
+      inputs: {},
+    });
     const workspace = host.attemptDirectory(attempt);
     // Unforced: the attempt was closed. Forced: its task was terminated, and its work tree is still there.
     if (!force) await world.task('closeAttempt', { attempt, base: made.base });

@@ -38,8 +38,15 @@ class Parrot implements Agent {
 
   runTurn(request: AgentTurnRequest): Promise<AgentTurnResult> {
     this.asked.push(request);
-    const result = { reason: null, threadId: 't', usage: { ...NO_USAGE, input_tokens: 9 }, events: 1, attached: false };
-    return Promise.resolve({ ...result, outcome: 'finished', message: this.#message });
+    const result = { reason: null, threadId: 't', usage: { ...NO_USAGE, input_tokens: 9 }, events: 1 };
+    return Promise.resolve({
+      ...result,
+      outcome: 'finished',
+      error: null,
+      message: this.#message,
+      durationMs: 1,
+      attached: false,
+    });
   }
 }
 

@@ -22,7 +22,18 @@ async function prepared(task: string): Promise<{ attempt: AttemptRef; made: Prep
 
 async function turned(task: string): Promise<{ attempt: AttemptRef; made: PreparedAttempt; result: TurnResult }> {
   const { attempt, made } = await prepared(task);
-  const result = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
+  const result = await world.task('turn', {
+    attempt,
+    base: made.base,
+    turn: 1,
+    thread: null,
+    evidence: [],
+    extra: [],
+    spent: { ...NO_USAGE },
+    spentMs: 0,
+    allowance: 1,
+    inputs: {},
+  });
   return { attempt, made, result };
 }
 
@@ -41,7 +52,18 @@ describe('an attempt', () => {
   test('a turn that is asked for twice runs once, and gives the same commit', async () => {
     world = await projectWorld({ a: 'cat > prompt.txt; date +%s%N >> times.txt' });
     const { attempt, made, result } = await turned('a');
-    const again = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
+    const again = await world.task('turn', {
+      attempt,
+      base: made.base,
+      turn: 1,
+      thread: null,
+      evidence: [],
+      extra: [],
+      spent: { ...NO_USAGE },
+      spentMs: 0,
+      allowance: 1,
+      inputs: {},
+    });
     expect(again).toEqual(result);
     const bare = await world.host.bare(world.run.repository);
     const { stdout } = await bare.git(['show', `${result.commit}:times.txt`]);
@@ -116,7 +138,16 @@ describe('an attempt', () => {
   test('a turn whose end nobody waited for is over before the next one begins', async () => {
     world = await projectWorld({ a: 'if [ $SIGNALBOX_TURN = 1 ]; then sleep 600; else echo two > two.txt; fi' });
     const { attempt, made } = await prepared('a');
-    const input = { attempt, base: made.base, thread: null };
+    const input = {
+      attempt,
+      base: made.base,
+      thread: null,
+      extra: [],
+      spent: { ...NO_USAGE },
+      spentMs: 0,
+      allowance: 1,
+      inputs: {},
+    };
     const tasks = createTaskActivities(world.host);
     const worker = new MockActivityEnvironment();
     const first = worker.run((turn: Parameters<typeof tasks.turn>[0]) => tasks.turn(turn), {
@@ -130,7 +161,15 @@ describe('an attempt', () => {
     worker.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));
     await expect(first).rejects.toThrow('WORKER_SHUTDOWN');
     expect(await sandbox.list()).toHaveLength(1);
-    const interrupted: Evidence = { kind: 'interrupted', summary: 's', detail: '', attempt: 1, commit: null };
+    const interrupted: Evidence = {
+      kind: 'interrupted',
+      summary: 's',
+      detail: '',
+      attempt: 1,
+      commit: null,
+      tried: '',
+      changes: '',
+    };
     const second = await world.task('turn', { ...input, turn: 2, evidence: [interrupted] });
     expect(second).toMatchObject({ outcome: 'finished', changed: 1 });
     expect(await sandbox.list()).toEqual([]);

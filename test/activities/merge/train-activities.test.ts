@@ -14,7 +14,18 @@ async function finished(task: string): Promise<TrainMember> {
   const { run } = world;
   const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
   const attempt = { run, task, attempt: made.attempt, execution: 'x' };
-  const { commit } = await world.task('turn', { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], spent: { ...NO_USAGE }, allowance: 1, inputs: {} });
+  const { commit } = await world.task('turn', {
+    attempt,
+    base: made.base,
+    turn: 1,
+    thread: null,
+    evidence: [],
+    extra: [],
+    spent: { ...NO_USAGE },
+    spentMs: 0,
+    allowance: 1,
+    inputs: {},
+  });
   await world.task('verify', { attempt, commit, round: 1, inputs: {} });
   return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base };
 }
