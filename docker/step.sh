@@ -5,7 +5,8 @@
 #
 # Runs the arguments, at most SECONDS long, passes on the first BYTES of each output stream, and leaves with the command's
 # status. The container goes with it, so whatever is left then dies. /signalbox/once keeps a container that somebody
-# starts a second time from running its command again: it leaves with 125.
+# starts a second time from running its command again: it leaves with 125. /signalbox/secrets/env, gone once it is read,
+# exports variables that are stored nowhere, and sets sb_hidden to the texts, one a line, that are passed on as ***.
 #
 # Variables start with `sb_`, since the command's own environment came in with ours.
 
@@ -16,6 +17,11 @@ trap : HUP INT TERM
 set -C
 { : >/signalbox/once/started; } 2>/dev/null || exit 125
 set +C
+sb_hidden=
+if [ -e /signalbox/secrets/env ]; then
+  . /signalbox/secrets/env
+  rm -f /signalbox/secrets/env
+fi
 sb_input=/dev/null
 [ -e /signalbox/stdin ] && sb_input=/signalbox/stdin
 
@@ -53,10 +59,23 @@ sb_keep() {
   exec cat >/dev/null
 }
 
+sb_record() {
+  if [ -n "$sb_hidden" ]; then sb_hide | sb_keep; else sb_keep; fi
+}
+
+# Passes its input on without what is to be hidden; nothing of it where that cannot be done.
+sb_hide() {
+  if ! command -v awk >/dev/null; then
+    echo 'signalbox: there is no awk here to keep secrets out of this output, so it is withheld'
+    exec cat >/dev/null
+  fi
+  { printf '%s\n\n' "$sb_hidden"; exec cat; } | LC_ALL=C exec awk -f /signalbox/redact.awk
+}
+
 exec 5>&1 6>&2
 sb_status=$(
   {
-    { sb_main "$@" 2>&3 3>&- | sb_keep >&5 3>&- 4>&- 5>&- 6>&-; } 3>&1 | sb_keep >&6 4>&- 5>&- 6>&-
+    { sb_main "$@" 2>&3 3>&- | sb_record >&5 3>&- 4>&- 5>&- 6>&-; } 3>&1 | sb_record >&6 4>&- 5>&- 6>&-
   } 4>&1
 )
 exit "${sb_status:-137}"

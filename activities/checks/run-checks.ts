@@ -3,9 +3,11 @@ import type { AttemptRef } from '../../core/activities.ts';
 import type { CheckFailure, CheckReport } from '../../core/checks.ts';
 import { headAndTail } from '../../core/failures.ts';
 import { stepName } from '../../core/ids.ts';
+import type { InputValue } from '../../core/person.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { Task } from '../../core/task-file.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
+import { inputVariables } from '../inputs/task-inputs.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { Sandbox, StepResult } from '../sandbox/sandbox.ts';
 import { endable, type StepControl } from '../step-control.ts';
@@ -36,6 +38,8 @@ export interface CheckRequest {
   checks: readonly Check[];
   /** Makes the steps' names; the same label finds the same steps again. */
   label: string;
+  /** What people gave for the task: the commands find it in their environment. */
+  inputs?: Readonly<Record<string, InputValue>>;
   /** The directory of a workspace that is not needed any more, to be made the checkout. */
   from?: string;
   control: StepControl;
@@ -99,6 +103,7 @@ async function runCheck(
   const owner = host.ownerOf(attempt);
   const name = stepName(owner, label);
   const taskFile = taskFileMount(host, attempt.run, task);
+  const given = inputVariables(host.home, attempt, task, request.inputs ?? {});
   const objects = (await host.bare(attempt.run.repository)).objectStore;
   const result = await endable(control, sandbox, name, () =>
     sandbox.run(
@@ -111,7 +116,8 @@ async function runCheck(
         stdin: '',
         workTree,
         mounts: [taskFile, { source: objects, target: objects, readOnly: true }],
-        env: stepEnvironment(host, manifest, attempt, label, taskFile.target),
+        env: { ...stepEnvironment(host, manifest, attempt, label, taskFile.target), ...given.env },
+        secrets: given.secrets,
         timeoutMs: manifest.config.checks.timeout,
         outputLimit: OUTPUT_LIMIT,
         network: manifest.config.sandbox.network === 'bridge' ? 'bridge' : 'none',

@@ -4,6 +4,7 @@ import { SignalboxError } from '../../core/failures.ts';
 import type { ContainerLogs } from './container-logs.ts';
 import { unlessStatus } from './engine.ts';
 import type { StepDirectory, StepExit } from './step-directory.ts';
+import { dropSecrets } from './step-secrets.ts';
 
 /** One step of the Docker backend: its container, brought forward from whatever state it is found in. */
 export class DockerStep {
@@ -86,6 +87,7 @@ export class DockerStep {
   async clear(): Promise<void> {
     if (!this.directory.has('once')) return;
     await this.remove();
+    dropSecrets(this.directory);
     this.directory.removeHome();
     this.directory.drop('once', 'started');
   }

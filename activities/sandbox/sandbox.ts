@@ -32,6 +32,11 @@ export interface StepSpec {
   mounts: readonly Mount[];
   /** The whole environment besides PATH, HOME, LANG, TERM and TZ, which the backend supplies. */
   env: Readonly<Record<string, string>>;
+  /**
+   * More of the environment, for checks only: values that are stored nowhere in clear, and that the step's recorded
+   * output shows as `***`.
+   */
+  secrets?: Readonly<Record<string, string>>;
   /** Wall time in milliseconds, after which the step is ended; kept also when no worker lives. */
   timeoutMs: number;
   /** Most bytes kept of each output stream; the rest is read and dropped. */

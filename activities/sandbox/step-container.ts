@@ -10,6 +10,7 @@ import type { Mount, StepSpec } from './sandbox.ts';
 import { stepDigest } from './step-directory.ts';
 import type { StepDirectory } from './step-directory.ts';
 import { argumentsOf, stepVariables } from './step-environment.ts';
+import { writeSecrets } from './step-secrets.ts';
 import { chownTree } from './chown-tree.ts';
 
 /** What all step containers of a sandbox have in common. */
@@ -49,6 +50,15 @@ export function stepContainer(
   ];
   if (directory.has('stdin'))
     mounts.push({ source: directory.file('stdin'), target: '/signalbox/stdin', readOnly: true });
+  if (Object.keys(spec.secrets ?? {}).length > 0) {
+    const source = writeSecrets(directory, spec.secrets ?? {}, user);
+    mounts.push({ source, target: '/signalbox/secrets', readOnly: false });
+    mounts.push({
+      source: path.join(packageRoot(), 'docker', 'redact.awk'),
+      target: '/signalbox/redact.awk',
+      readOnly: true,
+    });
+  }
   const seconds = String(Math.max(1, Math.ceil(spec.timeoutMs / 1000)));
   const script = ['/bin/sh', '/signalbox/step.sh', spec.name, seconds, String(spec.outputLimit + 1)];
   return {

@@ -9,7 +9,11 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
  * @throws SignalboxError `usage` for a variable that a shell would drop, a NUL, or an empty command
  */
 export function checkSpec(spec: StepSpec): void {
-  for (const [name, value] of Object.entries(spec.env)) {
+  const secrets = Object.entries(spec.secrets ?? {});
+  if (spec.kind === 'agent' && secrets.length > 0) {
+    throw new SignalboxError('internal', `step ${spec.name} is an agent's: it must not get secrets`);
+  }
+  for (const [name, value] of [...Object.entries(spec.env), ...secrets]) {
     if (!VARIABLE.test(name) || value.includes('\0')) {
       throw new SignalboxError('usage', `${JSON.stringify(name)} cannot be set in a step's environment`);
     }

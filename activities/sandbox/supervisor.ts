@@ -6,6 +6,7 @@ import { packageRoot } from '../package-root.ts';
 import { unlessMissing } from '../system-errors.ts';
 import type { StepSpec } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
+import { hiddenTexts } from './hidden-texts.ts';
 import { argumentsOf, stepVariables } from './step-environment.ts';
 
 /** A supervisor that this process has started; it goes on when this process ends. */
@@ -31,6 +32,7 @@ export async function startSupervisor(
     HOME: directory.file('home'),
     TERM: 'dumb',
     ...stepVariables(spec.env),
+    ...secretVariables(spec.secrets),
     SIGNALBOX_SUPERVISED: spec.name,
   };
   const script = path.join(packageRoot(), 'docker', 'step-local.sh');
@@ -66,4 +68,10 @@ function hostVariables(env: Readonly<Record<string, string | undefined>>): Recor
   const path = env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
   const zone = env['TZ'];
   return { PATH: path, LANG: env['LANG'] ?? 'C.UTF-8', ...(zone === undefined ? {} : { TZ: zone }) };
+}
+
+/** They live in the environments of the step's processes, and nowhere else. */
+function secretVariables(secrets: StepSpec['secrets'] = {}): Record<string, string> {
+  const hidden = hiddenTexts(Object.values(secrets));
+  return hidden.length === 0 ? {} : { ...secrets, SIGNALBOX_REDACT: hidden.join('\n') };
 }
