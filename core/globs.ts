@@ -34,11 +34,19 @@ export function matchesGlob(glob: string, path: string, options: GlobOptions = {
 
 /** Do two claims clash: does one write what the other reads or writes? Readers share. */
 export function claimsMeet(a: Claims, b: Claims, options: GlobOptions = {}): boolean {
-  const all = (globs: readonly string[]): CompiledGlob[] => globs.map((glob) => compiled(glob, options));
-  const meet = (left: readonly CompiledGlob[], right: readonly CompiledGlob[]): boolean =>
-    left.some((one) => right.some((other) => compiledMeet(one, other)));
-  const [writesA, writesB] = [all(a.writes), all(b.writes)];
-  return meet(writesA, writesB) || meet(writesA, all(b.reads)) || meet(all(a.reads), writesB);
+  return firstClash(a, b, options) !== null;
+}
+
+/** The first globs of two claims that clash, the one of `a` first; `null` if the claims go together. */
+export function firstClash(a: Claims, b: Claims, options: GlobOptions = {}): [string, string] | null {
+  const first = (left: readonly string[], right: readonly string[]): [string, string] | null => {
+    for (const one of left) {
+      const other = right.find((glob) => canMeet(one, glob, options));
+      if (other !== undefined) return [one, other];
+    }
+    return null;
+  };
+  return first(a.writes, b.writes) ?? first(a.writes, b.reads) ?? first(a.reads, b.writes);
 }
 
 function compiledMeet(a: CompiledGlob, b: CompiledGlob): boolean {

@@ -1,4 +1,4 @@
-import { claimsMeet, type Claims, type GlobOptions } from './globs.ts';
+import type { Claims } from './globs.ts';
 
 /** A task's request for, or hold of, the paths that it claims. Granted whole or not at all, so there is no deadlock. */
 export interface LockRequest {
@@ -6,6 +6,14 @@ export interface LockRequest {
   claims: Claims;
   /** Higher is served first. */
   priority: number;
+  /** Among equal priorities, the heavier is served first: the time that all that depends on it takes, milliseconds. */
+  weight?: number;
+}
+
+/** What a task holds, in a snapshot. */
+export interface LockHold extends LockRequest {
+  /** It holds its locks but does nothing: it waits for a person. It takes no place. */
+  idle?: true;
 }
 
 /** A request in a snapshot. */
@@ -26,13 +34,15 @@ export interface SyncRequest {
   run: string;
   /** Grows with each snapshot; an older one than the table has seen is ignored. */
   seq: number;
-  holds: LockRequest[];
+  holds: LockHold[];
   /** What could start now, best first; at most {@link MOST_WANTS}. */
   wants: LockWant[];
   /** How many of the wants may be granted at most: free places under the run's `max_parallel`. */
   slots: number;
   /** How many tasks of all runs may work on the repository at once, as far as this run is concerned. */
   cap?: number;
+  /** Names that differ only in case mean one file. */
+  ignoreCase?: true;
 }
 
 /** The most wants in one snapshot; keeps the message small. */
@@ -56,55 +66,123 @@ export interface LockRefusal {
   final?: true;
 }
 
-/** A waiter's priority grows by one for each of these milliseconds, so that no request waits for ever. */
-const AGEING_MS = 5 * 60_000;
+/** What a task holds, as the table knows it. */
+export interface TableHold extends LockHold {
+  /** When it was granted, milliseconds since the epoch; a table that was told of it by a snapshot does not know. */
+  since?: number;
+  /** Its claims hold more than its run knows: a want that grew was granted, and the run has to be told. */
+  grown?: true;
+}
+
+/** What a task waits for. */
+export interface TableWant extends LockWant {
+  /** When it arrived, milliseconds since the epoch. */
+  since: number;
+  /** How many requests that clash with it, and came later, were granted before it. */
+  passed: number;
+}
 
 /** What the table knows of one run. */
 export interface LockTableRun {
   seq: number;
   /** Tasks that the run's newest snapshot showed as held: it knows of those grants. */
   known: string[];
-  holds: LockRequest[];
-  wants: (LockRequest & { since: number })[];
+  holds: TableHold[];
+  wants: TableWant[];
   slots: number;
+  cap?: number;
+  ignoreCase?: true;
+}
+
+/** Locks that were taken back, as their run cannot give them back any more. */
+export interface TakeBack {
+  run: string;
+  tasks: string[];
+  /** What became of the run, such as `the run was terminated`. */
+  reason: string;
+  /** Milliseconds since the epoch. */
+  at: number;
 }
 
 /** The lock table of one repository; plain JSON. Keys of `runs` are workflow ids. */
 export interface LockTable {
   version: 1;
   runs: Record<string, LockTableRun>;
+  /** The newest at the end; at most {@link MOST_TAKE_BACKS}. */
+  takenBack: TakeBack[];
 }
+
+/** How many take-backs the table remembers. */
+export const MOST_TAKE_BACKS = 50;
 
 /** A table without runs. */
 export function emptyLockTable(): LockTable {
-  return { version: 1, runs: {} };
+  return { version: 1, runs: {}, takenBack: [] };
 }
 
 /**
- * Takes a run's snapshot into the table. A want that the table had granted already stays granted: the run had not heard
- * of it when it wrote the snapshot, and is told again.
+ * Takes a run's snapshot into the table. What the table had granted and the run had not heard of when it wrote the
+ * snapshot stays granted, as long as the run still wants it, and is told again. What a run was known to hold and does
+ * not hold any more, it gave up, even if it wants it anew.
  *
  * @param now milliseconds since the epoch; the arrival of new wants
  */
 export function applySync(table: LockTable, sync: SyncRequest, now: number): LockTable {
   const before = table.runs[sync.run];
   if (before !== undefined && sync.seq < before.seq) return table;
-  const wanted = new Set(sync.wants.map((want) => want.task));
-  const held = new Set(sync.holds.map((hold) => hold.task));
-  const unheard = (before?.holds ?? []).filter((hold) => wanted.has(hold.task) && !held.has(hold.task));
-  const since = new Map(before?.wants.map((want) => [want.task, want.since]));
-  const granted = new Set(unheard.map((hold) => hold.task));
   if (sync.holds.length + sync.wants.length === 0) return removeRun(table, sync.run);
+  const held = new Set(sync.holds.map((hold) => hold.task));
+  const wants = new Map(sync.wants.map((want) => [want.task, held.has(want.task) ? want : withoutGrowth(want)]));
+  const unheard = new Map(
+    (before?.holds ?? []).flatMap((hold) =>
+      isUnheard(hold, before, held, wants.get(hold.task)) ? [[hold.task, hold]] : [],
+    ),
+  );
+  const granted = new Map(before?.holds.map((hold) => [hold.task, hold.since]));
+  const fresh = [...unheard.values()].filter((hold) => !held.has(hold.task));
   const run: LockTableRun = {
     seq: sync.seq,
     known: [...held],
-    holds: [...sync.holds, ...unheard],
-    wants: sync.wants
-      .filter((want) => !granted.has(want.task))
-      .map((want) => ({ ...want, since: since.get(want.task) ?? now })),
-    slots: Math.max(0, sync.slots - unheard.length),
+    holds: [...sync.holds.map((hold) => unheard.get(hold.task) ?? withSince(hold, granted.get(hold.task))), ...fresh],
+    wants: [...wants.values()].filter((want) => !unheard.has(want.task)).map((want) => arrived(want, before, now)),
+    slots: Math.max(0, sync.slots - fresh.length),
+    ...(sync.cap === undefined ? {} : { cap: sync.cap }),
+    ...(sync.ignoreCase === undefined ? {} : { ignoreCase: sync.ignoreCase }),
   };
   return { ...table, runs: { ...table.runs, [sync.run]: run } };
+}
+
+/** Has the table granted this, and the run, which wants it, not heard of it? */
+function isUnheard(
+  hold: TableHold,
+  before: LockTableRun | undefined,
+  held: ReadonlySet<string>,
+  want: LockWant | undefined,
+): boolean {
+  if (want === undefined) return false;
+  if (!held.has(hold.task)) return want.grows !== true && before?.known.includes(hold.task) !== true;
+  return want.grows === true && hold.grown === true && covers(hold.claims, want.claims);
+}
+
+function withSince(hold: LockHold, since: number | undefined): TableHold {
+  return since === undefined ? hold : { ...hold, since };
+}
+
+/** Who holds nothing has nothing that could grow. */
+function withoutGrowth({ grows: _grows, ...want }: LockWant): LockWant {
+  return want;
+}
+
+/** A want with its place in the queue; one that has become another (it held nothing, and grows now) queues anew. */
+function arrived(want: LockWant, before: LockTableRun | undefined, now: number): TableWant {
+  const known = before?.wants.find((other) => other.task === want.task && other.grows === want.grows);
+  return { ...want, since: known?.since ?? now, passed: known?.passed ?? 0 };
+}
+
+function covers(claims: Claims, others: Claims): boolean {
+  const writes = new Set(claims.writes);
+  const reads = new Set(claims.reads);
+  return others.writes.every((glob) => writes.has(glob)) && others.reads.every((glob) => reads.has(glob));
 }
 
 /** Takes a run out of the table with all that it holds. */
@@ -112,71 +190,10 @@ export function removeRun(table: LockTable, run: string): LockTable {
   return { ...table, runs: Object.fromEntries(Object.entries(table.runs).filter(([id]) => id !== run)) };
 }
 
-/** Grants by run, and for each waiter that stays why it waits. */
-export interface Granting {
-  table: LockTable;
-  /** Newly granted tasks by run. */
-  granted: Record<string, string[]>;
-  /** By run: which tasks wait, and for whom (a task id, with its run where it is another). */
-  refused: Record<string, { task: string; by: string }[]>;
-}
-
-/**
- * Grants what can be granted: a request that meets no holder and no earlier waiter. That second half is what keeps a
- * wide request from being starved by a stream of narrow ones. Order: priority with age, then arrival, then name.
- */
-export function grant(table: LockTable, now: number): Granting {
-  const granted: Record<string, string[]> = {};
-  const refused: Record<string, { task: string; by: string }[]> = {};
-  const runs = structuredCopy(table.runs);
-  const taken = Object.entries(runs).flatMap(([run, { holds }]) => holds.map((hold) => ({ run, ...hold })));
-  const globs: GlobOptions = { cache: new Map() };
-  for (const waiter of waiters(table, now)) {
-    const owner = runs[waiter.run];
-    if (owner === undefined || owner.slots === 0) continue;
-    const clash = taken.find((other) => claimsMeet(other.claims, waiter.claims, globs));
-    taken.push(waiter);
-    if (clash !== undefined) {
-      const by = clash.run === waiter.run ? clash.task : `${clash.task} of ${clash.run}`;
-      (refused[waiter.run] ??= []).push({ task: waiter.task, by });
-      continue;
-    }
-    owner.slots -= 1;
-    owner.holds.push({ task: waiter.task, claims: waiter.claims, priority: waiter.priority });
-    owner.wants = owner.wants.filter((want) => want.task !== waiter.task);
-    (granted[waiter.run] ??= []).push(waiter.task);
-  }
-  return { table: { ...table, runs }, granted, refused };
-}
-
-/** What a run has to be told: all grants that its snapshot does not show yet, told again, and who must wait for whom. */
-export function answerTo(run: string, granting: Granting): LocksAnswer {
-  const entry = granting.table.runs[run];
-  const known = new Set(entry?.known);
-  return {
-    seq: entry?.seq ?? 0,
-    granted: (entry?.holds ?? []).map((hold) => hold.task).filter((task) => !known.has(task)),
-    refused: granting.refused[run] ?? [],
-  };
-}
-
-interface Waiter extends LockRequest {
-  run: string;
-  since: number;
-}
-
-function waiters(table: LockTable, now: number): Waiter[] {
-  const all = Object.entries(table.runs).flatMap(([run, { wants }]) => wants.map((want) => ({ run, ...want })));
-  const rank = (waiter: Waiter): number => waiter.priority + Math.floor((now - waiter.since) / AGEING_MS);
-  return all.sort((a, b) => rank(b) - rank(a) || a.since - b.since || compare(a.run, b.run) || compare(a.task, b.task));
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function structuredCopy(runs: LockTable['runs']): LockTable['runs'] {
-  return Object.fromEntries(
-    Object.entries(runs).map(([id, run]) => [id, { ...run, holds: [...run.holds], wants: [...run.wants] }]),
-  );
+/** Takes a run out of the table that will never give back what it holds, and remembers why. */
+export function takeBack(table: LockTable, run: string, reason: string, at: number): LockTable {
+  const tasks = (table.runs[run]?.holds ?? []).map((hold) => hold.task);
+  const next = removeRun(table, run);
+  if (tasks.length === 0) return next;
+  return { ...next, takenBack: [...next.takenBack, { run, tasks, reason, at }].slice(-MOST_TAKE_BACKS) };
 }

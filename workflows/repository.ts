@@ -1,5 +1,6 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
-import { answerTo, applySync, emptyLockTable, grant, removeRun, type LockTable } from '../core/locks.ts';
+import { answerTo, grant } from '../core/lock-grants.ts';
+import { applySync, emptyLockTable, removeRun, type LockTable } from '../core/locks.ts';
 import type { RepositoryInput } from '../core/workflow-inputs.ts';
 import { runActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
