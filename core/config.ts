@@ -137,20 +137,27 @@ const validators = z.strictObject({
 
 /** The bounds that a task file may override. */
 export const limitFields = {
-  task_time: duration().describe('Wall time of one agent turn.'),
-  silence: duration().describe('How long an agent may print nothing.'),
-  tokens_per_task: count().optional().describe('Tokens, in and out, over all attempts at a task; by default no bound.'),
+  task_time: duration().describe(
+    'How long agents may work on a task, over all its turns and attempts; waiting for people and locks does not ' +
+      'count. A single turn never gets more, also where limits only warn.',
+  ),
+  silence: duration().describe('How long an agent may print nothing on its standard output.'),
+  tokens_per_task: count()
+    .optional()
+    .describe('Tokens, in and out, over all turns and attempts at a task; by default no bound.'),
 };
 
 const limits = z.strictObject({
   task_time: limitFields.task_time.prefault('2h'),
   silence: limitFields.silence.prefault('20m'),
   tokens_per_task: limitFields.tokens_per_task,
-  cost_per_run: dollars().optional().describe('US dollars, over all tasks of a run; by default no bound.'),
+  cost_per_run: dollars()
+    .optional()
+    .describe('US dollars, over all tasks of a run, those under way included; by default no bound. See `prices`.'),
   mode: z
     .enum(['warn', 'block'])
     .prefault('warn')
-    .describe('A bound that is hit is recorded (`warn`), or stops the step and asks a person (`block`).'),
+    .describe('A bound that is hit is recorded (`warn`), or stops the step at once and asks a person (`block`).'),
 });
 
 const price = z.strictObject({
@@ -232,7 +239,10 @@ export const configSchema = z.strictObject({
   prices: z
     .record(line(), price)
     .prefault({})
-    .describe('US dollars per million tokens, by model; overrides the built-in table.'),
+    .describe(
+      'US dollars per million tokens, by the name of the model in `agent.model` or in its answers; overrides the ' +
+        'built-in table.',
+    ),
   sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
 });
 

@@ -11,23 +11,12 @@ export const CONFIG_KEYS_WITHOUT_EFFECT = [
   'checks.canary',
   'scope.mode',
   'validators',
-  'limits.silence',
-  'limits.tokens_per_task',
-  'limits.cost_per_run',
-  'limits.mode',
-  'prices',
   'sandbox.dockerfile',
   'sandbox.build_context',
 ] as const;
 
 /** Keys of task files that are accepted and checked, but that nothing heeds yet. */
-export const TASK_KEYS_WITHOUT_EFFECT = [
-  'tests',
-  'tdd',
-  'limits.silence',
-  'limits.tokens_per_task',
-  'approval',
-] as const;
+export const TASK_KEYS_WITHOUT_EFFECT = ['tests', 'tdd'] as const;
 
 /** What a run's rules take from a configuration. */
 export function runSettings(config: Config): RunSettings {

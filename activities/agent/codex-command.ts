@@ -32,6 +32,10 @@ const FEATURES_OFF = [
   'unbounded_connection_retries',
 ];
 
+/**
+ * Codex repeats what fails for about half a minute: long enough for a gateway that is replaced, short enough that the
+ * task's own waiting, which outlives it, takes over.
+ */
 const CONFIG: readonly string[] = [
   'model_provider="signalbox"',
   'model_providers.signalbox.name="Signalbox"',

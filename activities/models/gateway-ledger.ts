@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import { z } from 'zod';
 
 import { NO_STEP_USE, type StepUse } from '../../core/metered-usage.ts';
 import { addUsage, type Usage } from '../../core/usage.ts';
-import { makePrivateDirectory } from '../home.ts';
 
 /** The most steps whose counts are kept, in memory and on disk. */
 const MOST_STEPS = 10_000;
@@ -35,7 +34,7 @@ export class GatewayLedger {
   #total: StepUse = { ...NO_STEP_USE };
 
   /**
-   * @param directory need not exist
+   * @param directory need not exist; its parent does
    * @param gateway names this process; no other one has the name
    */
   constructor(directory: string, gateway: string) {
@@ -56,7 +55,9 @@ export class GatewayLedger {
    */
   response(step: string, used: Usage, model: string): void {
     const next = this.#add(step, { requests: 0, usage: used, models: { [model.slice(0, LONGEST_MODEL)]: used } });
-    const directory = makePrivateDirectory(path.join(this.#directory, step));
+    const directory = path.join(this.#directory, step);
+    // Not with its parents: a home that is gone must not come back.
+    for (const place of [this.#directory, directory]) if (!existsSync(place)) mkdirSync(place, { mode: 0o700 });
     const draft = path.join(directory, `.${randomUUID()}`);
     try {
       writeFileSync(draft, JSON.stringify(next), { mode: 0o600 });

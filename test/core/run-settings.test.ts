@@ -34,13 +34,13 @@ describe('keys without effect', () => {
   test('are named when they are set to something else than their default', () => {
     const set = config({
       scope: { mode: 'warn' },
-      prices: { m: { input: 1, output: 2 } },
-      limits: { cost_per_run: 5 },
+      checks: { canary: { mode: 'env' } },
+      sandbox: { dockerfile: 'Dockerfile' },
     });
-    expect(ignoredConfigKeys(set)).toEqual(['limits.cost_per_run', 'prices']);
+    expect(ignoredConfigKeys(set)).toEqual(['checks.canary', 'sandbox.dockerfile']);
     expect(ignoredConfigKeys(config({}))).toEqual([]);
-    const manifest = { ...manifestSchema.parse({ tdd: 'strict', limits: { silence: '5m' } }), id: 'a', name: 'a' };
-    expect(ignoredTaskKeys(manifest)).toEqual(['tdd', 'limits.silence']);
+    const manifest = { ...manifestSchema.parse({ tdd: 'strict', tests: { paths: ['test/**'] } }), id: 'a', name: 'a' };
+    expect(ignoredTaskKeys(manifest)).toEqual(['tests', 'tdd']);
   });
 
   test.each([

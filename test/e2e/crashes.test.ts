@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import type { RunDescription } from '../../core/description.ts';
+import { costOf } from '../../core/prices.ts';
 import { taskWorkflowId } from '../../core/ids.ts';
 import { homeOf } from '../../activities/home.ts';
 import { stopGateway } from '../../workers/gateway-process.ts';
@@ -102,7 +103,9 @@ async function expectUndisturbed(run: string): Promise<void> {
   const watched = await world.signalbox('run', 'watch', run, '-o', 'json');
   expect({ code: watched.code, error: watched.json?.error }).toEqual({ code: 0 });
   const result = watched.json?.result as RunDescription;
-  const usage = { input_tokens: 200, cached_input_tokens: 80, output_tokens: 14, cost_usd: 0 };
+  const tokens = { input_tokens: 200, cached_input_tokens: 80, output_tokens: 14, cost_usd: 0 };
+  const cost = costOf(tokens, model.requests.at(-1)?.model ?? null, {});
+  const usage = { ...tokens, cost_usd: expect.closeTo(cost ?? Number.NaN, 8) };
   expect(result).toMatchObject({ status: 'completed', usage });
   expect(result.tasks['001']).toMatchObject({ status: 'merged', attempts: 1, turns: 1, usage });
   expect(model.requests).toHaveLength(before + 2);

@@ -8,6 +8,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import type { AgentTurnRequest } from '../../activities/agent/agent.ts';
 import { CodexAgent } from '../../activities/agent/codex-agent.ts';
 import { askStepUse } from '../../activities/models/gateway-client.ts';
+import { costOf } from '../../core/prices.ts';
 import { createSandbox } from '../../activities/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
 import { makeAgentWorld, MODEL_KEY, type AgentWorld } from './agent-world.ts';
@@ -46,7 +47,11 @@ export function testCodex(backend: Sandbox['backend']): void {
       Array(2).fill(`Bearer ${MODEL_KEY}`),
     );
     const use = await askStepUse(world.home, world.gateway.socket, 'demo..r1..001..1..turn-1');
-    expect(use).toEqual({ requests: 2, usage: result.usage });
+    expect(use).toMatchObject({ requests: 2, usage: result.usage });
+    // Whatever Codex's own choice is, it is a model whose price is known.
+    const [[model = '', ofModel] = []] = Object.entries(use?.models ?? {});
+    expect(ofModel).toEqual(result.usage);
+    expect(costOf(result.usage, model, {})).toBeGreaterThan(0);
   });
 
   test('resumes its thread in the next turn, and counts that turn only', async () => {

@@ -7,6 +7,8 @@ export interface ModelRequest {
   /** 1 for the first request that the server got. */
   number: number;
   headers: IncomingHttpHeaders;
+  /** The model that it asks for; answers name it again. */
+  model: string;
   /** The thread's id; the same over the requests of all its turns. */
   thread: string;
   /** The newest prompt: the last message of the user that is not context which the agent adds itself. */
@@ -26,11 +28,15 @@ const item = z.looseObject({
   content: z.union([z.string(), content]).optional(),
   output: z.union([z.string(), content]).optional(),
 });
-const body = z.looseObject({ input: z.union([z.string(), z.array(item)]), prompt_cache_key: z.string().optional() });
+const body = z.looseObject({
+  model: z.string().default('no-model'),
+  input: z.union([z.string(), z.array(item)]),
+  prompt_cache_key: z.string().optional(),
+});
 
 /** Reads a posted body. @throws ZodError when it is no Responses API request */
 export function parseModelRequest(number: number, headers: IncomingHttpHeaders, text: string): ModelRequest {
-  const { input, prompt_cache_key: thread = 'no-thread' } = body.parse(JSON.parse(text));
+  const { input, model, prompt_cache_key: thread = 'no-thread' } = body.parse(JSON.parse(text));
   const items: z.infer<typeof item>[] = typeof input === 'string' ? [{ role: 'user', content: input }] : input;
   let prompt = '';
   let prompts = 0;
@@ -46,7 +52,7 @@ export function parseModelRequest(number: number, headers: IncomingHttpHeaders, 
       toolOutputs.push(plain(part.output));
     }
   }
-  return { number, headers, thread, prompt, turn: `${thread}#${prompts}`, toolOutputs, text };
+  return { number, headers, model, thread, prompt, turn: `${thread}#${prompts}`, toolOutputs, text };
 }
 
 function plain(value: string | { text?: string | undefined }[] | undefined): string {

@@ -13,7 +13,7 @@ export interface ModelReply {
   /** Cut the connection in the middle instead of completing the response. */
   cut?: boolean;
   /** Answer with this HTTP status and OpenAI's error body instead of a stream. */
-  refuse?: { status: number; message: string };
+  refuse?: { status: number; message: string; code?: string };
 }
 
 /** Decides the reply. May be called again for the same state when a client repeats a request that was cut off. */
@@ -105,7 +105,8 @@ export async function startScriptedModelServer(script: ModelScript, port = 0): P
 async function stream(reply: ModelReply, request: ModelRequest, response: ServerResponse): Promise<void> {
   if (reply.refuse !== undefined) {
     response.writeHead(reply.refuse.status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ error: { message: reply.refuse.message, type: 'server_error', code: null } }));
+    const { message, code = null } = reply.refuse;
+    response.end(JSON.stringify({ error: { message, type: code ?? 'server_error', code } }));
     return;
   }
   const id = `resp_${request.number}`;
@@ -128,6 +129,6 @@ async function stream(reply: ModelReply, request: ModelRequest, response: Server
     output_tokens_details: { reasoning_tokens: 0 },
     total_tokens: input + output,
   };
-  send({ type: 'response.completed', response: { id, usage } });
+  send({ type: 'response.completed', response: { id, model: request.model, usage } });
   response.end();
 }

@@ -1,6 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { makePrivateDirectory } from '../../activities/home.ts';
+import { GatewayLedger } from '../../activities/models/gateway-ledger.ts';
+import { UsageLedger } from '../../activities/records/usage-ledger.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { cleanRun, type CleanedRun } from '../../workers/clean/clean-run.ts';
 import { projectWorld, type ProjectWorld } from '../support/project-world.ts';
@@ -19,6 +22,24 @@ async function clean(force: boolean): Promise<CleanedRun> {
 }
 
 describe('cleaning up after a run', () => {
+  test('removes what was counted for it, and not what was for a run whose name goes on', async () => {
+    world = await projectWorld({ a: AGENT });
+    const { home, run } = world;
+    const entry = { usage: { ...NO_USAGE, input_tokens: 1 }, warnings: {}, over: true };
+    const gateway = new GatewayLedger(path.join(makePrivateDirectory(home.gateway), 'usage'), 'g');
+    for (const id of ['r1', 'r10', 'r1.0']) {
+      new UsageLedger(home).record({ project: 'world', run: id }, `world..${id}..a..1..turn-1`, entry);
+      gateway.response(`world..${id}..a..1..turn-1`, entry.usage, 'm');
+    }
+    const { removed } = await clean(false);
+    expect(removed).toEqual([
+      UsageLedger.directory(home, run),
+      path.join(home.gateway, 'usage', 'world..r1..a..1..turn-1'),
+    ]);
+    expect(readdirSync(path.join(home.usage, 'world')).sort()).toEqual(['r1.0', 'r10']);
+    expect(readdirSync(path.join(home.gateway, 'usage'))).toHaveLength(2);
+  });
+
   test.each([false, true])('keeps what no commit can hold (forced: %s)', async (force) => {
     world = await projectWorld({ a: AGENT });
     const { run, host } = world;

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { homeOf, type Home } from '../../activities/home.ts';
+import { askStepUse } from '../../activities/models/gateway-client.ts';
 import { stepToken } from '../../activities/models/gateway-secret.ts';
 import { processStartTime } from '../../activities/process-identity.ts';
 import { ensureGateway, gatewayStatus, stopGateway } from '../../workers/gateway-process.ts';
@@ -18,6 +19,7 @@ import {
 } from '../support/scripted-model-server.ts';
 
 const KEY = 'sk-canary-0815';
+const STEP = 'p..r..1..1..turn-1';
 let root: string;
 let home: Home;
 let models: ScriptedModelServer[];
@@ -46,7 +48,7 @@ function environment(model: ScriptedModelServer, key = KEY): Record<string, stri
 
 function post(url: string, signal?: AbortSignal): Promise<Response> {
   const headers = {
-    authorization: `Bearer ${stepToken(home, 'p..r..1..1..turn-1')}`,
+    authorization: `Bearer ${stepToken(home, STEP)}`,
     'content-type': 'application/json',
   };
   const body = JSON.stringify({ model: 'm', stream: true, input: 'hi' });
@@ -99,6 +101,33 @@ describe('the gateway process', () => {
     const after = await ensureGateway({ home, env });
     expect(after).toEqual({ ...before, pid: after.pid });
     expect((await post(after.url)).status).toBe(200);
+  });
+
+  test('has lost no count when it was killed, and counts nothing twice', async () => {
+    const env = environment(await startModel());
+    const before = await ensureGateway({ home, env });
+    await (await post(before.url)).text();
+    const seen = await askStepUse(home, before.socket, STEP);
+    expect(seen).toMatchObject({ requests: 1, usage: { input_tokens: 100, output_tokens: 7 } });
+    process.kill(before.pid, 'SIGKILL');
+    await gone(before.pid);
+    const after = await ensureGateway({ home, env });
+    expect(await askStepUse(home, after.socket, STEP)).toEqual(seen);
+    await (await post(after.url)).text();
+    const usage = { input_tokens: 200, cached_input_tokens: 80, output_tokens: 14, cost_usd: 0 };
+    expect(await askStepUse(home, after.socket, STEP)).toEqual({ requests: 2, usage, models: { m: usage } });
+  });
+
+  test('knows of what its predecessor still carries to its end', async () => {
+    let release = (): void => undefined;
+    const until = new Promise<void>((resolve) => (release = resolve));
+    const model = await startModel(() => ({ ...finish('late'), hold: until }));
+    const before = await ensureGateway({ home, env: environment(model) });
+    const stream = await post(before.url);
+    const after = await ensureGateway({ home, env: environment(model, 'sk-another') });
+    release();
+    await stream.text();
+    expect(await askStepUse(home, after.socket, STEP)).toMatchObject({ usage: { input_tokens: 100 } });
   });
 
   test('ends by itself when its home is removed', async () => {

@@ -8,6 +8,8 @@ import { ourSignature } from '../../activities/git/objects.ts';
 import { snapshot } from '../../activities/git/snapshot.ts';
 import { workspaceAt } from '../../activities/git/workspace.ts';
 import type { Home } from '../../activities/home.ts';
+import { gatewayLayout } from '../../activities/models/gateway-layout.ts';
+import { UsageLedger } from '../../activities/records/usage-ledger.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { attemptRef } from '../../core/ids.ts';
 import type { RunRef } from '../../core/run-ref.ts';
@@ -48,6 +50,7 @@ export async function cleanRun(request: Request): Promise<CleanedRun> {
     cleanSteps(request, task, cleaned);
     await cleanRefs(request, task, cleaned);
   }
+  cleanUsage(request, cleaned);
   if (!request.dryRun) {
     for (const names of [[run.project, run.run], [run.project], []]) {
       removeIfEmpty(path.join(home.workspaces, run.repository.id, ...names));
@@ -114,6 +117,19 @@ function cleanSteps({ home, run, dryRun }: Request, task: string, cleaned: Clean
     if (!dryRun) rmSync(step.directory, { recursive: true, force: true });
     cleaned.removed.push(step.directory);
   }
+}
+
+/** What was counted for the run's turns, here and in the gateway. Totals are in the run itself. */
+function cleanUsage({ home, run, dryRun }: Request, cleaned: CleanedRun): void {
+  const gateway = gatewayLayout(home).usage;
+  const steps = existsSync(gateway) ? readdirSync(gateway) : [];
+  const own = steps.filter((name) => name.startsWith(`${run.project}..${run.run}..`));
+  for (const directory of [UsageLedger.directory(home, run), ...own.map((name) => path.join(gateway, name))]) {
+    if (!existsSync(directory)) continue;
+    if (!dryRun) removeAll(directory);
+    cleaned.removed.push(directory);
+  }
+  if (!dryRun) removeIfEmpty(path.join(home.usage, run.project));
 }
 
 async function cleanRefs({ bare, run, dryRun }: Request, task: string, cleaned: CleanedRun): Promise<void> {

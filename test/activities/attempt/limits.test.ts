@@ -100,7 +100,7 @@ describe('a bound that blocks', () => {
     const second = world.task('turn', await inputOf('b'));
     for (const result of await Promise.all([first, second])) {
       expect(result).toMatchObject({ outcome: 'limit', reason: 'the run cost $1.20; limits.cost_per_run is $1.00' });
-      expect(result.usage.cost_usd).toBeCloseTo(0.6);
+      expect(result.usage.cost_usd).toBeCloseTo(0.6, 8);
     }
     expect(await turned('c')).toMatchObject({ outcome: 'limit', changed: 0 });
     expect(await turned('c', { turn: 2, allowance: 2 })).toMatchObject({ outcome: 'finished', changed: 1 });
@@ -173,7 +173,7 @@ describe('usage', () => {
     expect(third).toEqual(second);
     expect(await world.task('turn', input)).toEqual(second);
     expect(ledger.read(world.run, stepOf(input))).toEqual({ usage: second.usage, warnings: {}, over: true });
-    expect(ledger.costOfOthers(world.run, 'none')).toBeCloseTo(0.002_07);
+    expect(ledger.costOfOthers(world.run, 'none')).toBeCloseTo(0.002_07, 8);
     expect(readdirSync(UsageLedger.directory(world.home, world.run))).toEqual([`${stepOf(input)}.json`]);
   });
 
