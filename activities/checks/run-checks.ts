@@ -7,7 +7,7 @@ import type { InputValue } from '../../core/person.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { Task } from '../../core/task-file.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
-import { inputVariables } from '../inputs/task-inputs.ts';
+import { inputVariables, type InputVariables } from '../inputs/task-inputs.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { Sandbox, StepResult } from '../sandbox/sandbox.ts';
 import { endable, type StepControl } from '../step-control.ts';
@@ -55,6 +55,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   const started = Date.now();
   const { host, attempt, checks, commit, control } = request;
   if (checks.length === 0) return { failure: null, commands: 0, durationMs: 0 };
+  const given = inputVariables(host.home, attempt, request.task, request.inputs ?? {});
   const sandbox = await host.sandboxOf(request.manifest);
   const pool = await host.pool(attempt.run.repository, sandbox);
   const key = stepName(host.ownerOf(attempt), request.label);
@@ -63,7 +64,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   try {
     for (const [index, check] of checks.entries()) {
       const label = `${request.label}-${index + 1}`;
-      const result = await runUnlessLost(request, sandbox, checkout.directory, check, label);
+      const result = await runUnlessLost({ ...request, given }, sandbox, checkout.directory, check, label);
       if (result.exitCode === 0) continue;
       failure = await describeFailure(check, result);
       break;
@@ -79,7 +80,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
 
 /** A check that is lost (the machine went down under it) has no verdict: it is run again, a few times. */
 async function runUnlessLost(
-  request: CheckRequest,
+  request: CheckRequest & { given: InputVariables },
   sandbox: Sandbox,
   workTree: string,
   check: Check,
@@ -93,17 +94,16 @@ async function runUnlessLost(
 }
 
 async function runCheck(
-  request: CheckRequest,
+  request: CheckRequest & { given: InputVariables },
   sandbox: Sandbox,
   workTree: string,
   check: Check,
   label: string,
 ): Promise<StepResult> {
-  const { host, manifest, attempt, control, task } = request;
+  const { host, manifest, attempt, control, task, given } = request;
   const owner = host.ownerOf(attempt);
   const name = stepName(owner, label);
   const taskFile = taskFileMount(host, attempt.run, task);
-  const given = inputVariables(host.home, attempt, task, request.inputs ?? {});
   const objects = (await host.bare(attempt.run.repository)).objectStore;
   const result = await endable(control, sandbox, name, () =>
     sandbox.run(

@@ -1,12 +1,23 @@
 import type { AttemptRef } from '../../core/activities.ts';
+import { SignalboxError } from '../../core/failures.ts';
 import type { InputValue } from '../../core/person.ts';
 import { plainInputs } from '../../core/prompt.ts';
 import type { Task } from '../../core/task-file.ts';
 import type { Home } from '../home.ts';
 import { seal, unseal } from './seal.ts';
 
-/** Seals a secret input where a person gave it: it opens in the same home, for checks of that task in that run only. */
+/** Most bytes of a secret: all the ways to write it must be known to those who keep it out of outputs. */
+const MOST_SECRET_BYTES = 4096;
+
+/**
+ * Seals a secret input where a person gave it: it opens in the same home, for checks of that task in that run only.
+ *
+ * @throws SignalboxError `usage` for a value that is too long, or holds a NUL
+ */
 export function sealInput(home: Home, run: string, task: string, name: string, value: string): InputValue {
+  if (Buffer.byteLength(value) > MOST_SECRET_BYTES || value.includes('\0')) {
+    throw new SignalboxError('usage', `the secret ${name} has more than ${MOST_SECRET_BYTES} bytes, or holds a NUL`);
+  }
   return { sealed: seal(home, [run, task, name], value) };
 }
 

@@ -46,8 +46,13 @@ export interface ProjectWorld {
  * Makes a world with tasks whose agents are shell scripts.
  *
  * @param scripts what the agent of each task does in its work tree
+ * @param frontMatter what the file of each task says
  */
-export async function projectWorld(scripts: Record<string, string>, config: object = {}): Promise<ProjectWorld> {
+export async function projectWorld(
+  scripts: Record<string, string>,
+  config: object = {},
+  frontMatter: object = {},
+): Promise<ProjectWorld> {
   const root = realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-world-')));
   const repository = path.join(root, 'repository');
   const git = (...args: string[]): string =>
@@ -74,7 +79,7 @@ export async function projectWorld(scripts: Record<string, string>, config: obje
     config: { ...configSchema.parse({ checks: { doctor: 'true' }, ...config }), project: 'world' },
     tasks: Object.entries(scripts).map(([id, script]) => ({
       manifest: {
-        ...manifestSchema.parse({ agent: { provider: 'command', command: script } }),
+        ...manifestSchema.parse({ agent: { provider: 'command', command: script }, ...frontMatter }),
         id,
         name: `task-${id}`,
       },
