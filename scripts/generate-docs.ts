@@ -1,6 +1,6 @@
 /**
- * Writes the reference page of the configuration and of task files, and their JSON Schemas, from the zod schemas; and
- * the reference of the commands in docs/cli.md from the commands' own data.
+ * Writes the reference page of the configuration and of task files, and their JSON Schemas, from the zod schemas; the
+ * reference of the commands in docs/cli.md from the commands' own data; and docs/prompts.md.
  * `--check` writes nothing, and ends with exit code 1 if a file is not up to date.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,6 +13,7 @@ import { signalboxProgram } from '../cli/run-cli.ts';
 import { configSchema } from '../core/config.ts';
 import { CONFIG_KEYS_WITHOUT_EFFECT, TASK_KEYS_WITHOUT_EFFECT } from '../core/run-settings.ts';
 import { manifestSchema } from '../core/task-file.ts';
+import { promptsPage } from './prompts-page.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
@@ -106,6 +107,7 @@ const files = {
   'docs/cli.md': await cliPage(),
   'docs/configuration.md': page,
   'docs/config.schema.json': await json({ title: 'Configuration of Signalbox', ...config }),
+  'docs/prompts.md': promptsPage(),
   'docs/task.schema.json': await json({ title: 'Front matter of a task file of Signalbox', ...task }),
 };
 

@@ -97,6 +97,25 @@ describe('run start refuses, and starts and changes nothing:', () => {
 });
 
 describe('run start --dry-run', () => {
+  test('tells what is wrong in the prompts of the project, with places, and starts nothing', async () => {
+    world.init().config(FINE).task('001');
+    world.write(
+      '.signalbox/prompts/task.md',
+      'Do {{ task.spec }}\n{% for try in earlyer %}{{ try.sumary }}{% endfor %}\n',
+    );
+    world.write('.signalbox/prompts/continue.md', '{% include "task.md" %}');
+    const dry = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
+    expect([dry.code, dry.stderr.trimEnd().split('\n')]).toEqual([
+      2,
+      [
+        expect.stringContaining('2 problems in the configuration:'),
+        '  .signalbox/prompts/continue.md:1:1  unknown tag "include"; a template cannot read files',
+        '  .signalbox/prompts/task.md:2:15  unknown variable "earlyer"; did you mean "earlier"?',
+      ],
+    ]);
+    await refused(2, /2 problems in the configuration/);
+  });
+
   test('prints the tasks in the order of their dependencies and priorities, and changes nothing', async () => {
     world.init().config(FINE);
     world.task('001', 'depends_on: ["003"]').task('002', 'files: { writes: [a] }').task('003', 'priority: 5');
@@ -125,10 +144,10 @@ describe('run start --dry-run', () => {
   });
 
   test('names the keys that have no effect yet', async () => {
-    world.init().config(`${FINE}limits: { cost_per_run: 5 }\n`).task('001', 'approval: merge');
+    world.init().config(`${FINE}sandbox: { dockerfile: Dockerfile }\n`).task('001', 'tdd: strict');
     const { stderr } = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
-    expect(stderr).toMatch(/no effect yet: .*limits/);
-    expect(stderr).toMatch(/no effect yet: .*approval/);
+    expect(stderr).toMatch(/no effect yet: .*dockerfile/);
+    expect(stderr).toMatch(/no effect yet: .*tdd/);
   });
 });
 

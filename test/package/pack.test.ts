@@ -52,6 +52,7 @@ test('the package holds what is needed to run, and no sources or tests', () => {
     expect.arrayContaining([
       ...['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'temporal-dev.yml', 'cli/signalbox.js'],
       ...['docker/Dockerfile', 'docker/step.sh', 'docker/step-local.sh', 'docker/temporal/dynamic-config.yaml'],
+      ...['docker/redact.awk', 'activities/prompts/task.md', 'activities/prompts/continue.md'],
       ...['dist/cli/main.js', 'dist/workers/gateway.js', 'dist/workflow-bundle.js'],
     ]),
   );
