@@ -129,7 +129,7 @@ export class BenchWorld {
         directory: repository.directory,
         env: this.#env,
         tasks: undefined,
-        reuse: true,
+        reuse: false,
         runId: undefined,
       };
       const prepared = await prepareRun({ ...request, maxParallel, backend: 'local' });

@@ -44,7 +44,7 @@ function agents(run: string, script: string): void {
 
 async function start(run: string, tasks = '001,002'): Promise<CliResult> {
   return await world.signalbox(
-    ...['run', 'start', '--run-id', run, '--tasks', tasks, '--backend', 'local', '-o', 'json'],
+    ...['run', 'start', '--run-id', run, '--tasks', tasks, '--no-reuse', '--backend', 'local', '-o', 'json'],
   );
 }
 
@@ -151,7 +151,11 @@ describe("a user's checkout of the integration branch", () => {
       const hold = path.join(world.root, 'hold');
       writeFileSync(hold, '');
       agents('commits', `while test -e ${hold}; do sleep 0.1; done; touch commits-$SIGNALBOX_TASK_ID.txt`);
-      const run = new CliProcess(world, 'run', 'start', '--run-id', 'commits', '--tasks', '001', '--backend', 'local');
+      const run = new CliProcess(
+        world,
+        ...['run', 'start', '--run-id', 'commits', '--tasks', '001'],
+        ...['--no-reuse', '--backend', 'local'],
+      );
       await run.says(/001 task {2}working/);
       world.write('mine.txt', 'mine').commit('mine');
       const mine = world.git('rev-parse', 'main').trim();

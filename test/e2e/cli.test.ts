@@ -144,6 +144,7 @@ describe('a run that a person controls', () => {
         'start',
         '--run-id',
         'second',
+        '--no-reuse',
         '--backend',
         'local',
       );

@@ -74,7 +74,7 @@ function release(): void {
 }
 
 function startArguments(run: string, backend = 'local', tasks = '001,002'): string[] {
-  return ['run', 'start', '--run-id', run, '--backend', backend, '--tasks', tasks];
+  return ['run', 'start', '--run-id', run, '--backend', backend, '--tasks', tasks, '--no-reuse'];
 }
 
 /** Starts a run whose first agent is at work, and has written something. */

@@ -51,7 +51,8 @@ afterAll(async () => {
 async function startTurn(run: string, backend: string): Promise<void> {
   answering = new Promise((resolve) => (answer = resolve));
   before = model.requests.length;
-  const start = await world.signalbox('run', 'start', '--run-id', run, '--backend', backend, '--detach', '-o', 'json');
+  const argv = ['--run-id', run, '--no-reuse', '--backend', backend, '--detach', '-o', 'json'];
+  const start = await world.signalbox('run', 'start', ...argv);
   expect(start.code).toBe(0);
   await model.waitForRequests(before + 2);
 }

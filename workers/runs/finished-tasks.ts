@@ -32,7 +32,8 @@ export async function finishedTasks(request: {
   const { project, user, tip, tasks } = request;
   const landed = await taskHistory(user.commonDir, tip);
   const waiting = await acceptedHistory(request);
-  const merges = standingMerges([landed, ...(waiting === null ? [] : [waiting])]);
+  // What waits to land was merged last.
+  const merges = standingMerges([...(waiting === null ? [] : [waiting]), landed]);
   const newest = new Map<string, DoneTask>();
   for (const { project: of, task, digest, run, commit } of merges) {
     const key = `${task} ${digest}`;

@@ -111,14 +111,15 @@ async function nothingLeft(
 ): Promise<SignalboxError> {
   const { task_id, run_id, history, merged_commit } = details;
   const which = attempt === undefined ? `task ${task_id} of run ${run_id}` : `attempt ${attempt} at task ${task_id}`;
-  const open = history.findLast((known) => attempt === undefined || known.attempt === attempt);
-  const hint = open === undefined ? await mergedElsewhere(bare, task_id, merged_commit) : hintFor(open);
-  return new SignalboxError('not_found', `${which} has left no work here`, hint === null ? {} : { hint });
+  const last = history.findLast((known) => attempt === undefined || known.attempt === attempt);
+  const elsewhere = last === undefined ? await mergedElsewhere(bare, task_id, merged_commit) : null;
+  const hint = elsewhere ?? (last === undefined ? null : hintFor(last)) ?? `The task is ${details.status}.`;
+  return new SignalboxError('not_found', `${which} has left no work here`, { hint });
 }
 
 function hintFor({ workspace, outcome, reason }: AttemptDetails): string | null {
   if (workspace !== null) return `Its first turn has not ended; its work tree is ${workspace}.`;
-  return outcome === null ? null : `It ended as ${outcome}${reason === null ? '' : `: ${reason}`}.`;
+  return outcome === null ? null : `It ended as ${[outcome, reason?.replace(/\.$/, '')].filter(Boolean).join(': ')}.`;
 }
 
 /** A task that an earlier run merged has no attempts in this one. */
