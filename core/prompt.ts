@@ -12,6 +12,9 @@ export type PromptTemplates = Record<(typeof PROMPT_NAMES)[number], string>;
 /** Where an agent leaves a question for a person, relative to its work tree; no commit ever holds it. */
 export const QUESTION_FILE = '.signalbox/question.md';
 
+/** Most characters of what is told in one line. */
+const LONGEST_LINE = 800;
+
 const fenced = (what: string) => z.string().describe(`${what}, bounded and fenced; empty if there is nothing.`);
 const commit = z.string().nullable().describe('The commit that holds the work of that attempt, if it left any.');
 const kind = z.string().describe('How it ended, such as `failed_check` or `conflict`.');
@@ -154,7 +157,8 @@ function inFull(evidence: Evidence): PromptVariables['evidence'] {
 }
 
 function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim();
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= LONGEST_LINE ? line : `${line.slice(0, LONGEST_LINE)}…`;
 }
 
 /** Fences text that nobody vouches for with more backticks than it holds in a row. */

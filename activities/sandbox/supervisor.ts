@@ -73,5 +73,5 @@ function hostVariables(env: Readonly<Record<string, string | undefined>>): Recor
 /** They live in the environments of the step's processes, and nowhere else. */
 function secretVariables(secrets: StepSpec['secrets'] = {}): Record<string, string> {
   const hidden = hiddenTexts(Object.values(secrets));
-  return hidden.length === 0 ? {} : { ...secrets, SIGNALBOX_REDACT: hidden.join('\n') };
+  return { ...secrets, ...(hidden.length === 0 ? {} : { SIGNALBOX_REDACT: hidden.join('\n') }) };
 }

@@ -97,6 +97,23 @@ export function testSecrets(createSandbox: (home: Home) => Promise<Sandbox>): vo
     expect(out(long)).toBe('a\n'.repeat(2048));
   });
 
+  test('a secret that holds nothing to hide arrives, too', async () => {
+    const secrets = { SIGNALBOX_INPUT_A: '', SIGNALBOX_INPUT_B: '\n' };
+    const result = await sandbox.run(bench.step('echo "${#SIGNALBOX_INPUT_A} ${#SIGNALBOX_INPUT_B}"', { secrets }));
+    expect(out(result)).toBe('0 1\n');
+  });
+
+  test('a step that is ended in the middle of its output ends, and shows nothing', async () => {
+    const spec = bench.step(': >begun; while :; do echo "$SIGNALBOX_INPUT_A"; done', {
+      secrets: { SIGNALBOX_INPUT_A: SECRET },
+    });
+    const running = sandbox.run(spec);
+    await until(() => existsSync(`${bench.workTree}/begun`));
+    await sandbox.end(spec.name);
+    expect(await running).toMatchObject({ ended: true });
+    expect(filesWith('0123456789abcdef', bench.home.root)).toEqual([]);
+  });
+
   test('an agent’s step is refused any secret', async () => {
     const spec = bench.step('env', { kind: 'agent', secrets: { SIGNALBOX_INPUT_A: SECRET } });
     await expect(sandbox.run(spec)).rejects.toThrow(/must not get secrets/);
