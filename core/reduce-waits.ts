@@ -2,9 +2,6 @@ import { releaseLocks } from './reduce-locks.ts';
 import { decisionProblem, defaultDecision, type Decision } from './person.ts';
 import { isEnded, updateTask, type RunState, type TaskProgress, type TaskView } from './run-state.ts';
 
-/** A task that waits for a person so long gives up its locks, milliseconds: others need them. */
-const RELEASE_AFTER = 10 * 60_000;
-
 /**
  * A task that is not started yet, with what it asks a person for now: its inputs as soon as it is known, the word to
  * start when all that it depends on is merged. `null` if it asks nothing.
@@ -82,7 +79,7 @@ function dueAt(task: TaskProgress, state: RunState): number | null {
   if (isEnded(task)) return null;
   const times = [
     task.wait?.deadline ?? null,
-    task.wait !== null && task.open && task.holds ? task.wait.since + RELEASE_AFTER : null,
+    task.wait !== null && task.open && task.holds ? task.wait.since + state.settings.idleLocksMs : null,
     task.growth !== null && task.holds ? task.growth.since + state.settings.growthWaitMs : null,
   ].filter((time) => time !== null);
   return times.length === 0 ? null : Math.min(...times);

@@ -18,6 +18,8 @@ export const CONFIG_KEYS_WITHOUT_EFFECT = [
 /** Keys of task files that are accepted and checked, but that nothing heeds yet. */
 export const TASK_KEYS_WITHOUT_EFFECT = ['tests', 'tdd'] as const;
 
+const IDLE_LOCKS_MS = 10 * 60_000;
+
 /** What a run's rules take from a configuration. */
 export function runSettings(config: Config): RunSettings {
   return {
@@ -26,6 +28,7 @@ export function runSettings(config: Config): RunSettings {
     repositoryCap: config.repository.max_parallel ?? null,
     ignoreCase: config.repository.ignore_case ?? false,
     growthWaitMs: config.scope.wait,
+    idleLocksMs: IDLE_LOCKS_MS,
     people: { deadlineMs: config.people.deadline ?? null, outcome: config.people.outcome },
   };
 }

@@ -87,6 +87,8 @@ export interface RunSettings {
   ignoreCase: boolean;
   /** How long a task that holds locks waits for more, milliseconds. */
   growthWaitMs: number;
+  /** After how long a task that waits for a person gives up its locks, milliseconds: others need them. */
+  idleLocksMs: number;
   people: PeopleSettings;
 }
 

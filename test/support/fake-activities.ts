@@ -11,9 +11,12 @@ import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
 import { createRunActivities } from '../../activities/runs/run-activities.ts';
 
-/** What happens to one task, by attempt; the last entry holds for all later ones. */
+/** What becomes of a turn. */
+type TurnScript = Partial<TurnResult> | 'hang' | 'lost';
+
+/** What happens to one task, by attempt, and for turns perhaps by turn; the last entry holds for all later ones. */
 export interface TaskScript {
-  turns?: (Partial<TurnResult> | 'hang' | 'lost')[];
+  turns?: (TurnScript | TurnScript[])[];
   verify?: ('pass' | 'fail')[];
   candidate?: ('merge' | 'conflict')[];
 }
@@ -28,6 +31,14 @@ export class FakeWorld {
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
+  /** What agents were given, turn by turn. */
+  readonly turns: Parameters<TaskActivities['turn']>[0][] = [];
+  /** Paths that other tasks changed in the meantime. */
+  changed: string[] = [];
+  scope: 'off' | 'warn' | 'block' = 'warn';
+  /** What the hook was called for, as `kind task`; while it is broken, it throws. */
+  readonly notices: string[] = [];
+  hookIsBroken = false;
   /** Can the server list workflows? The one for skipped time cannot. */
   lists = false;
   /** Tasks between their first activity and their merge, and the most that there ever were at once. */
@@ -38,6 +49,11 @@ export class FakeWorld {
   constructor(tasks: (Partial<TaskView> & { id: string })[], scripts: Record<string, TaskScript> = {}) {
     this.scripts = scripts;
     this.views = tasks.map(taskView);
+  }
+
+  /** Has one more task in its manifest. */
+  add(task: Partial<TaskView> & { id: string }): void {
+    this.views.push(taskView(task));
   }
 
   /** Lets a turn that hangs come to its end. */
@@ -64,6 +80,10 @@ export class FakeWorld {
         return Promise.resolve({ tasks, next: from + 2 < this.views.length ? from + 2 : null });
       },
       ...(this.lists ? {} : { openRuns: () => Promise.resolve([]) }),
+      notify: ({ task, wait }) => {
+        this.notices.push(`${wait.kind} ${task}`);
+        return this.hookIsBroken ? Promise.reject(new Error('the hook is broken')) : Promise.resolve();
+      },
       prepare: ({ task, attemptsBefore }) => {
         this.#note('prepare', task);
         this.working.add(task);
@@ -75,12 +95,18 @@ export class FakeWorld {
           branch: `signalbox/r/${task}`,
           queue: hostQueue(this.host),
           hints: false,
-          scope: 'warn',
+          scope: this.scope,
         });
       },
-      turn: async ({ attempt: { task, attempt }, turn }) => {
+      turn: async (asked) => {
+        const {
+          attempt: { task, attempt },
+          turn,
+        } = asked;
         this.#note('turn', task);
-        const scripted = nth(this.scripts[task]?.turns, attempt) ?? {};
+        this.turns.push(asked);
+        const ofAttempt = nth(this.scripts[task]?.turns, attempt) ?? {};
+        const scripted = (Array.isArray(ofAttempt) ? nth(ofAttempt, turn) : ofAttempt) ?? {};
         if (scripted === 'lost') throw ApplicationFailure.nonRetryable('the disk is full', 'environment');
         const finished: TurnResult = {
           outcome: 'finished',
@@ -106,7 +132,7 @@ export class FakeWorld {
         this.#note('verify', task);
         return Promise.resolve(nth(this.scripts[task]?.verify, attempt) === 'fail' ? failed('doctor') : passed());
       },
-      changedSince: () => Promise.resolve([]),
+      changedSince: () => Promise.resolve(this.changed),
       closeAttempt: ({ attempt: { task, attempt } }) => {
         this.#note('close', task);
         return Promise.resolve({ commit: `commit-${task}-${attempt}` });

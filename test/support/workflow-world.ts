@@ -1,4 +1,5 @@
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
 import type { RunDescription } from '../../core/description.ts';
 import { hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
@@ -78,4 +79,15 @@ export async function untilStatus(
     if (condition(status)) return status;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/** The description in a failed run's details. */
+export async function failureOf(handle: Pick<WorkflowHandle, 'result'>): Promise<RunDescription> {
+  const error: unknown = await handle.result().then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  const cause = error instanceof WorkflowFailedError ? error.cause : null;
+  if (!(cause instanceof ApplicationFailure) || cause.type !== 'RunFailed') throw error;
+  return cause.details?.[0] as RunDescription;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
+import { CancelledFailure } from '@temporalio/common';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { RunDescription } from '../../core/description.ts';
 import { repositoryWorkflowId, taskWorkflowId } from '../../core/ids.ts';
@@ -8,7 +8,7 @@ import type { LockTable } from '../../core/locks.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { createTimeSkippingEnvironment } from '../support/time-skipping.ts';
-import { runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
+import { failureOf, runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
 
 let env: TestWorkflowEnvironment;
 
@@ -22,18 +22,6 @@ afterAll(async () => {
 /** Runs a world to its end. */
 async function runToEnd(world: FakeWorld, settings: Partial<RunInput['settings']> = {}): Promise<RunDescription> {
   return await withWorkers(env, world, async () => await (await startRun(env, runInput(world, settings))).result());
-}
-
-/** The description in a failed run's details. */
-async function failureOf(handle: Pick<WorkflowHandle, 'result'>): Promise<RunDescription> {
-  const error: unknown = await handle.result().then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  const cause = error instanceof WorkflowFailedError ? error.cause : null;
-  expect(cause).toBeInstanceOf(ApplicationFailure);
-  expect((cause as ApplicationFailure).type).toBe('RunFailed');
-  return (cause as ApplicationFailure).details?.[0] as RunDescription;
 }
 
 const lockTable = async (input: RunInput): Promise<LockTable> =>
