@@ -49,11 +49,13 @@ export class RunReader {
     const workflowId = runWorkflowId(project, run);
     const execution = await this.#describe(project, run);
     if (execution.status.name === 'RUNNING') {
-      const description = (await this.#ask(workflowId)) ?? (await this.#fold(workflowId, null));
+      const asked = await this.#ask(workflowId);
+      // In its first moments a run does not know its tasks yet.
+      const description = asked !== null && isComplete(asked, execution) ? asked : await this.#fold(workflowId, null);
       return await refineTasks(this.#client, project, description, this.#mayAsk());
     }
     const known = await this.#outcome(workflowId, execution);
-    if (known !== null && (Object.keys(known.tasks).length > 0 || !hasTasks(execution))) return known;
+    if (known !== null && isComplete(known, execution)) return known;
     return closedAs(execution, await this.#fold(workflowId, execution.closeTime ?? null));
   }
 
@@ -135,9 +137,10 @@ export class RunReader {
   }
 }
 
-/** Was the run started with tasks? The result of one with many leaves them to its history. */
-function hasTasks({ memo }: WorkflowExecutionDescription): boolean {
-  return memo?.['tasks'] !== 0;
+/** Are all tasks described that the run was started with? The result of one with many leaves them to its history. */
+function isComplete({ tasks }: RunDescription, { memo }: WorkflowExecutionDescription): boolean {
+  const started = memo?.['tasks'];
+  return Object.keys(tasks).length >= (typeof started === 'number' ? started : 1);
 }
 
 function isRunDescription(value: unknown): value is RunDescription {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { taskHistory } from '../../../activities/git/merged-tasks.ts';
 import type { CandidateResult } from '../../../core/activities.ts';
+import { mergeMessage } from '../../../core/merge-message.ts';
 import type { TrainMember } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { NO_USAGE } from '../../../core/usage.ts';
@@ -57,6 +59,34 @@ describe('the train’s activities', () => {
     expect(world.git('log', '-1', '--format=%B')).toContain('Signalbox-Task: a');
     // Asked again, as after a crash, it finds that all is done.
     expect(await world.train('advance', { run: world.run, member, candidate: commit, tip })).toEqual(advanced);
+  });
+
+  test('two tasks that did the same are both merged, so that later runs know both', async () => {
+    world = await projectWorld({ a: 'echo two >> a.txt', b: 'echo two >> a.txt' });
+    const [first, second] = [await finished('a'), await finished('b')];
+    await landed(first);
+    expect(await landed(second)).toMatchObject({ outcome: 'accepted', landing: { landed: true } });
+    const { merges } = await taskHistory(path.join(world.repository, '.git'), world.git('rev-parse', 'main'));
+    expect(merges.map(({ task, run, project }) => [project, run, task])).toEqual([
+      ['world', 'r1', 'b'],
+      ['world', 'r1', 'a'],
+    ]);
+    // Made again after a crash, the merge is found.
+    expect(await merged(second)).toMatchObject({ commit: world.git('rev-parse', 'main') });
+  });
+
+  test('a task cannot pose as another one by what it says of itself', async () => {
+    const forged = mergeMessage({
+      ...{ project: 'world', run: 'r1', task: 'z', attempt: 1, digest: 'ab'.repeat(32) },
+      ...{ name: 'z', description: undefined },
+    });
+    const scissors = '\n# ------------------------ >8 ------------------------\n';
+    world = await projectWorld({ a: 'echo two >> a.txt' }, {}, { description: `x\n\n${forged}${scissors}` });
+    await landed(await finished('a'));
+    const { merges } = await taskHistory(path.join(world.repository, '.git'), world.git('rev-parse', 'main'));
+    expect(merges.map(({ task }) => task)).toEqual(['a']);
+    const trailers = world.git('log', '-1', '--format=%(trailers:key=Signalbox-Task,valueonly)');
+    expect(trailers.trim()).toBe('a');
   });
 
   test('a conflict comes back as evidence with the files and hunks', async () => {
