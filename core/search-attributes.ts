@@ -22,5 +22,5 @@ export function attributeKey<Name extends SearchAttributeName>(name: Name): { na
 /** A run's status, kept up to date by its workflow. */
 export const STATUS_ATTRIBUTE = attributeKey('SignalboxStatus');
 
-/** On a run, what one of its tasks waits for: `person`, or unset. Kept up to date by its workflow. */
+/** On a run, for whom one of its tasks waits: `person` or `nobody`. Kept up to date by its workflow. */
 export const WAITING_ATTRIBUTE = attributeKey('SignalboxWaiting');

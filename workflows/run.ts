@@ -64,6 +64,8 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
   let alarm: number | null = null;
   const presence = new RunPresence();
   const notices = new WaitNotices(state);
+  /** Calls of the hook that are under way: a continue-as-new waits for them; the end does not, since they may fail. */
+  let calling = 0;
 
   const describe = (): RunDescription =>
     describeRun(state, views, { run: ref, baseCommit: input.baseCommit, startedAt: input.startedAt, endedAt });
@@ -78,6 +80,13 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     inFlight += 1;
     void work.finally(() => {
       inFlight -= 1;
+      changed = true;
+    });
+  };
+  const callHook = (call: Promise<void>): void => {
+    calling += 1;
+    void call.finally(() => {
+      calling -= 1;
       changed = true;
     });
   };
@@ -164,7 +173,9 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     if (state.cancelling) return openTasks().length === 0 && !tasks.starting();
     return loaded === pinned().manifest.sha256 && isOver(state, views);
   };
-  const mustContinue = (): boolean => workflowInfo().continueAsNewSuggested && !state.cancelling;
+  const isOverNow = (): boolean => isDone() && quiet();
+  const mustContinue = (): boolean =>
+    workflowInfo().continueAsNewSuggested && !state.cancelling && quiet() && calling === 0;
 
   const askLocks = (): void => {
     const now = snapshot();
@@ -202,13 +213,13 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
       telling.add(id);
       post(tellNews(id));
     }
-    notices.next(ref, state, views).forEach(post);
+    notices.next(ref, state, views).forEach(callHook);
     setAlarm();
     askLocks();
     presence.show(describe());
-    if (isDone() && quiet()) break;
-    if (mustContinue() && quiet()) await continueAsNew<typeof run>(...packRun(input, state));
-    await condition(() => changed || ((isDone() || mustContinue()) && quiet()));
+    if (isOverNow()) break;
+    if (mustContinue()) await continueAsNew<typeof run>(...packRun(input, state));
+    await condition(() => changed || isOverNow() || mustContinue());
   }
   endedAt = Date.now();
   const description = describe();

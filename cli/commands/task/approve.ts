@@ -4,7 +4,7 @@ import { chosenRun, withSession } from '../../session.ts';
 
 export const taskApprove = defineCommand({
   name: 'task approve',
-  summary: 'Let a task that waits for a person go on: start, be merged, or use its work as it is',
+  summary: 'Let a task that waits for a person start, be merged, or go on past a limit that it hit',
   arguments: { task: TASK_ARGUMENT },
   options: { run: RUN_OPTION },
   examples: [
