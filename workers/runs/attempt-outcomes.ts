@@ -26,13 +26,13 @@ export interface AttemptOutcome {
  * @param histories in any order, each from its first event
  */
 export function attemptOutcomes(histories: readonly (readonly HistoryEvent[])[]): AttemptOutcome[] {
-  const reports = new Map<number, { report: TaskReport; at: number }>();
-  for (const event of histories.flat()) {
+  const reports = histories.flat().flatMap((event) => {
     const report = reportIn(event);
-    if (report !== null) reports.set(report.seq, { report, at: toMilliseconds(event.eventTime) });
-  }
+    return report === null ? [] : [{ report, at: toMilliseconds(event.eventTime) }];
+  });
+  reports.sort((a, b) => a.report.attempt - b.report.attempt || a.report.seq - b.report.seq);
   const outcomes = new Map<number, AttemptOutcome>();
-  for (const [, { report, at }] of [...reports].sort(([a], [b]) => a - b)) {
+  for (const { report, at } of reports) {
     const { attempt, state, failure, reason, commit } = report;
     if (state === 'waiting' || state === 'needs_locks') continue;
     // A task that is cancelled between two attempts reports so with the number of the first.
@@ -40,7 +40,7 @@ export function attemptOutcomes(histories: readonly (readonly HistoryEvent[])[])
     const outcome = state === 'retrying' || state === 'failed' ? (failure ?? 'failed') : state;
     outcomes.set(attempt, { attempt, outcome, reason, commit, ended_at: new Date(at).toISOString() });
   }
-  return [...outcomes.values()].sort((a, b) => a.attempt - b.attempt);
+  return [...outcomes.values()];
 }
 
 function reportIn(event: HistoryEvent): TaskReport | null {
