@@ -18,7 +18,7 @@ export interface TaskHistory {
 const FIELDS = ['%H', '%P', '%ae', '%B'];
 
 /**
- * Looks through the history of a commit, in one process that only reads; 50,000 commits take 0.3 s. A merge counts if its
+ * Looks through the history of a commit, in one process that only reads; 50,000 commits take less than half a second. A merge counts if its
  * message, its author and its two parents are those of ours. Anybody who can write to the branch could forge that, and
  * would only make a run leave out that task.
  *
