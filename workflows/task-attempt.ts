@@ -104,11 +104,13 @@ export class TaskAttempt {
         continue;
       }
       thread = result.thread;
+      // An agent that goes on a thread knows what it was told before; the others are told again.
+      const known = thread === null ? this.#earlier : [];
       const next = await this.#answer(result, prepared, turn >= turns, failures + 1);
       if (next.kind !== 'go_on') return next;
       failures = result.outcome === 'failed' ? failures + 1 : 0;
       if (next.evidence !== null) {
-        evidence = [next.evidence];
+        evidence = [...known, next.evidence];
         continue;
       }
       if (!prepared.hints || turn >= turns) return null;
@@ -117,7 +119,7 @@ export class TaskAttempt {
       const { commit } = result;
       const report = await context.interruptible(() => hinting.hints({ attempt, commit, turn, inputs }));
       if (report === null || report.failure === null) return null;
-      evidence = [checkEvidence('failed_check', report.failure, attempt.attempt, commit)];
+      evidence = [...known, checkEvidence('failed_check', report.failure, attempt.attempt, commit)];
     }
   }
 
@@ -131,7 +133,7 @@ export class TaskAttempt {
     const context = this.#context;
     if (result.outcome === 'limit') {
       const reason = result.reason ?? 'a limit was hit';
-      const told = await context.askPerson('review', `${reason} Go on with as much again?`);
+      const told = await context.askPerson('review', `${reason}. Go on with as much again?`);
       if (told === null) return CANCELLED;
       context.allowance += 1;
       return await this.#decided(told, prepared, this.#interrupted(reason), 'limit');

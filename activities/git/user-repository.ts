@@ -20,6 +20,8 @@ export interface UserRepository {
   shallow: boolean;
   partial: boolean;
   refStorage: string;
+  /** Names that differ only in case mean one file here, as git found out when the repository was made. */
+  ignoreCase: boolean;
   /** Fetch URLs by name, with whatever credentials the configuration holds: never show or log them. */
   remotes: Record<string, string>;
 }
@@ -74,6 +76,7 @@ export async function inspectUserRepository(directory: string): Promise<UserRepo
     shallow: shallow === 'true',
     partial: settings.some(([key]) => /^extensions\.partialclone$|^remote\..+\.promisor$/i.test(key)),
     refStorage: settings.find(([key]) => key === 'extensions.refstorage')?.[1] ?? 'files',
+    ignoreCase: settings.findLast(([key]) => key === 'core.ignorecase')?.[1] === 'true',
     remotes,
   };
 }

@@ -66,6 +66,17 @@ describe('an agent’s error', () => {
   });
 });
 
+describe('an agent without threads', () => {
+  test('is told with each turn what it was told with the first one', async () => {
+    const failed = { thread: null, outcome: 'failed', error: 'network', reason: 'cut off' } as const;
+    const world = new FakeWorld([{ id: 'a' }], {
+      a: { turns: [{ thread: null }, [failed, {}]], verify: ['fail', 'pass'] },
+    });
+    await runToEnd(world);
+    expect(world.turns.at(-1)?.evidence).toMatchObject([{ kind: 'failed_check' }, { kind: 'agent_error' }]);
+  });
+});
+
 describe('earlier attempts', () => {
   test('are told to the next one: the last in full, those before in a few lines', async () => {
     const world = new FakeWorld([{ id: 'a', attempts: 3 }], { a: { verify: ['fail', 'fail', 'pass'] } });

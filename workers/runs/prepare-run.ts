@@ -80,9 +80,10 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const { finished, unlanded } = await finishedTasks({ home, project, user, tip: baseCommit, tasks: catalogue });
   const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
   const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
+  const { repository } = config;
   const manifest: RunManifest = {
     version: 1,
-    config,
+    config: { ...config, repository: { ...repository, ignore_case: repository.ignore_case ?? user.ignoreCase } },
     backend: backend.backend,
     tasks,
     prompts,

@@ -35,8 +35,14 @@ describe('inspecting the user repository', () => {
       shallow: false,
       partial: false,
       refStorage: 'files',
+      ignoreCase: false,
       remotes: { origin: 'https://me:secret@example.org/team/project.git' },
     });
+  });
+
+  test('says whether git takes names that differ only in case for one file', async () => {
+    git(fixture.userDirectory, 'config', 'core.ignorecase', 'true');
+    expect(await inspectUserRepository(fixture.userDirectory)).toMatchObject({ ignoreCase: true });
   });
 
   test('knows linked worktrees and bare repositories', async () => {
