@@ -99,7 +99,7 @@ export class TurnMeter {
     const known = ledger.read(run, step);
     const entry = known.over ? known : await this.#close(result);
     const limit = result.outcome === 'ended' || result.outcome === 'timed_out' ? this.#endedFor() : null;
-    return { usage: entry.usage, warnings: limit === null ? Object.values(entry.warnings) : [], limit };
+    return { usage: entry.usage, warnings: Object.values(entry.warnings), limit };
   }
 
   async #close(result: AgentTurnResult): Promise<UsageEntry> {
@@ -111,7 +111,7 @@ export class TurnMeter {
     const least = late ? limits.taskTime * allowance - spentMs : 0;
     const hits = this.#hits(usage, Math.max(least, result.durationMs), 0);
     if (late) this.#record.publish('limit', sentences(hits.filter(({ key }) => key === 'task_time')).join('; '));
-    return this.#keep(usage, unpriced, hits, true);
+    return this.#keep(usage, unpriced, this.#endedFor() === null ? hits : [], true);
   }
 
   get #blocks(): boolean {

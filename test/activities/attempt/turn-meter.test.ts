@@ -12,7 +12,7 @@ import { until } from '../../support/until.ts';
 let world: AgentWorld;
 afterEach(() => world.close());
 
-test('a bound stops the real Codex in the middle of its turn, by what the gateway counted, with its request', async () => {
+test('a bound stops the real Codex in the middle of its turn, by what the gateway counted', async () => {
   const never = new Promise<void>(() => undefined);
   world = await makeAgentWorld(everyTurn({ commands: ['true'], hold: { request: 1, until: never } }));
   const { home, gateway, model } = world;
@@ -44,6 +44,7 @@ test('a bound stops the real Codex in the middle of its turn, by what the gatewa
     limit: 'the task used 107 tokens; limits.tokens_per_task is 107 tokens',
   });
   expect(await meter().settle(await new CodexAgent({ home }).runTurn(request))).toEqual(settled);
-  expect(model.requests).toHaveLength(2);
-  await until(() => model.aborted === 1);
+  // It may be ended while it makes its second request, which nobody ever answers, or just before.
+  await until(() => model.aborted === model.requests.length - 1);
+  expect([1, 2]).toContain(model.requests.length);
 });
