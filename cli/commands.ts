@@ -1,6 +1,7 @@
 import { clean } from './commands/clean.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
+import { lockList } from './commands/lock/list.ts';
 import { planStart } from './commands/plan/start.ts';
 import { runCancel } from './commands/run/cancel.ts';
 import { runDescribe } from './commands/run/describe.ts';
@@ -35,6 +36,7 @@ export const groups: readonly Group[] = [
   { name: 'plan', summary: 'turn an implementation plan into tasks' },
   { name: 'run', summary: 'runs of tasks' },
   { name: 'task', summary: 'the tasks of a run' },
+  { name: 'lock', summary: 'the locks of a repository' },
   { name: 'server', summary: 'the embedded Temporal server' },
   { name: 'worker', summary: 'the processes that do the work' },
 ];
@@ -65,6 +67,7 @@ export const commands: readonly Command[] = [
   taskSkip,
   taskSet,
   taskAdd,
+  lockList,
   serverStart,
   serverStop,
   serverStatus,

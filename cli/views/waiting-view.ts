@@ -57,6 +57,7 @@ function timesOf({ since, deadline }: Pick<WaitDescription, 'since' | 'deadline'
   return `since ${localTime(since)}${deadline === null ? '' : `, until ${localTime(deadline)}`}`;
 }
 
-function localTime(iso: string): string {
+/** A time (ISO 8601) for people, in their own time zone. */
+export function localTime(iso: string): string {
   return new Date(iso).toLocaleString('sv-SE');
 }
