@@ -6,6 +6,7 @@ import type { PlannedFile } from '../activities/agent/planned-task.ts';
 import type { Planner } from '../activities/agent/planner.ts';
 import { loadProject, type Project } from '../activities/catalogue/project.ts';
 import { loadTasks } from '../activities/catalogue/task-files.ts';
+import { stepUsage } from '../activities/models/step-usage.ts';
 import { codeOf } from '../activities/system-errors.ts';
 import { homeOf } from '../activities/home.ts';
 import { SignalboxError } from '../core/failures.ts';
@@ -56,7 +57,9 @@ export async function planTasks(request: PlanningRequest): Promise<Planning> {
   });
   try {
     onProgress(`Planning with ${planner.provider} …`);
-    const { files, usage } = await planner.plan({ plan, turn: turn.request }, { signal });
+    const { files, usage: told } = await planner.plan({ plan, turn: turn.request }, { signal });
+    const { step, model } = turn.request;
+    const { usage } = await stepUsage(home, step.name, told, model, project.config.prices);
     checkTogether(project, files);
     if (!dryRun) writeAll(project, files);
     const shown = files.map(({ file, text }) => ({ path: `${project.config.tasks.path}/${file}`, text }));

@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { limitsHit, type LimitHit, type Limits } from '../../core/limits.ts';
-import { meteredUsage, unpricedSentence } from '../../core/metered-usage.ts';
+import { unpricedSentence } from '../../core/metered-usage.ts';
 import type { Price } from '../../core/prices.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import { NO_USAGE, tokensOf, type Usage } from '../../core/usage.ts';
 import type { AgentTurnResult, RunTurnOptions } from '../agent/agent.ts';
 import type { Home } from '../home.ts';
-import { askStepUse } from '../models/gateway-client.ts';
-import { gatewayLayout } from '../models/gateway-layout.ts';
+import { stepUsage } from '../models/step-usage.ts';
 import type { UsageEntry, UsageLedger } from '../records/usage-ledger.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { StepDirectory } from '../sandbox/step-directory.ts';
@@ -55,6 +54,7 @@ export class TurnMeter {
   #began: number | null = null;
   #printed = 0;
   #looking = false;
+  #left = false;
 
   constructor(options: TurnMeterOptions) {
     this.#options = options;
@@ -89,6 +89,7 @@ export class TurnMeter {
       return await work();
     } finally {
       clearInterval(timer);
+      this.#left = true;
     }
   }
 
@@ -125,6 +126,8 @@ export class TurnMeter {
     this.#began ??= now;
     const silent = now - Math.max(this.#began, this.#printed);
     const { usage, unpriced } = await this.#count();
+    // Over meanwhile, or left to somebody else.
+    if (this.#left) return;
     const hits = this.#hits(usage, now - this.#began, silent);
     this.#keep(usage, unpriced, this.#blocks ? [] : hits, false);
     if (!this.#blocks || hits.length === 0) return;
@@ -133,10 +136,9 @@ export class TurnMeter {
     await this.#options.sandbox.end(this.#options.step);
   }
 
-  async #count(): Promise<ReturnType<typeof meteredUsage>> {
+  async #count(): ReturnType<typeof stepUsage> {
     const { home, step, model, prices } = this.#options;
-    const counted = await askStepUse(home, gatewayLayout(home).socket, step);
-    return meteredUsage(this.#told, counted, model, prices);
+    return await stepUsage(home, step, this.#told, model, prices);
   }
 
   #hits(usage: Readonly<Usage>, workedMs: number, silentMs: number): LimitHit[] {
