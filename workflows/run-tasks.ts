@@ -16,7 +16,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { taskWorkflowId } from '../core/ids.ts';
 import type { RunEvent } from '../core/run-events.ts';
 import { currentRun } from '../core/run-ref.ts';
-import type { RunState, TaskView } from '../core/run-state.ts';
+import { isEnded, type RunState, type TaskView } from '../core/run-state.ts';
 import { attributeKey, STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
 import { isTaskReport, type TaskReport } from '../core/task-report.ts';
 import type { RunInput, TaskInput } from '../core/workflow-inputs.ts';
@@ -33,13 +33,20 @@ const CLOSING_TRIES = 3;
 export class RunTasks {
   readonly #input: RunInput;
   readonly #views: Readonly<Record<string, TaskView>>;
+  readonly #state: () => RunState;
   readonly #apply: (event: RunEvent) => void;
   readonly #starting = new Set<string>();
   readonly #inherited = new Set<string>();
 
-  constructor(input: RunInput, views: Readonly<Record<string, TaskView>>, apply: (event: RunEvent) => void) {
+  constructor(
+    input: RunInput,
+    views: Readonly<Record<string, TaskView>>,
+    state: () => RunState,
+    apply: (event: RunEvent) => void,
+  ) {
     this.#input = input;
     this.#views = views;
+    this.#state = state;
     this.#apply = apply;
   }
 
@@ -60,33 +67,13 @@ export class RunTasks {
    *
    * @returns whether it was adopted: it was open already
    */
-  async start(id: string, state: RunState): Promise<boolean> {
-    const progress = state.tasks[id];
-    const view = this.#views[id];
-    if (progress === undefined || view === undefined) return false;
-    const run = currentRun(this.#input.run, state.manifest);
-    const args: [TaskInput] = [
-      {
-        version: 1,
-        run,
-        task: id,
-        name: view.name,
-        attempts: view.attempts,
-        turns: view.turns,
-        attemptsBefore: progress.attempts,
-        turnsBefore: progress.turns,
-        usageBefore: progress.usage,
-        seqBefore: progress.seq,
-        claims: view.claims,
-        extra: progress.extra,
-        approval: view.approval,
-        inputs: progress.inputs,
-        guidance: progress.guidance,
-        held: state.paused !== null,
-      },
-    ];
+  async start(id: string): Promise<boolean> {
     try {
-      for (let tries = 1; !(await this.#startOnce(id, view, args)); tries += 1) {
+      for (let tries = 1; ; tries += 1) {
+        // What a former run's task of that id reports while it closes counts: it may have been merged meanwhile.
+        const args = this.#argumentsOf(id);
+        if (args === null) return false;
+        if (await this.#startOnce(id, args)) return false;
         // A task that is tried again may still be closing. One that stays is a former run's: it reports to us now.
         if (tries < CLOSING_TRIES) await sleep('1s');
         else {
@@ -104,16 +91,42 @@ export class RunTasks {
     return false;
   }
 
+  /** What a task is started with; `null` if it need not be started any more. */
+  #argumentsOf(id: string): TaskInput | null {
+    const state = this.#state();
+    const progress = state.tasks[id];
+    const view = this.#views[id];
+    if (progress === undefined || view === undefined || isEnded(progress)) return null;
+    return {
+      version: 1,
+      run: currentRun(this.#input.run, state.manifest),
+      task: id,
+      name: view.name,
+      attempts: view.attempts,
+      turns: view.turns,
+      attemptsBefore: progress.attempts,
+      turnsBefore: progress.turns,
+      usageBefore: progress.usage,
+      seqBefore: progress.seq,
+      claims: view.claims,
+      extra: progress.extra,
+      approval: view.approval,
+      inputs: progress.inputs,
+      guidance: progress.guidance,
+      held: state.paused !== null,
+    };
+  }
+
   /** @returns false if a workflow of that id is open */
-  async #startOnce(id: string, view: TaskView, args: [TaskInput]): Promise<boolean> {
+  async #startOnce(id: string, input: TaskInput): Promise<boolean> {
     const { run } = this.#input;
     try {
       const handle = await startChild<typeof task>('task', {
         workflowId: this.#idOf(id),
-        args,
+        args: [input],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        staticSummary: `${id} ${view.name}`.slice(0, 200),
+        staticSummary: `${id} ${input.name}`.slice(0, 200),
         staticDetails: `Task \`${id}\` of run \`${run.run}\` in project \`${run.project}\`, into \`${run.repository.branch}\`.`,
         ...this.#attributes(id),
       });

@@ -90,12 +90,12 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
       changed = true;
     });
   };
-  const tasks = new RunTasks(input, views, apply);
+  const tasks = new RunTasks(input, views, () => state, apply);
   const openTasks = (): string[] => Object.keys(state.tasks).filter((id) => state.tasks[id]?.open === true);
   /** Starts a task, and tells it what a person said while its start was under way, or before it was adopted. */
   const start = async (id: string): Promise<void> => {
     const before = state.paused;
-    const adopted = await tasks.start(id, state);
+    const adopted = await tasks.start(id);
     if ((state.paused === before && !adopted) || state.tasks[id]?.open !== true) return;
     const held = state.paused === 'paused' ? messages.pauseSignal : messages.stopSignal;
     const signal = state.paused === null ? messages.resumeSignal : held;

@@ -9,7 +9,7 @@ import type { TaskPhase } from '../../core/task-phase.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { realServer } from '../support/real-server.ts';
-import { runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
+import { failureOf, runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
 
 // The test server for skipped time neither tells a parent of a terminated child nor lists workflows: these need a real one.
 let env: Awaited<ReturnType<typeof realServer>>;
@@ -21,6 +21,21 @@ beforeAll(async () => {
 afterAll(async () => {
   await env.teardown();
 });
+
+/** What a task is started with to which nothing has happened. */
+const FRESH = {
+  attempts: 3,
+  turns: 4,
+  attemptsBefore: 0,
+  turnsBefore: 0,
+  usageBefore: NO_USAGE,
+  seqBefore: 0,
+  claims: { reads: [], writes: [] },
+  extra: [],
+  approval: 'none',
+  inputs: {},
+  guidance: [],
+} as const;
 
 /** A world that looks away between finding out which runs are over and saying so. */
 class ReapingWorld extends FakeWorld {
@@ -192,25 +207,36 @@ describe('a run on a real server', () => {
     });
   });
 
+  test('a former run’s task that ends while its start is tried again is not started a second time', async () => {
+    const world = new FakeWorld([{ id: 'a' }], { a: { turns: ['hang'] } });
+    await withWorkers(env, world, async () => {
+      const input = runInput(world);
+      const { run } = input;
+      const orphan = await env.client.workflow.start('task', {
+        workflowId: taskWorkflowId(run.project, run.run, 'a'),
+        taskQueue: SHARED_QUEUE,
+        args: [{ version: 1, run, task: 'a', name: 'a', held: false, ...FRESH }],
+      });
+      while (world.count('turn a') === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      const handle = await startRun(env, input);
+      await untilStatus(handle, (status) => status.tasks['a']?.status === 'working');
+      await orphan.cancel();
+      expect((await failureOf(handle)).tasks['a']).toMatchObject({ status: 'cancelled' });
+      expect(world.count('prepare a')).toBe(1);
+    });
+  });
+
   test('a task that a run adopts hears whether the run is paused, also what was said before it was adopted', async () => {
     const world = new FakeWorld([{ id: 'a' }, { id: 'b' }], { b: { turns: ['hang'] } });
     await withWorkers(env, world, async () => {
       const input = runInput(world);
       const { run } = input;
-      const counts = { attempts: 3, turns: 4, attemptsBefore: 0, turnsBefore: 0, usageBefore: NO_USAGE, seqBefore: 0 };
-      const granted = {
-        claims: { reads: [], writes: [] },
-        extra: [],
-        approval: 'none',
-        inputs: {},
-        guidance: [],
-      } as const;
       const [held, free] = await Promise.all(
         ['a', 'b'].map((id) =>
           env.client.workflow.start('task', {
             workflowId: taskWorkflowId(run.project, run.run, id),
             taskQueue: SHARED_QUEUE,
-            args: [{ version: 1, run, task: id, name: id, held: id === 'a', ...counts, ...granted }],
+            args: [{ version: 1, run, task: id, name: id, held: id === 'a', ...FRESH }],
           }),
         ),
       );
