@@ -6,17 +6,19 @@ import { NO_USAGE, type Usage } from '../../core/usage.ts';
 const LONGEST_LINE = 8 * 1024 * 1024;
 
 const tokens = z.number().int().nonnegative();
-const model = z.string().nullish();
-const reported = z.looseObject({
-  input_tokens: tokens,
-  input_tokens_details: z.looseObject({ cached_tokens: tokens.default(0) }).nullish(),
-  output_tokens: tokens,
-});
-const event = z.looseObject({
-  type: z.enum(['response.completed', 'response.incomplete', 'response.failed']),
-  response: z.looseObject({ usage: reported.nullish(), model }),
-});
-const whole = z.looseObject({ usage: reported.nullish(), model });
+const details = z.looseObject({ cached_tokens: tokens.default(0) }).nullish();
+/** As the Responses API tells it, and as Chat Completions do. */
+const reported = z.union([
+  z
+    .looseObject({ input_tokens: tokens, input_tokens_details: details, output_tokens: tokens })
+    .transform((told) => usageOf(told.input_tokens, told.input_tokens_details, told.output_tokens)),
+  z
+    .looseObject({ prompt_tokens: tokens, prompt_tokens_details: details, completion_tokens: tokens })
+    .transform((told) => usageOf(told.prompt_tokens, told.prompt_tokens_details, told.completion_tokens)),
+]);
+const whole = z.looseObject({ usage: reported, model: z.string().nullish() });
+/** Events of the one API hold the response, those of the other are it. */
+const event = z.union([z.looseObject({ response: whole }).transform(({ response }) => response), whole]);
 
 /** What a response reported, and the model that it names; `''` if it names none. */
 export type OnUsage = (usage: Usage, model: string) => void;
@@ -55,8 +57,7 @@ export class UsageTap {
   end(): Usage {
     if (this.#streamed) this.#readLine();
     else {
-      const parsed = whole.safeParse(parseJson(this.#take()));
-      if (parsed.success) this.#set(parsed.data);
+      this.#read(whole.safeParse(parseJson(this.#take())));
     }
     return this.#usage ?? { ...NO_USAGE };
   }
@@ -76,23 +77,23 @@ export class UsageTap {
 
   #readLine(): void {
     const line = this.#take();
-    // Most lines are deltas: only the three kinds that can carry usage are parsed.
-    if (!line.startsWith('data:') || !/"response\.(?:completed|incomplete|failed)"/.test(line)) return;
-    const parsed = event.safeParse(parseJson(line.slice('data:'.length)));
-    if (parsed.success) this.#set(parsed.data.response);
+    // Most lines are deltas, which are not parsed. Inside of a text the quotes would be escaped.
+    if (!line.startsWith('data:') || !/"usage":\s*\{/.test(line)) return;
+    this.#read(event.safeParse(parseJson(line.slice('data:'.length))));
   }
 
-  #set({ usage, model }: z.infer<typeof whole>): void {
+  #read(parsed: z.ZodSafeParseResult<z.infer<typeof whole>>): void {
     // A response has one usage: a second one would count it twice.
-    if (usage === null || usage === undefined || this.#usage !== null) return;
-    this.#usage = {
-      input_tokens: usage.input_tokens,
-      cached_input_tokens: usage.input_tokens_details?.cached_tokens ?? 0,
-      output_tokens: usage.output_tokens,
-      cost_usd: 0,
-    };
-    this.#onUsage(this.#usage, model ?? '');
+    if (!parsed.success || this.#usage !== null) return;
+    const { usage, model } = parsed.data;
+    this.#usage = usage;
+    this.#onUsage(usage, model ?? '');
   }
+}
+
+function usageOf(input: number, known: z.infer<typeof details>, output: number): Usage {
+  const cached = known?.cached_tokens ?? 0;
+  return { input_tokens: input, cached_input_tokens: cached, output_tokens: output, cost_usd: 0 };
 }
 
 function parseJson(text: string): unknown {

@@ -159,6 +159,19 @@ describe('the gateway', () => {
     await reader.cancel();
   });
 
+  test('counts chat completions, whose last event tells what they used', async () => {
+    const url = await gatewayTo((_incoming, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const said = { model: 'm-3', choices: [{ delta: { content: '"usage": {"prompt_tokens": 9}' } }], usage: null };
+      response.write(`data: ${JSON.stringify(said)}\n\n`);
+      const usage = { prompt_tokens: 20, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 8 } };
+      response.end(`data: ${JSON.stringify({ model: 'm-3', choices: [], usage })}\n\ndata: [DONE]\n\n`);
+    });
+    await (await ask(`${url}/v1/chat/completions`)).text();
+    const usage = { input_tokens: 20, cached_input_tokens: 8, output_tokens: 4, cost_usd: 0 };
+    expect(ledger.of(STEP)).toEqual({ requests: 1, usage, models: { 'm-3': usage } });
+  });
+
   test('counts an answer that is one document, once', async () => {
     const url = await gatewayTo((_incoming, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
