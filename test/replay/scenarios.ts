@@ -1,4 +1,5 @@
 import { repositoryWorkflowId, runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
+import type { Decision } from '../../core/person.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { runInput, startRun, untilStatus, withWorkers, type WorkflowServer } from '../support/workflow-world.ts';
 
@@ -41,6 +42,64 @@ export const scenarios: Record<string, (server: WorkflowServer) => Promise<void>
       const releasing = setInterval(() => world.release('a'), 50);
       await handle.result().catch(() => undefined);
       clearInterval(releasing);
+    });
+  },
+
+  /** What waits for people: a start, an input, a question, a limit, a merge; deadlines; locks given up meanwhile. */
+  async waits(server) {
+    const inputs = [{ name: 'REGION', prompt: 'Which region?', secret: false }];
+    const limit = { outcome: 'limit', reason: 'it used too much.' } as const;
+    const world = new FakeWorld(
+      [
+        { id: 'start', approval: 'start' },
+        { id: 'input', inputs },
+        { id: 'asks' },
+        { id: 'limit' },
+        { id: 'merge', approval: 'merge' },
+        { id: 'late', approval: 'start', depends_on: ['start'] },
+        { id: 'after', claims: { reads: [], writes: ['asks/**'] } },
+      ],
+      { asks: { turns: [[{ question: 'which?' }, {}]] }, limit: { turns: [[limit, {}]] } },
+    );
+    await withWorkers(server, world, async () => {
+      const people = { deadlineMs: 20_000, outcome: 'approve' } as const;
+      const handle = await startRun(server, runInput(world, { idleLocksMs: 500, people }));
+      const decide = async (task: string, decision: Partial<Decision>): Promise<void> => {
+        await untilStatus(handle, (run) => run.tasks[task]?.wait !== null);
+        const said = { wait: 1, outcome: 'approve', text: null, inputs: {}, by: 'person', ...decision } as const;
+        await handle.executeUpdate('decideTask', { args: [{ task, decision: said }] });
+      };
+      await untilStatus(handle, (run) => run.tasks['after']?.status === 'merged');
+      await decide('asks', { outcome: 'answer', text: 'this' });
+      await decide('start', {});
+      await decide('input', { outcome: 'answer', inputs: { REGION: { value: 'eu' } } });
+      await decide('merge', { outcome: 'retry', text: 'shorter' });
+      await decide('merge', { wait: 2 }).catch(() => undefined);
+      await handle.result().catch(() => undefined);
+    });
+  },
+
+  /** What is undeclared, errors that are waited for, and a run that is changed while it goes on. */
+  async changes(server) {
+    const cut = { outcome: 'failed', error: 'rate_limit', reason: 'HTTP 429' } as const;
+    const world = new FakeWorld([{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'd' }, { id: 'e', depends_on: ['d'] }], {
+      a: { turns: [{ undeclared: ['b/x.ts'] }, {}] },
+      b: { turns: [{ undeclared: ['a/x.ts'] }, {}] },
+      c: { turns: ['hang'] },
+      d: { turns: [[cut, {}]] },
+    });
+    await withWorkers(server, world, async () => {
+      const handle = await startRun(server, runInput(world, { maxParallel: 3 }));
+      await untilStatus(handle, () => world.count('turn c') === 1);
+      await handle.executeUpdate('setRun', { args: [{ maxParallel: 5 }] });
+      await handle.executeUpdate('skipTask', { args: [{ task: 'e', satisfied: true }] });
+      world.add({ id: 'f', depends_on: ['e'] });
+      const added = { manifest: { sha256: '1', bytes: 1 }, before: '0', tasks: ['f'] };
+      await handle.executeUpdate('addTasks', { args: [added] });
+      await handle.executeUpdate('setTask', { args: [{ task: 'c', priority: 3 }] });
+      await untilStatus(handle, (run) => run.tasks['f']?.status === 'merged');
+      world.release('c');
+      await handle.result().catch(() => undefined);
     });
   },
 
