@@ -2,7 +2,7 @@ import { waitingTasks } from '../../core/waiting.ts';
 import { cancelTaskUpdate, retryTaskUpdate, setTaskUpdate, skipTaskUpdate } from '../../workflows/messages.ts';
 import { ensureWorker } from '../background-worker.ts';
 import type { Session } from '../session.ts';
-import { decideTask, requirePossible } from './decide-task.ts';
+import { decideTask, requirePossible, requireShort } from './decide-task.ts';
 import { restartRun } from './restart-run.ts';
 import { noSuchTask } from './unknown.ts';
 import { requireOpenTask, updateRun } from './update-run.ts';
@@ -35,9 +35,10 @@ export async function setTask(session: Session, run: string, task: string, prior
  * ended.
  *
  * @param guidance what the agent should know that it did not the last time
- * @throws SignalboxError `refused` with the reason, `not_found` with the nearest task
+ * @throws SignalboxError `refused` with the reason, `not_found` with the nearest task, `usage` for too long a text
  */
 export async function retryTask(session: Session, run: string, task: string, guidance: string | null): Promise<void> {
+  requireShort(guidance);
   const description = await session.reader.read(session.project.id, run);
   const { tasks, ended_at } = description;
   if (tasks[task] === undefined) throw noSuchTask(run, task, Object.keys(tasks));

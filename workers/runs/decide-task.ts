@@ -17,7 +17,7 @@ const WORDS: Readonly<Record<Decision['outcome'], string>> = {
   answer: 'answered',
 };
 
-/** The longest text that a person may give, in characters: it becomes a part of a history. */
+/** The longest text that a person may give, in characters. */
 const LONGEST_TEXT = 20_000;
 
 /**
@@ -62,15 +62,19 @@ export function requirePossible(waiting: WaitingTask, outcome: Decision['outcome
  * @throws SignalboxError `refused` with the run's reason, `usage` for a text that is too long
  */
 export async function decideTask(session: Session, run: string, waiting: WaitingTask, word: Word): Promise<void> {
-  if ((word.text ?? '').length > LONGEST_TEXT) {
-    throw new SignalboxError('usage', `the text is longer than ${LONGEST_TEXT} characters`, {
-      hint: 'Put it into a file of the repository, and name that.',
-    });
-  }
+  requireShort(word.text);
   const decision = decisionOf(waiting, word);
   const problem = decisionProblem(waiting.task_id, waiting, decision);
   if (problem !== null) throw new SignalboxError('refused', problem);
   await updateRun(session, run, decideTaskUpdate, { task: waiting.task_id, decision });
+}
+
+/** @throws SignalboxError `usage` for a text that is too long to be a part of a history */
+export function requireShort(text: string | null): void {
+  if ((text ?? '').length <= LONGEST_TEXT) return;
+  throw new SignalboxError('usage', `the text is longer than ${LONGEST_TEXT} characters`, {
+    hint: 'Put it into a file of the repository, and name that.',
+  });
 }
 
 function decisionOf({ id }: WaitingTask, word: Word): Decision {
