@@ -167,7 +167,7 @@ function findBrace(pattern: string): { start: number; end: number; options: stri
 export function compileGlob(pattern: string, ignoreCase: boolean): CompiledGlob {
   const expanded = globProblem(pattern) === null ? expandBraces(pattern) : null;
   if (expanded === null) return [{ segments: [{ kind: 'globstar' }], prefix: '' }];
-  return expanded.map((alternative) => {
+  return expanded.flatMap((alternative) => withoutEmptyName(pattern, alternative)).map((alternative) => {
     const segments = trimmed(alternative)
       .split('/')
       .map((segment): Segment => compileSegment(segment, ignoreCase));
@@ -176,6 +176,15 @@ export function compileGlob(pattern: string, ignoreCase: boolean): CompiledGlob 
     if (!wild || alternative.endsWith('/')) segments.push({ kind: 'globstar' });
     return { segments, prefix: plainPrefix(segments) };
   });
+}
+
+/**
+ * With an empty alternative in a brace, picomatch lets the stars at the end of `a/**\/{,b}*` stand for no name at all, so
+ * that it matches `a`. Few people expect that; but to meet more than is meant does no harm.
+ */
+function withoutEmptyName(pattern: string, alternative: string): string[] {
+  const stars = /[{,][,}]/.test(pattern) ? /^(.*\/\*\*)\/\*+$/.exec(alternative)?.[1] : undefined;
+  return stars === undefined ? [alternative] : [alternative, stars];
 }
 
 /** Compiles a path: every character stands for itself. */

@@ -131,6 +131,10 @@ describe('canMeet', () => {
     expect(canMeet(a, b, { ignoreCase: true })).toBe(true);
   });
 
+  test('of stars after an empty alternative is true with no name at all, as picomatch has it', () => {
+    expect(canMeet('a/**/{,a}*', '[a-z]')).toBe(true);
+  });
+
   test('ignoring case still tells plain names apart', () => {
     expect(canMeet('src/a/**', 'src/b/**', { ignoreCase: true })).toBe(false);
   });
