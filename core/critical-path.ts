@@ -3,12 +3,19 @@ import type { TaskViews } from './run-state.ts';
 /** What a task takes where no task of the run has an estimate, milliseconds. */
 const DEFAULT_ESTIMATE = 15 * 60_000;
 
+/** What the order of a run's tasks follows, milliseconds. */
+export interface Weight {
+  /** How long the task may take: its estimate, or the median of the others'. */
+  length: number;
+  /** How long the longest chain takes of what waits for it, itself included. */
+  weight: number;
+}
+
 /**
- * For each task, how long the longest chain takes of what waits for it, itself included, milliseconds: the sooner those
- * start on which much depends, the sooner the run ends. A task without an estimate counts as the median of the others.
- * Dependencies that are not among the tasks count for nothing, nor does what would close a cycle.
+ * The weight of each task: the sooner those start on which much depends, the sooner the run ends. Dependencies that are
+ * not among the tasks count for nothing, nor does what would close a cycle.
  */
-export function criticalPaths(views: TaskViews): Record<string, number> {
+export function criticalPaths(views: TaskViews): Record<string, Weight> {
   const fallback = median(Object.values(views).flatMap(({ estimate }) => (estimate === null ? [] : [estimate])));
   const dependents = new Map<string, string[]>();
   for (const { id, depends_on } of Object.values(views)) {
@@ -18,7 +25,7 @@ export function criticalPaths(views: TaskViews): Record<string, number> {
       else known.push(id);
     }
   }
-  const lengths = new Map<string, number>();
+  const weights = new Map<string, Weight>();
   const visiting = new Set<string>();
   for (const start of Object.keys(views)) {
     // Depth first, by hand: a chain may be longer than the stack is deep.
@@ -31,12 +38,12 @@ export function criticalPaths(views: TaskViews): Record<string, number> {
         continue;
       }
       stack.pop();
-      if (lengths.has(id)) continue;
-      const rest = Math.max(0, ...after.map((next) => lengths.get(next) ?? 0));
-      lengths.set(id, (views[id]?.estimate ?? fallback) + rest);
+      const length = views[id]?.estimate ?? fallback;
+      const rest = Math.max(0, ...after.map((next) => weights.get(next)?.weight ?? 0));
+      if (!weights.has(id)) weights.set(id, { length, weight: length + rest });
     }
   }
-  return Object.fromEntries(lengths);
+  return Object.fromEntries(weights);
 }
 
 function median(values: readonly number[]): number {

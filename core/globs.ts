@@ -16,6 +16,17 @@ export interface GlobOptions {
   cache?: Map<string, CompiledGlob>;
 }
 
+/** Compiled globs for {@link GlobOptions.cache}, with regard to case and without. */
+export interface GlobCaches {
+  exact: Map<string, CompiledGlob>;
+  folded: Map<string, CompiledGlob>;
+}
+
+/** Empty caches. */
+export function newGlobCaches(): GlobCaches {
+  return { exact: new Map(), folded: new Map() };
+}
+
 /**
  * May some path match both globs? Never wrongly no: a glob that {@link globProblem} refuses meets everything.
  *

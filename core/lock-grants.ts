@@ -1,4 +1,4 @@
-import type { Claims } from './globs.ts';
+import type { Claims, GlobCaches } from './globs.ts';
 import { union, type Decision, type Owner } from './lock-growth.ts';
 import { decide } from './lock-rules.ts';
 import type { LockRefusal, LocksAnswer, LockTable, LockTableRun, TableWant } from './locks.ts';
@@ -16,12 +16,13 @@ export interface Granting {
  * Grants what can be granted now, see {@link decide}.
  *
  * @param now milliseconds since the epoch
+ * @param caches keeps what globs are compiled to between calls; worth it where there are many
  */
-export function grant(table: LockTable, now: number): Granting {
+export function grant(table: LockTable, now: number, caches?: GlobCaches): Granting {
   const granted: Record<string, string[]> = {};
   const refused: Record<string, LockRefusal[]> = {};
   const runs = Object.fromEntries(Object.entries(table.runs).map(([id, run]) => [id, { ...run }]));
-  const { decisions, passed } = decide(table);
+  const { decisions, passed } = decide(table, caches);
   for (const decision of decisions) {
     const { waiter, verdict } = decision;
     const run = runs[waiter.run];

@@ -8,6 +8,8 @@ export interface LockRequest {
   priority: number;
   /** Among equal priorities, the heavier is served first: the time that all that depends on it takes, milliseconds. */
   weight?: number;
+  /** How long it may take itself, milliseconds. */
+  length?: number;
 }
 
 /** What a task holds, in a snapshot. */

@@ -1,3 +1,4 @@
+import type { Weight } from './critical-path.ts';
 import type { Claims } from './globs.ts';
 import { MOST_WANTS, type LockHold, type LockRequest, type LockWant, type SyncRequest } from './locks.ts';
 import {
@@ -10,8 +11,8 @@ import {
   type TaskViews,
 } from './run-state.ts';
 
-/** For each task, how long all takes that waits for it, itself included, milliseconds. */
-export type Weights = Readonly<Record<string, number>>;
+/** For each task, how much depends on it. */
+export type Weights = Readonly<Record<string, Weight>>;
 
 /**
  * What a run holds and wants of the lock table right now. First come tasks that work already: those that need more locks
@@ -65,12 +66,11 @@ export function lockNews(snapshot: Omit<SyncRequest, 'seq'>): string {
 
 /** The globs that a task may write and read: what it declared, and what it was granted besides. */
 function requestOf(id: string, task: TaskProgress, view: TaskView, weights: Weights): LockRequest {
-  const weight = weights[id];
   return {
     task: id,
     claims: withWrites(view.claims, task.extra),
     priority: task.priority ?? view.priority,
-    ...(weight === undefined ? {} : { weight }),
+    ...weights[id],
   };
 }
 
