@@ -167,15 +167,17 @@ function findBrace(pattern: string): { start: number; end: number; options: stri
 export function compileGlob(pattern: string, ignoreCase: boolean): CompiledGlob {
   const expanded = globProblem(pattern) === null ? expandBraces(pattern) : null;
   if (expanded === null) return [{ segments: [{ kind: 'globstar' }], prefix: '' }];
-  return expanded.flatMap((alternative) => withoutEmptyName(pattern, alternative)).map((alternative) => {
-    const segments = trimmed(alternative)
-      .split('/')
-      .map((segment): Segment => compileSegment(segment, ignoreCase));
-    // A name without wildcards means a file, or a directory with all below it.
-    const wild = segments.some((segment) => segment.kind !== 'name');
-    if (!wild || alternative.endsWith('/')) segments.push({ kind: 'globstar' });
-    return { segments, prefix: plainPrefix(segments) };
-  });
+  return expanded
+    .flatMap((alternative) => withoutEmptyName(pattern, alternative))
+    .map((alternative) => {
+      const segments = trimmed(alternative)
+        .split('/')
+        .map((segment): Segment => compileSegment(segment, ignoreCase));
+      // A name without wildcards means a file, or a directory with all below it.
+      const wild = segments.some((segment) => segment.kind !== 'name');
+      if (!wild || alternative.endsWith('/')) segments.push({ kind: 'globstar' });
+      return { segments, prefix: plainPrefix(segments) };
+    });
 }
 
 /**
