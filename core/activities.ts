@@ -154,6 +154,8 @@ export interface RunActivities {
   watch(input: { workflowIds: string[] }): Promise<{ workflowId: string; status: string; result: unknown }[]>;
   /** Workflow ids of the runs that are open on a repository. */
   openRuns(input: { repository: string }): Promise<string[]>;
-  /** Which of these runs are closed; the tasks of those are cancelled, and have ended when this returns. */
-  reapRuns(input: { runs: string[] }): Promise<string[]>;
+  /** Which of these runs are closed, and how: `terminated`, `timed out`, `deleted` and so on. */
+  closedRuns(input: { runs: string[] }): Promise<{ run: string; how: string }[]>;
+  /** Cancels the tasks of a closed run, and waits until they have ended. False if the run is open again. */
+  endTasks(input: { run: string }): Promise<boolean>;
 }

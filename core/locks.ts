@@ -192,10 +192,31 @@ export function removeRun(table: LockTable, run: string): LockTable {
   return { ...table, runs: Object.fromEntries(Object.entries(table.runs).filter(([id]) => id !== run)) };
 }
 
-/** Takes a run out of the table that will never give back what it holds, and remembers why. */
-export function takeBack(table: LockTable, run: string, reason: string, at: number): LockTable {
+/** Lets a run that is over wait for nothing more; what it holds it keeps until {@link takeBack}. */
+export function silenceRun(table: LockTable, run: string): LockTable {
+  const entry = table.runs[run];
+  return entry === undefined ? table : { ...table, runs: { ...table.runs, [run]: { ...entry, wants: [], slots: 0 } } };
+}
+
+/**
+ * Takes a run out of the table that will never give back what it holds, and remembers why.
+ *
+ * @param how how the run closed, such as `terminated`
+ * @param at milliseconds since the epoch
+ */
+export function takeBack(table: LockTable, run: string, how: string, at: number): LockTable {
   const tasks = (table.runs[run]?.holds ?? []).map((hold) => hold.task);
   const next = removeRun(table, run);
   if (tasks.length === 0) return next;
+  const reason = REASONS[how] ?? `the run is ${how}`;
   return { ...next, takenBack: [...next.takenBack, { run, tasks, reason, at }].slice(-MOST_TAKE_BACKS) };
 }
+
+const REASONS: Readonly<Record<string, string>> = {
+  terminated: 'the run was terminated',
+  cancelled: 'the run was cancelled',
+  deleted: 'the run was deleted',
+  'timed out': 'the run timed out',
+  completed: 'the run completed without giving them back',
+  failed: 'the run failed without giving them back',
+};

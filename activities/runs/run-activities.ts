@@ -89,11 +89,15 @@ export function createRunActivities(deps: {
       return open;
     },
 
-    async reapRuns({ runs }) {
-      const closed: string[] = [];
-      for (const run of runs) if ((await statusOf(client, run)) !== 'RUNNING') closed.push(run);
-      for (const run of closed) await cancelTasksOf(client, run);
-      return closed;
+    async closedRuns({ runs }) {
+      const statuses = await Promise.all(runs.map(async (run) => ({ run, status: await statusOf(client, run) })));
+      return statuses.flatMap(({ run, status }) => (status === 'RUNNING' ? [] : [{ run, how: wordFor(status) }]));
+    },
+
+    async endTasks({ run }) {
+      if ((await statusOf(client, run)) === 'RUNNING') return false;
+      await cancelTasksOf(client, run);
+      return true;
     },
   };
 }

@@ -37,7 +37,7 @@ const FRESH = {
   guidance: [],
 } as const;
 
-/** A world that looks away between finding out which runs are over and saying so. */
+/** A world that looks away between ending the tasks of a run that is over and saying so. */
 class ReapingWorld extends FakeWorld {
   reaps = 0;
   reaped: () => Promise<void> = () => Promise.resolve();
@@ -46,13 +46,11 @@ class ReapingWorld extends FakeWorld {
     const activities = super.activities(client);
     return {
       ...activities,
-      reapRuns: async (input) => {
-        const closed = await activities.reapRuns(input);
-        if (closed.length > 0) {
-          await this.reaped();
-          this.reaps += 1;
-        }
-        return closed;
+      endTasks: async (input) => {
+        const over = await activities.endTasks(input);
+        await this.reaped();
+        this.reaps += 1;
+        return over;
       },
     };
   }
