@@ -1,0 +1,146 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { claimsMeet } from '../../core/globs.ts';
+import { heaviestClique } from '../../scripts/simulate/clique.ts';
+import { leastInAnyOrder, type Exclusion } from '../../scripts/simulate/order-bound.ts';
+import { leastParallel } from '../../scripts/simulate/parallel-bound.ts';
+import { simulate, spreadOf, type Outcome } from '../../scripts/simulate/ratios.ts';
+import { makespanOf, type Span } from '../../scripts/simulate/span.ts';
+
+const GRAPHS = 60;
+let outcomes: Outcome[];
+
+beforeAll(() => {
+  outcomes = Array.from({ length: GRAPHS }, (_, index) => simulate(index + 1));
+});
+
+/** What is wrong with a schedule; nothing if it keeps all rules. */
+function faults({ input }: Outcome, spans: readonly Span[]): string[] {
+  const found: string[] = [];
+  const overlaps = (a: Span, b: Span): boolean => a.start < b.end && b.start < a.end;
+  for (const [at, one] of spans.entries()) {
+    for (const other of spans.slice(at + 1)) {
+      if (overlaps(one, other) && claimsMeet(one.task.view.claims, other.task.view.claims)) found.push('clash');
+    }
+  }
+  for (const { id, tasks, maxParallel } of input.runs) {
+    const own = new Map(spans.filter(({ run }) => run === id).map((span) => [span.task.view.id, span]));
+    if (own.size !== spans.filter(({ run }) => run === id).length) found.push('a task ran twice');
+    for (const { view } of tasks) {
+      const before = view.depends_on.map((dependency) => own.get(dependency));
+      const ready = before.every((span) => span !== undefined && !span.task.fails);
+      const span = own.get(view.id);
+      if (ready !== (span !== undefined)) found.push(`${view.id} ${ready ? 'never ran' : 'ran'}`);
+      if (before.some((one) => one !== undefined && span !== undefined && one.end > span.start))
+        found.push('too early');
+    }
+    for (const { start } of own.values()) {
+      const working = [...own.values()].filter((span) => span.start <= start && start < span.end).length;
+      if (working > maxParallel) found.push('too many at once');
+    }
+  }
+  return found;
+}
+
+describe('the simulator', () => {
+  test('runs every task that can run once, in order, and never two clashing ones or too many at once', () => {
+    for (const outcome of outcomes) {
+      expect(faults(outcome, outcome.spans)).toEqual([]);
+      expect(faults(outcome, outcome.barrier)).toEqual([]);
+    }
+  });
+
+  test('of 60 graphs, ends near the bound that no schedule beats, and long before a barrier scheduler', () => {
+    for (const { ratio, barrierRatio } of outcomes) {
+      expect(ratio).toBeGreaterThanOrEqual(0.9999);
+      expect(barrierRatio).toBeGreaterThanOrEqual(0.9999);
+    }
+    const rolling = spreadOf(outcomes.map(({ ratio }) => ratio));
+    const barrier = spreadOf(outcomes.map(({ barrierRatio }) => barrierRatio));
+    expect(rolling.median).toBeLessThanOrEqual(1.05);
+    expect(rolling.p95).toBeLessThanOrEqual(1.25);
+    expect(barrier.median).toBeGreaterThan(1.2);
+  });
+
+  test('gives the same schedule for the same seed', () => {
+    const again = simulate(7);
+    expect(again.spans.map(({ start }) => start)).toEqual(outcomes[6]?.spans.map(({ start }) => start));
+    expect(makespanOf(again.spans)).toBe(makespanOf(outcomes[6]?.spans ?? []));
+  });
+});
+
+/** Up to six tasks, with dependencies on earlier ones, clashes, and places. */
+const problems = fc
+  .record({
+    durations: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 }),
+    places: fc.integer({ min: 1, max: 3 }),
+    links: fc.array(fc.constantFrom('none', 'none', 'clash', 'dependency'), { minLength: 15, maxLength: 15 }),
+  })
+  .map(({ durations, places, links }) => {
+    const linkOf = (a: number, b: number): string => links[(a * (a - 1)) / 2 + b] ?? 'none';
+    const all = [...durations.keys()];
+    const dependencies = all.map((task) => all.filter((other) => other < task && linkOf(task, other) === 'dependency'));
+    const ancestors: Set<number>[] = [];
+    for (const direct of dependencies) {
+      ancestors.push(new Set(direct.flatMap((task) => [task, ...(ancestors[task] ?? [])])));
+    }
+    const follows = (a: number, b: number): boolean => ancestors[a]!.has(b) || ancestors[b]!.has(a);
+    const clashes = (a: number, b: number): boolean => linkOf(Math.max(a, b), Math.min(a, b)) === 'clash';
+    const exclusion: Exclusion = {
+      order: all,
+      dependencies,
+      follows,
+      excludes: (a, b) => follows(a, b) || clashes(a, b),
+    };
+    return { durations, places, exclusion };
+  });
+
+/** The shortest schedule there is: some order of the tasks, each put where it fits first, gives it. */
+function shortest(durations: readonly number[], places: number, { dependencies, excludes }: Exclusion): number {
+  let best = Infinity;
+  const place = (starts: ReadonlyMap<number, number>): void => {
+    if (starts.size === durations.length) {
+      best = Math.min(best, Math.max(...[...starts].map(([task, start]) => start + durations[task]!)));
+      return;
+    }
+    for (const task of durations.keys()) {
+      if (starts.has(task) || !dependencies[task]!.every((before) => starts.has(before))) continue;
+      const ready = Math.max(0, ...dependencies[task]!.map((before) => starts.get(before)! + durations[before]!));
+      for (let start = ready; ; start += 1) {
+        const beside = [...starts].filter(
+          ([other, at]) => at < start + durations[task]! && start < at + durations[other]!,
+        );
+        const most = Math.max(
+          ...Array.from({ length: durations[task]! }, (_, offset) => start + offset).map(
+            (now) => beside.filter(([other, at]) => at <= now && now < at + durations[other]!).length,
+          ),
+        );
+        if (most >= places || beside.some(([other]) => excludes(task, other))) continue;
+        place(new Map([...starts, [task, start]]));
+        break;
+      }
+    }
+  };
+  place(new Map());
+  return best;
+}
+
+describe('the bounds', () => {
+  test('are never longer than the shortest schedule', () => {
+    fc.assert(
+      fc.property(problems, ({ durations, places, exclusion }) => {
+        const optimum = shortest(durations, places, exclusion);
+        const all = [...durations.keys()];
+        expect(heaviestClique(durations, exclusion.excludes)).toBeLessThanOrEqual(optimum);
+        expect(leastParallel(durations, all, places, exclusion.excludes)).toBeLessThanOrEqual(optimum + 1e-9);
+        // From a bound that is far too low, and a schedule that is far too long.
+        expect(leastInAnyOrder(durations, exclusion, 0.5, 100)).toBeLessThanOrEqual(optimum);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('of three tasks of which each excludes the others is what they take together', () => {
+    expect(heaviestClique([3, 4, 5, 9], (a, b) => a < 3 && b < 3)).toBe(12);
+  });
+});
