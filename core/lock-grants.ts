@@ -54,15 +54,14 @@ function take(run: LockTableRun, { since: _since, passed: _passed, grows, ...req
 }
 
 /** What a run has to be told: all grants that its snapshot does not show yet, told again, and who must wait for whom. */
-export function answerTo(run: string, granting: Granting): LocksAnswer {
-  const entry = granting.table.runs[run];
-  const known = new Set(entry?.known);
+export function answerTo(run: string, { table, refused }: Granting): LocksAnswer {
+  const { seq = 0, known = [], holds = [] } = table.runs[run] ?? {};
+  const grown = holds.filter((hold) => hold.grown === true);
   return {
-    seq: entry?.seq ?? 0,
-    granted: (entry?.holds ?? [])
-      .filter((hold) => hold.grown === true || !known.has(hold.task))
-      .map(({ task }) => task),
-    refused: granting.refused[run] ?? [],
+    seq,
+    granted: holds.map(({ task }) => task).filter((task) => !known.includes(task)),
+    ...(grown.length === 0 ? {} : { grown: grown.map(({ task, claims }) => ({ task, writes: claims.writes })) }),
+    refused: refused[run] ?? [],
   };
 }
 

@@ -53,7 +53,10 @@ export const MOST_WANTS = 32;
 /** The table's answer to a snapshot, or its news when something was freed. Valid only for the run's newest `seq`. */
 export interface LocksAnswer {
   seq: number;
+  /** Who held nothing and holds all that it wanted now. */
   granted: string[];
+  /** Who grew, and all that it may write now: a run must not take it for the answer to what the task asks for since. */
+  grown?: { task: string; writes: string[] }[];
   refused: LockRefusal[];
 }
 

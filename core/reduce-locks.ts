@@ -7,9 +7,16 @@ export function applyLocks(state: RunState, answer: LocksAnswer, at: number): Ru
   let next = state;
   for (const id of answer.granted) {
     next = updateTask(next, id, (task) => {
-      if (task.holds && task.growth !== null) return grown(task, task.growth);
       if (!mayTakeLocks(state, task)) return {};
       return { holds: true, status: 'working', reason: null, startedAt: task.startedAt ?? at };
+    });
+  }
+  for (const { task: id, writes } of answer.grown ?? []) {
+    next = updateTask(next, id, (task) => {
+      const { growth } = task;
+      // An answer that is told again may be about what it asked for before.
+      const asked = task.holds && growth !== null && growth.globs.every((glob) => writes.includes(glob));
+      return asked ? grown(task, growth) : {};
     });
   }
   const refused = new Map(answer.refused.map((refusal) => [refusal.task, refusal]));
