@@ -1,159 +1,127 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { claimsMeet, type Claims } from '../../core/globs.ts';
-import { answerTo, applySync, emptyLockTable, grant, removeRun, type LockTable } from '../../core/locks.ts';
+import { claimsMeet } from '../../core/globs.ts';
+import { answerTo, grant, lockList } from '../../core/lock-grants.ts';
+import { MOST_PASSES } from '../../core/lock-rules.ts';
+import {
+  applySync,
+  emptyLockTable,
+  MOST_TAKE_BACKS,
+  removeRun,
+  silenceRun,
+  takeBack,
+  type LockHold,
+  type LockTable,
+  type LockWant,
+} from '../../core/locks.ts';
 
-const PATHS = ['a/**', 'a/x.ts', 'b/**', 'b/*.ts', 'c', '**'];
-const claims = fc.record({ reads: fc.subarray(PATHS, { maxLength: 2 }), writes: fc.subarray(PATHS, { maxLength: 2 }) });
+const request = (task: string, ...writes: string[]): LockWant => ({ task, claims: { reads: [], writes }, priority: 0 });
+const holders = (table: LockTable): string[] =>
+  Object.values(table.runs).flatMap((run) => run.holds.map((hold) => hold.task));
 
-interface Task {
-  id: string;
-  claims: Claims;
-  priority: number;
+/** A run's snapshot, in a table of its own if none is given; sequence and arrival are the same number. */
+function synced(
+  wants: LockWant[],
+  options: { table?: LockTable; run?: string; seq?: number; holds?: LockHold[]; slots?: number; cap?: number } = {},
+): LockTable {
+  const { table = emptyLockTable(), run = 'r', seq = 1, holds = [], slots = 9, cap } = options;
+  return applySync(table, { run, seq, holds, wants, slots, ...(cap === undefined ? {} : { cap }) }, seq);
 }
 
-/** A run that behaves as the run workflow does: it wants all its tasks, and learns what it holds from valid answers. */
-class ModelRun {
-  readonly id: string;
-  readonly slots: number;
-  #seq = 0;
-  readonly holds = new Set<string>();
-  readonly done = new Set<string>();
-  readonly tasks: Task[];
-
-  constructor(id: string, tasks: Task[], slots: number) {
-    this.id = id;
-    this.tasks = tasks;
-    this.slots = slots;
-  }
-
-  sync(table: LockTable, now: number): LockTable {
-    this.#seq += 1;
-    const request = ({ id, claims, priority }: Task) => ({ task: id, claims, priority });
-    return applySync(
-      table,
-      {
-        run: this.id,
-        seq: this.#seq,
-        holds: this.tasks.filter((task) => this.holds.has(task.id)).map(request),
-        wants: this.tasks.filter((task) => !this.holds.has(task.id) && !this.done.has(task.id)).map(request),
-        slots: this.slots - this.holds.size,
-      },
-      now,
-    );
-  }
-
-  learn(seq: number, granted: readonly string[]): void {
-    if (seq !== this.#seq) return;
-    for (const task of granted) if (!this.done.has(task)) this.holds.add(task);
-  }
-
-  finish(): void {
-    const [first] = this.holds;
-    if (first === undefined) return;
-    this.holds.delete(first);
-    this.done.add(first);
-  }
-}
-
-const models = fc
-  .array(fc.array(fc.record({ claims, priority: fc.integer({ min: 0, max: 2 }) }), { minLength: 1, maxLength: 6 }), {
-    minLength: 1,
-    maxLength: 3,
-  })
-  .map((runs) =>
-    runs.map(
-      (tasks, index) =>
-        new ModelRun(
-          `run-${index}`,
-          tasks.map((task, at) => ({ ...task, id: `t${at}` })),
-          2,
-        ),
-    ),
-  );
-
-function holders(table: LockTable): { claims: Claims }[] {
-  return Object.values(table.runs).flatMap((run) => run.holds);
-}
-
-function expectNoClash(table: LockTable): void {
-  const all = holders(table);
-  for (const [at, one] of all.entries()) {
-    for (const other of all.slice(at + 1)) expect(claimsMeet(one.claims, other.claims)).toBe(false);
-  }
-}
-
-describe('the lock table', () => {
-  test('never lets two clashing tasks hold their locks at once, whatever order, loss and doubling of messages', () => {
-    fc.assert(
-      fc.property(
-        models,
-        fc.array(fc.tuple(fc.nat(2), fc.constantFrom('sync', 'lose', 'finish', 'grant'))),
-        (runs, moves) => {
-          let table = emptyLockTable();
-          let now = 0;
-          for (const [which, move] of moves) {
-            const run = runs[which % runs.length]!;
-            now += 1000;
-            if (move === 'sync' || move === 'lose') table = run.sync(table, now);
-            if (move === 'finish') run.finish();
-            if (move === 'grant') {
-              const granting = grant(table, now);
-              table = granting.table;
-              for (const other of runs) {
-                const answer = answerTo(other.id, granting);
-                other.learn(answer.seq, answer.granted);
-              }
-            }
-            expectNoClash(table);
-            // What the runs believe to hold never clashes either, between runs or within one.
-            const believed = runs.flatMap((other) => other.tasks.filter((task) => other.holds.has(task.id)));
-            for (const [at, one] of believed.entries()) {
-              for (const other of believed.slice(at + 1)) expect(claimsMeet(one.claims, other.claims)).toBe(false);
-            }
-          }
-        },
-      ),
-    );
+describe('the order of grants', () => {
+  test('is by priority, then by what depends on it and who else wants the same, then arrival, then the run', () => {
+    const one = (task: string, more: Partial<LockWant>): LockWant => ({ ...request(task, 'a'), ...more });
+    const served = (...wants: LockWant[]): string[] => {
+      const order: string[] = [];
+      let [table, left] = [synced(wants), wants];
+      for (let seq = 2; left.length > 0; seq += 1) {
+        order.push(...(grant(table, seq).granted['r'] ?? []));
+        left = left.filter(({ task }) => !order.includes(task));
+        table = synced(left, { table, seq });
+      }
+      return order;
+    };
+    expect(served(one('x', {}), one('y', { priority: 1 }), one('z', {}))).toEqual(['y', 'x', 'z']);
+    expect(served(one('x', { weight: 5 }), one('y', { weight: 7 }))).toEqual(['y', 'x']);
+    expect(served(one('x', { priority: 1 }), one('y', { weight: 7 }))).toEqual(['x', 'y']);
+    // What two others wait for goes first.
+    const wanted = { ...request('both', 'b', 'c'), weight: 5, length: 5 };
+    const rivals = [request('b', 'b'), request('c', 'c')].map((want) => ({ ...want, weight: 6, length: 6 }));
+    expect(served(...rivals, wanted)).toEqual(['both', 'b', 'c']);
   });
 
-  test('grants every request in the end, when holders finish', () => {
+  test("is nobody's whose run has no place, and more than the places never", () => {
+    const wants = [request('a', 'a'), request('b', 'b')];
+    expect(grant(synced(wants, { slots: 0 }), 1)).toMatchObject({ granted: {}, refused: {} });
+    expect(grant(synced(wants, { slots: 1 }), 1)).toMatchObject({ granted: { r: ['a'] }, refused: {} });
+  });
+
+  test('lets pass those that clash only with one who cannot be served yet', () => {
+    const holds = [request('h', 'a')];
+    const granting = grant(synced([request('wide', 'a', 'b'), request('narrow', 'b')], { holds }), 1);
+    expect(granting.granted).toEqual({ r: ['narrow'] });
+    expect(granting.refused).toEqual({ r: [{ task: 'wide', by: 'h', clash: ['a', 'a'] }] });
+  });
+
+  test('a wide request is passed by at most so many that came later, however many come, whatever their priority', () => {
+    const stream = fc.array(
+      fc.record({
+        glob: fc.constantFrom('a', 'b', 'c', 'd'),
+        priority: fc.nat(3),
+        length: fc.integer({ min: 1, max: 9 }),
+      }),
+      { minLength: 60, maxLength: 120 },
+    );
     fc.assert(
-      fc.property(models, (runs) => {
-        let table = emptyLockTable();
-        const total = runs.reduce((sum, run) => sum + run.tasks.length, 0);
-        for (let round = 0; round <= total; round += 1) {
-          for (const run of runs) table = run.sync(table, round * 1000);
-          const granting = grant(table, round * 1000);
+      fc.property(stream, fc.integer({ min: 1, max: 8 }), fc.boolean(), (narrow, slots, other) => {
+        const wide = { task: 'wide', claims: { reads: [], writes: ['**'] }, priority: 0 };
+        const run = other ? 'other' : 'r';
+        let table = synced([wide], { run, slots: 1, holds: [], seq: 10 });
+        // Something that it waits for is there from the start.
+        const ends = new Map([['first', 2]]);
+        const waiting: LockWant[] = [];
+        const known = new Map<string, LockHold>([['first', request('first', 'a')]]);
+        let passed = 0;
+        for (let step = 0; step < 1000 && !holders(table).includes('wide'); step += 1) {
+          const next = narrow[step % narrow.length]!;
+          waiting.push({ ...request(`n${step}`, next.glob), priority: next.priority });
+          for (const [task, end] of ends) if (end <= step) ends.delete(task);
+          const holds = [...ends.keys()].map((task) => known.get(task)!);
+          const wants = waiting.filter(({ task }) => !known.has(task)).slice(0, 31);
+          const seq = 11 + step;
+          table = synced(other ? wants : [wide, ...wants], { table, seq, holds, slots: slots - holds.length });
+          if (other) table = synced([wide], { table, run, seq, slots: 1 });
+          const granting = grant(table, seq);
           table = granting.table;
-          for (const run of runs) {
-            const answer = answerTo(run.id, granting);
-            run.learn(answer.seq, answer.granted);
-            run.finish();
+          for (const task of granting.granted['r'] ?? []) {
+            if (task === 'wide') continue;
+            passed += 1;
+            known.set(
+              task,
+              waiting.find((want) => want.task === task)!,
+            );
+            ends.set(task, step + next.length);
           }
         }
-        for (const run of runs) expect(run.done.size).toBe(run.tasks.length);
+        expect(holders(table)).toContain('wide');
+        expect(passed).toBeLessThanOrEqual(MOST_PASSES);
       }),
+      { numRuns: 100 },
     );
   });
 
-  test('a wide request is granted after at most the narrow ones that hold or waited before it', () => {
-    const narrow = (task: string) => ({ task, claims: { reads: [], writes: [`${task}/**`] }, priority: 0 });
-    const wide = { task: 'wide', claims: { reads: [], writes: ['**'] }, priority: 0 };
-    const sync = (seq: number, holds: string[], wants: (typeof wide)[]) =>
-      ({ run: 'r', seq, holds: holds.map(narrow), wants, slots: 4 }) as const;
-    let table = applySync(emptyLockTable(), { ...sync(1, ['n0'], [wide]) }, 0);
-    table = grant(table, 0).table;
-    // A stream of newcomers, none of which the wide one has to let pass.
-    table = applySync(table, { ...sync(2, ['n0'], [wide, narrow('n1'), narrow('n2')]) }, 1);
-    const second = grant(table, 1);
-    expect(second.granted).toEqual({});
-    expect(second.refused['r']).toContainEqual({ task: 'wide', by: 'n0' });
-    expect(second.refused['r']).toContainEqual({ task: 'n1', by: 'wide' });
-    table = applySync(second.table, { ...sync(3, [], [wide, narrow('n1'), narrow('n2')]) }, 2);
-    expect(grant(table, 2).granted).toEqual({ r: ['wide'] });
+  test('serves those who were passed too often by arrival', () => {
+    const wants = ['x', 'y'].map((task) => request(task, 'a'));
+    let table = synced([wants[1]!], { seq: 1 });
+    table = synced(wants, { table, seq: 2 });
+    const entry = table.runs['r']!;
+    const often = entry.wants.map((want) => ({ ...want, passed: MOST_PASSES, priority: want.task === 'x' ? 5 : 0 }));
+    const granting = grant({ ...table, runs: { r: { ...entry, wants: often } } }, 3);
+    expect(granting.granted).toEqual({ r: ['y'] });
   });
+});
 
+describe('the lock table', () => {
   test('readers share, and a writer waits for them', () => {
     const reads = (task: string) => ({ task, claims: { reads: ['src/**'], writes: [] }, priority: 0 });
     const writes = { task: 'w', claims: { reads: [], writes: ['src/a.ts'] }, priority: 0 };
@@ -164,7 +132,7 @@ describe('the lock table', () => {
     );
     const granting = grant(table, 0);
     expect(granting.granted).toEqual({ r: ['a', 'b'] });
-    expect(granting.refused['r']).toEqual([{ task: 'w', by: 'a' }]);
+    expect(granting.refused['r']).toEqual([{ task: 'w', by: 'a', clash: ['src/a.ts', 'src/**'] }]);
   });
 
   test('an older snapshot changes nothing, and a run that wants and holds nothing is forgotten', () => {
@@ -182,5 +150,109 @@ describe('the lock table', () => {
     expect(answerTo('r', again)).toEqual({ seq: 2, granted: ['a'], refused: [] });
     const paused = applySync(again.table, { run: 'r', seq: 3, holds: [], wants: [], slots: 0 }, 2);
     expect(holders(paused)).toEqual([]);
+  });
+
+  test('what a run was known to hold, and wants now, it gave up', () => {
+    const want = request('a', 'a');
+    const held = synced([], { holds: [want] });
+    const again = synced([want], { table: held, seq: 2, slots: 0 });
+    expect(holders(again)).toEqual([]);
+    expect(holders(grant(synced([want], { table: again, seq: 3 }), 3).table)).toEqual(['a']);
+  });
+
+  test('grants no more than the smallest cap of all runs; who waits for a person does not count', () => {
+    const idle = { ...request('idle', 'i'), idle: true } as const;
+    let table = synced([request('a', 'a'), request('b', 'b')], {
+      run: 'one',
+      holds: [request('h', 'h'), idle],
+      cap: 2,
+    });
+    table = synced([request('c', 'c')], { table, run: 'two', cap: 5 });
+    const granting = grant(table, 1);
+    expect(granting.granted).toEqual({ one: ['a'] });
+    const reason = { by: 'a free place on the repository', clash: null };
+    expect(granting.refused).toEqual({ one: [{ task: 'b', ...reason }], two: [{ task: 'c', ...reason }] });
+    const capless = synced([request('c', 'c')], { table: removeRun(granting.table, 'one'), run: 'two', seq: 2 });
+    expect(grant(capless, 2).granted).toEqual({ two: ['c'] });
+  });
+
+  test('ignores case if one of its runs does', () => {
+    const upper = applySync(
+      emptyLockTable(),
+      { run: 'one', seq: 1, holds: [request('h', 'SRC/**')], wants: [], slots: 0, ignoreCase: true },
+      1,
+    );
+    expect(grant(synced([request('t', 'src/a')], { table: upper, run: 'two' }), 1).refused).toEqual({
+      two: [{ task: 't', by: 'h of one', clash: ['src/a', 'SRC/**'] }],
+    });
+    expect(
+      grant(synced([request('t', 'src/a')], { table: synced([], { holds: [request('h', 'SRC/**')] }), run: 'two' }), 1)
+        .granted,
+    ).toEqual({ two: ['t'] });
+  });
+
+  test('remembers the newest take-backs, and only of what was held', () => {
+    let table = emptyLockTable();
+    for (let index = 0; index < MOST_TAKE_BACKS + 5; index += 1) {
+      const run = `run-${index}`;
+      table = synced([], { table, run, holds: [request('a', `p${index}`), request('b', `q${index}`)] });
+      table = takeBack(table, run, 'terminated', index);
+    }
+    expect(table.runs).toEqual({});
+    expect(table.takenBack).toHaveLength(MOST_TAKE_BACKS);
+    expect(table.takenBack.at(-1)).toEqual({
+      run: `run-${MOST_TAKE_BACKS + 4}`,
+      tasks: ['a', 'b'],
+      reason: 'the run was terminated',
+      at: MOST_TAKE_BACKS + 4,
+    });
+    expect(takeBack(synced([request('w', 'w')]), 'r', 'timed out', 1).takenBack).toEqual([]);
+  });
+
+  test('a run that is over keeps what it holds, and gets no more, until that is taken back', () => {
+    const table = silenceRun(synced([request('w', 'w')], { holds: [request('h', 'h')] }), 'r');
+    const granting = grant(synced([request('x', 'h')], { table, run: 'other' }), 1);
+    expect(granting).toMatchObject({ granted: {}, refused: { other: [{ by: 'h of r' }] } });
+  });
+
+  test('lists who holds since when, and for what each of the others waits', () => {
+    const first = grant(synced([request('a', 'x/**')], { slots: 1 }), 5).table;
+    const wants = [request('b', 'x/1'), request('c', 'c')];
+    const table = synced(wants, { table: first, holds: [request('a', 'x/**')], slots: 0, seq: 7 });
+    expect(lockList(table)).toEqual({
+      holders: [{ run: 'r', task: 'a', claims: { reads: [], writes: ['x/**'] }, since: 5 }],
+      waiters: [
+        { run: 'r', task: 'b', since: 7, by: 'a', clash: ['x/1', 'x/**'] },
+        { run: 'r', task: 'c', since: 7, by: 'a free place in its run', clash: null },
+      ],
+    });
+    expect(lockList(synced([], { holds: [request('a', 'a')] })).holders).toMatchObject([{ since: null }]);
+  });
+
+  test('of many waiters and holders says for each the pair of globs that meet, or grants it', () => {
+    const glob = fc.constantFrom('a/**', 'a/b', 'c/*', 'c/d', 'e');
+    const wants = fc.array(glob, { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(wants, wants, (held, wanted) => {
+        const holds: LockHold[] = [];
+        for (const [index, path] of held.entries()) {
+          const hold = request(`h${index}`, path);
+          if (!holds.some((other) => claimsMeet(other.claims, hold.claims))) holds.push(hold);
+        }
+        const granting = grant(
+          synced(
+            wanted.map((path, index) => request(`w${index}`, path)),
+            { holds, slots: 99 },
+          ),
+          1,
+        );
+        for (const { clash } of granting.refused['r'] ?? []) {
+          const [one, other] = clash!;
+          expect(claimsMeet({ reads: [], writes: [one] }, { reads: [], writes: [other] })).toBe(true);
+        }
+        const decided = [...(granting.granted['r'] ?? []), ...(granting.refused['r'] ?? []).map(({ task }) => task)];
+        expect(decided.sort()).toEqual(wanted.map((_, index) => `w${index}`).sort());
+      }),
+    );
   });
 });
