@@ -10,8 +10,8 @@ import { initialRunState, type RunState, type TaskView } from '../../core/run-st
 import { isTaskReport } from '../../core/task-report.ts';
 import type { LandingNews } from '../../core/train.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
+import { asMet } from './history-order.ts';
 import { updateEvents } from './update-events.ts';
-import { toMilliseconds } from './timestamp.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 type Payloads = readonly Payload[] | null | undefined;
@@ -38,10 +38,10 @@ export function foldRun(history: readonly HistoryEvent[]): FoldedRun | null {
   let state = unpackRun(input, ...chunks) ?? initialRunState(input.settings, input.baseCommit);
   const views: Record<string, TaskView> = {};
   const scheduled = new Map<string, string>();
-  for (const event of history) {
+  for (const { event, at } of asMet(history)) {
     const type = event.activityTaskScheduledEventAttributes?.activityType?.name;
     if (type) scheduled.set(String(event.eventId), type);
-    for (const change of runEvents(event, scheduled)) {
+    for (const change of runEvents(event, scheduled, at)) {
       if (change.type === 'loaded') for (const view of change.tasks) views[view.id] = view;
       state = reduceRun(state, change, views);
     }
@@ -63,13 +63,16 @@ export function describeFolded({ input, state, views }: FoldedRun, endedAt: numb
  * What one event of a run's history means to the run.
  *
  * @param scheduled the types of the activities scheduled so far, by the id of the scheduling event
+ * @param at when the run came to know of it, milliseconds since the epoch
  */
-export function runEvents(event: HistoryEvent, scheduled: ReadonlyMap<string, string>): RunEvent[] {
-  const at = toMilliseconds(event.eventTime);
+function runEvents(event: HistoryEvent, scheduled: ReadonlyMap<string, string>, at: number): RunEvent[] {
   const signal = event.workflowExecutionSignaledEventAttributes;
   if (signal) return signalEvents(signal.signalName ?? '', signal.input?.payloads, at);
   const sent = event.signalExternalWorkflowExecutionInitiatedEventAttributes;
   if (sent?.signalName === 'sync') return synced(argument(sent.input?.payloads, isSnapshot), at);
+  // Only open tasks are told these; those of a former run count as open since the run adopted them.
+  if (sent?.signalName === 'pause' || sent?.signalName === 'stop' || sent?.signalName === 'resume')
+    return [{ type: 'started', at, task: taskOf(sent.workflowExecution?.workflowId) }];
   if (sent?.signalName === 'decision' || sent?.signalName === 'growth') {
     const news = argument(sent.input?.payloads, isNews);
     const task = taskOf(sent.workflowExecution?.workflowId);
@@ -138,9 +141,6 @@ function activityEvents(type: string, result: Payloads, at: number): RunEvent[] 
 function childEvents(event: HistoryEvent, at: number): RunEvent[] {
   const started = event.childWorkflowExecutionStartedEventAttributes;
   if (started) return [{ type: 'started', at, task: taskOf(started.workflowExecution?.workflowId) }];
-  // The child is there already: it is adopted.
-  const adopted = event.startChildWorkflowExecutionFailedEventAttributes;
-  if (adopted) return [{ type: 'started', at, task: taskOf(adopted.workflowId) }];
   const completed = event.childWorkflowExecutionCompletedEventAttributes;
   if (completed) {
     const task = taskOf(completed.workflowExecution?.workflowId);

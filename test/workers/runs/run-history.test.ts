@@ -180,12 +180,68 @@ describe('the fold of a run’s history', () => {
     expect(tasks['a']).toMatchObject({ status: 'failed', reason: 'its workflow was terminated' });
   });
 
-  test('adopts a task that was running already', () => {
-    const adopted = { startChildWorkflowExecutionFailedEventAttributes: workflow('a') };
-    expect(foldRun(history(...loaded(view('a')), adopted))?.state.tasks['a']).toMatchObject({
+  test('takes a task for open that it told to go on: it was running already, and was adopted', () => {
+    const refused = { startChildWorkflowExecutionFailedEventAttributes: workflow('a') };
+    const told: HistoryEvent = {
+      signalExternalWorkflowExecutionInitiatedEventAttributes: {
+        signalName: 'resume',
+        workflowExecution: workflow('a'),
+      },
+    };
+    // It is tried again; the one that is there may be closing.
+    expect(foldRun(history(...loaded(view('a')), refused))?.state.tasks['a']?.open).toBe(false);
+    expect(foldRun(history(...loaded(view('a')), refused, told))?.state.tasks['a']).toMatchObject({
       open: true,
       holds: true,
     });
+  });
+
+  test('meets events as the workflow did: signals and updates of a workflow task first, all when it was started', () => {
+    const started = (eventId: number): HistoryEvent => ({
+      eventId: numbered(eventId),
+      workflowTaskStartedEventAttributes: {},
+    });
+    const completed = (of: number): HistoryEvent => ({
+      workflowTaskCompletedEventAttributes: { startedEventId: numbered(of) },
+    });
+    const accepted: HistoryEvent = {
+      workflowExecutionUpdateAcceptedEventAttributes: {
+        acceptedRequest: {
+          input: {
+            name: 'decideTask',
+            args: payloads({
+              task: 'a',
+              decision: { wait: 1, outcome: 'approve', text: null, inputs: {}, by: 'person' },
+            }),
+          },
+        },
+      },
+    };
+    const asking = { ...view('a'), approval: 'start' as const };
+    const waiting = fold(...loaded(asking), started(50), completed(50));
+    expect(waiting.tasks['a']?.wait?.since).toBe('1970-01-01T00:00:04.000Z');
+    const asks = {
+      ...report('a', 'waiting', 1),
+      state: 'waiting' as const,
+      wait: { kind: 'merge' as const, question: '?' },
+    };
+    const [first, ...events] = history(
+      ...loaded(view('a')),
+      childStarted('a'),
+      started(49),
+      completed(49),
+      signal('report', asks),
+      started(50),
+      completed(50),
+      // By now it would give up its locks; but the word that came with the timer is heard first.
+      { timerFiredEventAttributes: {} },
+      started(51),
+      completed(51),
+      accepted,
+    );
+    const quick = payloads({ ...input, settings: settings({ idleLocksMs: 1000 }) });
+    const both = foldRun([{ ...first, workflowExecutionStartedEventAttributes: { input: quick } }, ...events]);
+    expect(both?.state.tasks['a']?.news).toMatchObject({ kind: 'decision', released: false });
   });
 
   test('hears people: pause, stop, resume and cancel', () => {
