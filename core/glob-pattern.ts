@@ -10,7 +10,7 @@ export type Segment = { kind: 'globstar' } | { kind: 'name'; name: string } | { 
 /** One way to read a glob's braces, ready to be compared. */
 export interface Alternative {
   segments: Segment[];
-  /** The text that every matching path starts with, as far as it is plain. */
+  /** The directories that every matching path is in, as far as they are plain, each with its slash. */
   prefix: string;
 }
 
@@ -197,7 +197,7 @@ export function compilePath(path: string, ignoreCase: boolean): Segment[] {
 function plainPrefix(segments: readonly Segment[]): string {
   const end = segments.findIndex((segment) => segment.kind !== 'name');
   const names = segments.slice(0, end === -1 ? segments.length : end);
-  return names.map((segment) => (segment.kind === 'name' ? segment.name : '')).join('/');
+  return names.map((segment) => (segment.kind === 'name' ? `${segment.name}/` : '')).join('');
 }
 
 function compileSegment(segment: string, ignoreCase: boolean): Segment {

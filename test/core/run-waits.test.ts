@@ -29,9 +29,14 @@ class Played {
 
   grant(at: number, ...granted: string[]): this {
     this.#seq += 1;
+    // What the table grants to a task that holds locks, it tells with all that it may write then.
+    const grown = granted.flatMap((task) => {
+      const globs = this.state.tasks[task]?.growth?.globs;
+      return globs === undefined ? [] : [{ task, writes: globs }];
+    });
     return this.play(
       { type: 'synced', at, seq: this.#seq },
-      { type: 'locks', at, answer: { seq: this.#seq, granted, refused: [] } },
+      { type: 'locks', at, answer: { seq: this.#seq, granted, grown, refused: [] } },
     );
   }
 
