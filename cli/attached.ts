@@ -23,8 +23,8 @@ export function exitCodeOfRun(run: RunDescription): 0 | 1 | 4 {
 /** A run as the outcome of a command. */
 export function runOutcome(context: Context, session: Session, run: RunDescription): Outcome {
   const webUi = session.webUi(run.workflow_id);
-  const { colors } = context.output;
-  return { result: { ...run, web_ui: webUi }, text: runText(run, { colors, webUi, now: Date.now() }) };
+  const { colors, columns } = context.output;
+  return { result: { ...run, web_ui: webUi }, text: runText(run, { colors, columns, webUi, now: Date.now() }) };
 }
 
 /** How {@link attach} behaves. */
@@ -51,8 +51,8 @@ export async function attach(
   const workers = new WorkerWatch(context, session, options.keepWorker);
   let last: RunDescription | null = null;
   for await (const run of followRun(session.reader, session.project.id, runId, context.interrupted)) {
-    // What was over before is told by the outcome alone.
-    if (last !== null || run.ended_at === null) reporter.report(run);
+    // What was over, or waited, before is told by the outcome alone.
+    if (last !== null || (run.ended_at === null && run.status !== 'waiting')) reporter.report(run);
     last = run;
     if (run.ended_at === null) await workers.look();
     if (run.status === 'waiting') break;

@@ -24,8 +24,8 @@ export function dryRunResult(prepared: PreparedRun): unknown {
   };
 }
 
-/** What a run would be, for people: the tasks in the order in which they could start. */
-export function dryRunText(prepared: PreparedRun): string {
+/** What a run would be, for people: the tasks in the order in which they could start. @param columns of the terminal */
+export function dryRunText(prepared: PreparedRun, columns: number | null): string {
   const { manifest, baseCommit, maxParallel, order } = prepared;
   const { config, backend } = manifest;
   const branch = config.repository.integration_branch;
@@ -44,8 +44,9 @@ export function dryRunText(prepared: PreparedRun): string {
       `at most ${maxParallel} at once, agent ${config.agent.provider}, backend ${backend}. Nothing was started.`,
     '',
     table(
-      heads.map((head) => ({ head })),
+      heads.map((head) => (head === 'NAME' ? { head, cut: 12 } : head === 'WRITES' ? { head, cut: 20 } : { head })),
       rows,
+      columns,
     ),
   ].join('\n');
 }

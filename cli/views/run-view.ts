@@ -3,15 +3,21 @@ import type { Usage } from '../../core/usage.ts';
 import type { Output } from '../framework/output.ts';
 import { waitingTasks } from '../../core/waiting.ts';
 import { statusText } from './status-text.ts';
-import { table } from './table.ts';
+import { table, type Column } from './table.ts';
 import { displayText, plural, span } from './text.ts';
 import { waitingText } from './waiting-view.ts';
 
 type Colors = Output['colors'];
 
+/** Columns of a terminal in which the table of tasks has room for reasons. */
+const ROOM_FOR_REASONS = 120;
+
 /** A run for people: what it is, a table of its tasks, totals and where to look. */
-export function runText(run: RunDescription, view: { colors: Colors; webUi: string | null; now: number }): string {
-  const { colors, webUi, now } = view;
+export function runText(
+  run: RunDescription,
+  view: { colors: Colors; columns: number | null; webUi: string | null; now: number },
+): string {
+  const { colors, columns, webUi, now } = view;
   const tasks = Object.values(run.tasks);
   const merged = tasks.filter((task) => task.status === 'merged').length;
   const end = run.ended_at === null ? now : Date.parse(run.ended_at);
@@ -33,17 +39,32 @@ export function runText(run: RunDescription, view: { colors: Colors; webUi: stri
     `run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`,
     ...(run.reason === null ? [] : [displayText(run.reason)]),
     '',
-    ...(tasks.length === 0 ? [] : [taskTable(run, now, colors), '']),
+    ...(tasks.length === 0 ? [] : [taskTable(run, { now, colors, columns }), '']),
     ...(waiting.length === 0 ? [] : [waitingText(waiting, colors), '']),
     ...(warnings.length === 0 ? [] : [...warnings, '']),
     totals.filter((part) => part !== '').join(' · '),
     ...(webUi === null ? [] : [`Web UI: ${webUi}`]),
+    ...nextSteps(run),
   ].join('\n');
 }
 
-/** The tasks of a run as a table. */
-export function taskTable(run: RunDescription, now: number, colors: Colors): string {
-  const rows = Object.entries(run.tasks).map(([id, task]) => [
+/** What to type after a run that failed. */
+function nextSteps({ run_id, status, tasks }: RunDescription): string[] {
+  const [failed] = Object.entries(tasks).find(([, task]) => task.status === 'failed') ?? [];
+  if (status !== 'failed' || failed === undefined) return [];
+  return [
+    '',
+    `"signalbox task logs ${failed} --run ${run_id}" shows what went wrong with ${failed}.`,
+    `"signalbox task retry ${failed} --run ${run_id}" gives it new attempts, "signalbox run resume ${run_id}" all that did not succeed.`,
+  ];
+}
+
+/** The tasks of a run as a table; in a narrow terminal, the reasons are below it. */
+export function taskTable(run: RunDescription, view: { now: number; colors: Colors; columns: number | null }): string {
+  const { now, colors, columns } = view;
+  const narrow = columns !== null && columns < ROOM_FOR_REASONS;
+  const tasks = Object.entries(run.tasks);
+  const rows = tasks.map(([id, task]) => [
     id,
     displayText(task.name, 40),
     statusText(task.status, colors),
@@ -51,21 +72,22 @@ export function taskTable(run: RunDescription, now: number, colors: Colors): str
     String(task.turns),
     short(task.merged_commit ?? task.commit ?? ''),
     timeOf(task, now),
-    displayText(task.reason ?? '', 110),
+    narrow ? '' : displayText(task.reason ?? '', 110),
   ]);
-  return table(
-    [
-      { head: 'TASK' },
-      { head: 'NAME' },
-      { head: 'STATUS' },
-      { head: 'ATTEMPTS', align: 'right' },
-      { head: 'TURNS', align: 'right' },
-      { head: 'COMMIT' },
-      { head: 'TIME', align: 'right' },
-      { head: 'REASON' },
-    ],
-    rows,
+  const heads: Column[] = [
+    { head: 'TASK' },
+    { head: 'NAME', cut: 12 },
+    { head: 'STATUS' },
+    { head: 'ATTEMPTS', align: 'right' },
+    { head: 'TURNS', align: 'right' },
+    { head: 'COMMIT' },
+    { head: 'TIME', align: 'right' },
+    { head: 'REASON', cut: 30 },
+  ];
+  const reasons = tasks.flatMap(([id, { reason }]) =>
+    narrow && reason !== null ? [`${id}: ${displayText(reason)}`] : [],
   );
+  return [table(heads, rows, columns), ...(reasons.length === 0 ? [] : ['', ...reasons])].join('\n');
 }
 
 /** One line for one change of a task. */

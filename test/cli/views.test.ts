@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import picocolors from 'picocolors';
 import { transcriptLine } from '../../cli/views/codex-events.ts';
@@ -40,6 +41,19 @@ describe('a table', () => {
         ['two', '', '10'],
       ]),
     ).toBe('TASK  REASON   TURNS\none   why not      1\ntwo               10');
+  });
+
+  test('is cut where there is no room, the last columns first, and no more than they allow', () => {
+    const columns = [{ head: 'ID' }, { head: 'NAME', cut: 6 }, { head: 'N' }, { head: 'WHY', cut: 8 }];
+    const rows = [
+      ['1', 'a long name', '\u001b[31m10\u001b[39m', 'a reason that is long'],
+      ['2', 'short', '2', ''],
+    ];
+    const lines = (width: number) => stripVTControlCharacters(table(columns, rows, width)).split('\n');
+    expect(lines(42)[1]).toBe('1   a long name  10  a reason that is long');
+    expect(lines(31)[1]).toBe('1   a long name  10  a reason …');
+    expect(lines(26)[1]).toBe('1   a long …  10  a reaso…');
+    expect(lines(5)).toEqual(['ID  NAME    N   WHY', '1   a lon…  10  a reaso…', '2   short   2']);
   });
 });
 

@@ -82,6 +82,7 @@ describe('what waits for a person', () => {
   test('is part of the description of its run, with its warnings', () => {
     const text = runText(runOf({ a: waitOf({ kind: 'start' }) }, ['it is late']), {
       colors: plain,
+      columns: null,
       webUi: null,
       now: Date.now(),
     });

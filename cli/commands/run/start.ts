@@ -38,7 +38,7 @@ export const runStart = defineCommand({
     for (const notice of prepared.notices) output.progress(notice);
     if (options.dryRun) {
       const { dryRunResult, dryRunText } = await import('../../views/dry-run-view.ts');
-      return { result: dryRunResult(prepared), text: dryRunText(prepared) };
+      return { result: dryRunResult(prepared), text: dryRunText(prepared, context.output.columns) };
     }
     const { prepareImage } = await import('../../../workers/sandbox-image.ts');
     await prepareImage(prepared.manifest, env, {

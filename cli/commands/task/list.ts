@@ -17,7 +17,7 @@ export const taskList = defineCommand({
   ],
   run: async (context, { options }) =>
     await withSession(context, {}, async (session) => {
-      const { colors } = context.output;
+      const { colors, columns } = context.output;
       if (options.waiting) {
         const { waitingRuns } = await import('../../../workers/runs/waiting-runs.ts');
         const { waitingText } = await import('../../views/waiting-view.ts');
@@ -32,6 +32,7 @@ export const taskList = defineCommand({
       }
       const { taskTable } = await import('../../views/run-view.ts');
       const run = await session.reader.read(session.project.id, await chosenRun(session, options.run));
-      return { result: { run_id: run.run_id, tasks: run.tasks }, text: taskTable(run, Date.now(), colors) };
+      const text = taskTable(run, { now: Date.now(), colors, columns });
+      return { result: { run_id: run.run_id, tasks: run.tasks }, text };
     }),
 });
