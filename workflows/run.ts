@@ -219,7 +219,9 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     presence.show(describe());
     if (isOverNow()) break;
     if (mustContinue()) await continueAsNew<typeof run>(...packRun(input, state));
-    await condition(() => changed || isOverNow() || mustContinue());
+    // Nothing else counts: an update that is refused leaves no trace in the history, so nothing may follow from it.
+    const answering = !allHandlersFinished();
+    await condition(() => changed || (answering && allHandlersFinished()));
   }
   endedAt = Date.now();
   const description = describe();
