@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common';
 import type { TaskDescription } from '../../core/description.ts';
@@ -9,6 +10,8 @@ import { noSuchTask } from './unknown.ts';
 
 /** How long the run's worker is given to answer, milliseconds. */
 const ANSWER_MS = 30_000;
+/** Milliseconds before what was lost is asked again. */
+const ASK_AGAIN_MS = 100;
 
 /**
  * Asks an open run for something, and waits for its answer. Starts a worker if none polls.
@@ -24,9 +27,11 @@ export async function updateRun<Argument>(
 ): Promise<string> {
   await ensureWorker(session);
   const handle = session.client.workflow.getHandle(runWorkflowId(session.project.id, run));
+  const until = Date.now() + ANSWER_MS;
   try {
-    return await session.client.withDeadline(Date.now() + ANSWER_MS, () =>
-      handle.executeUpdate(update, { args: [argument] }),
+    return await askUntilHeard(
+      () => session.client.withDeadline(until, () => handle.executeUpdate(update, { args: [argument] })),
+      async () => Date.now() < until && (await session.reader.isOpen(session.project.id, run)),
     );
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) {
@@ -43,6 +48,23 @@ export async function updateRun<Argument>(
       hint: 'See that a worker runs ("signalbox worker start"), then try again.',
       cause: error,
     });
+  }
+}
+
+/**
+ * Asks again where a question was lost: the run's execution closed before it was heard, though the run goes on. So it is
+ * when the run continues as new at that moment. Nothing was done then; what was done after all is refused a second time.
+ *
+ * @param goesOn is the run still open, and is there time left?
+ */
+export async function askUntilHeard<T>(ask: () => Promise<T>, goesOn: () => Promise<boolean>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError) || !(await goesOn())) throw error;
+      await sleep(ASK_AGAIN_MS);
+    }
   }
 }
 
