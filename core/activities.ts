@@ -25,6 +25,8 @@ export interface PreparedAttempt {
   branch: string;
   /** The task queue of the host that holds the workspace; the rest of the attempt runs there. */
   queue: string;
+  /** The queue of that host for agents' turns. */
+  agents: string;
   /** Are there checks whose failure the agent may mend within the attempt? */
   hints: boolean;
   /** What is done about writes outside of what the task declared. */

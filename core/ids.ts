@@ -5,19 +5,20 @@ const TASK_IDENTIFIER = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const LONGEST = 63;
 
 /** What an identifier names. Project ids are lower case; run and task ids may use upper case, but are unique ignoring it. */
-export type IdentifierKind = 'project' | 'run' | 'task' | 'resource';
+export type IdentifierKind = 'project' | 'run' | 'task' | 'task name' | 'resource';
 
 /** Says why `text` is no identifier, or `null` if it is one. */
 export function identifierProblem(kind: IdentifierKind, text: string): string | null {
-  const shown = JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text);
-  if (text.length > LONGEST) return `${kind} id ${shown} has ${text.length} characters; at most ${LONGEST} are allowed`;
+  const quoted = JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text);
+  const shown = `${kind === 'task name' ? kind : `${kind} id`} ${quoted}`;
+  if (text.length > LONGEST) return `${shown} has ${text.length} characters; at most ${LONGEST} are allowed`;
   const pattern = kind === 'project' ? IDENTIFIER : TASK_IDENTIFIER;
   if (!pattern.test(text)) {
     const letters = kind === 'project' ? 'lower-case letters' : 'letters';
-    return `${kind} id ${shown} may hold only ${letters}, digits, ".", "_" and "-", and must start and end with a letter or digit`;
+    return `${shown} may hold only ${letters}, digits, ".", "_" and "-", and must start and end with a letter or digit`;
   }
-  if (text.includes('..')) return `${kind} id ${shown} must not contain ".."`;
-  if (text.toLowerCase().endsWith('.lock')) return `${kind} id ${shown} must not end in ".lock"`;
+  if (text.includes('..')) return `${shown} must not contain ".."`;
+  if (text.toLowerCase().endsWith('.lock')) return `${shown} must not end in ".lock"`;
   return null;
 }
 
@@ -54,6 +55,11 @@ export const SHARED_QUEUE = 'signalbox';
 /** The task queue of one host, for work on what lies on its disk. */
 export function hostQueue(host: string): string {
   return `signalbox-host-${host}`;
+}
+
+/** The task queue of one host for its agents' turns: bounded by itself, so that who waits for a place delays nothing else. */
+export function agentsQueue(host: string): string {
+  return `signalbox-agents-${host}`;
 }
 
 /** The ref in the bare repository that keeps what an attempt wrote. */

@@ -13,8 +13,24 @@ export interface RunFacts {
   endedAt: number | null;
 }
 
+/** Descriptions made before, by what they describe, which never changes: with many tasks, few are new each time. */
+export type KnownDescriptions = WeakMap<TaskProgress, TaskDescription>;
+
 /** The public description of a run's state. */
-export function describeRun(state: RunState, views: TaskViews, facts: RunFacts): RunDescription {
+export function describeRun(
+  state: RunState,
+  views: TaskViews,
+  facts: RunFacts,
+  known: KnownDescriptions = new WeakMap(),
+): RunDescription {
+  const described = (id: string, task: TaskProgress): TaskDescription => {
+    const before = known.get(task);
+    if (before !== undefined) return before;
+    const description = describeTask(task, views[id]?.name ?? id);
+    // Before its name is known, a task is described by its id.
+    if (views[id] !== undefined) known.set(task, description);
+    return description;
+  };
   const { status, reason } = statusOf(state, views);
   return {
     run_id: facts.run.run,
@@ -27,9 +43,7 @@ export function describeRun(state: RunState, views: TaskViews, facts: RunFacts):
     base_commit: facts.baseCommit,
     head_commit: state.head,
     usage: runUsage(state),
-    tasks: Object.fromEntries(
-      Object.entries(state.tasks).map(([id, task]) => [id, describeTask(task, views[id]?.name ?? id)]),
-    ),
+    tasks: Object.fromEntries(Object.entries(state.tasks).map(([id, task]) => [id, described(id, task)])),
   };
 }
 

@@ -33,16 +33,18 @@ export function lockSnapshot(
   const growing: LockWant[] = [];
   const returning: LockWant[] = [];
   const fresh: LockWant[] = [];
+  const mayStart = mayStartTasks(state);
   for (const [id, task] of Object.entries(state.tasks)) {
     const view = views[id];
     if (view === undefined) continue;
-    const request = requestOf(id, task, view, weights);
-    if (task.holds) holds.push(task.status === 'waiting_for_person' ? { ...request, idle: true } : request);
+    const request = (): LockRequest => requestOf(id, task, view, weights);
+    if (task.holds) holds.push(task.status === 'waiting_for_person' ? { ...request(), idle: true } : request());
     if (state.paused !== null || state.cancelling) continue;
     if (task.holds && task.growth !== null) {
-      growing.push({ ...request, claims: withWrites(request.claims, task.growth.globs), grows: true });
-    } else if (task.open && task.news !== null && mayTakeLocks(state, task)) returning.push(request);
-    else if (!task.open && mayStartTasks(state) && isReady(state, view, task)) fresh.push(request);
+      const { claims, ...rest } = request();
+      growing.push({ ...rest, claims: withWrites(claims, task.growth.globs), grows: true });
+    } else if (task.open && task.news !== null && mayTakeLocks(state, task)) returning.push(request());
+    else if (!task.open && mayStart && isReady(state, view, task)) fresh.push(request());
   }
   fresh.sort((a, b) => b.priority - a.priority || (b.weight ?? 0) - (a.weight ?? 0));
   return {

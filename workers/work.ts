@@ -5,6 +5,7 @@ import { resumeInterrupted } from './runs/resume-interrupted.ts';
 import { connectTemporal } from './server/reach.ts';
 import { webUiLink } from './server/web-ui-link.ts';
 import { findTarget } from './session.ts';
+import { maxAgents } from './max-agents.ts';
 import { startWorker } from './worker.ts';
 
 /** What {@link work} is given. */
@@ -12,13 +13,16 @@ export interface WorkRequest {
   env: Readonly<Record<string, string | undefined>>;
   /** End when nothing has needed a worker for so many milliseconds; `null`: never by itself. */
   idleMs: number | null;
+  /** How many agents it lets work at once; else what the environment says. */
+  maxAgents?: number | undefined;
   /** Aborting it lets go of all steps and ends the worker. */
   signal: AbortSignal;
   onProgress: (text: string) => void;
 }
 
 /** Is a worker until it is interrupted, or idle for long enough. @returns the id of this host */
-export async function work({ env, idleMs, signal, onProgress }: WorkRequest): Promise<string> {
+export async function work({ env, idleMs, signal, onProgress, ...request }: WorkRequest): Promise<string> {
+  const agents = request.maxAgents ?? maxAgents(env);
   const home = homeOf(env);
   const target = await findTarget(home, { env, startServer: true, onProgress });
   const connection = await connectTemporal(target.connection);
@@ -33,6 +37,7 @@ export async function work({ env, idleMs, signal, onProgress }: WorkRequest): Pr
       env,
       connection: target.connection,
       namespace: target.namespace,
+      maxAgents: agents,
       webUi: (workflowId) => webUiLink(target, workflowId),
       onProgress,
     });

@@ -7,7 +7,7 @@ import {
   type NativeConnectionOptions,
   type WorkerOptions,
 } from '@temporalio/worker';
-import { hostQueue, SHARED_QUEUE } from '../core/ids.ts';
+import { agentsQueue, hostQueue, SHARED_QUEUE } from '../core/ids.ts';
 import type { Home } from '../activities/home.ts';
 import { composeHost } from './compose-host.ts';
 import { Janitor } from './janitor.ts';
@@ -23,6 +23,8 @@ export interface StartWorkerOptions {
   env: Readonly<Record<string, string | undefined>>;
   connection: TemporalTarget['connection'];
   namespace: string;
+  /** How many agents it lets work at once, for all runs and repositories. */
+  maxAgents: number;
   /** The address of a workflow in the Web UI, where that is known. */
   webUi: (workflowId: string) => string | null;
   /** Told what takes long, and what went wrong beside the workflows. */
@@ -37,15 +39,15 @@ export interface RunningWorker {
   shutdown(): void;
 }
 
-/** How many activities a host works on at once: more than the tasks of a few runs, since most of them only wait. */
+/** How many activities of each other kind a host works on at once: more than the tasks of a few runs. */
 const MOST_ACTIVITIES = 100;
 
 /**
- * Starts a worker: one poller for the queue that all hosts share, with the workflows, and one for what lies on this
- * host's disk.
+ * Starts a worker: one poller for the queue that all hosts share, with the workflows, one for what lies on this host's
+ * disk, and one for the agents, whose number is bounded and whose waiting must not hold up checks and merges.
  */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { home, env, connection: target, namespace, webUi, onProgress = () => undefined } = options;
+  const { home, env, connection: target, namespace, maxAgents, webUi, onProgress = () => undefined } = options;
   Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
   const [connection, native, workflows] = await Promise.all([
     connectTemporal(target),
@@ -76,6 +78,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       reuseV8Context: true,
     }),
     Worker.create({ ...shared, taskQueue: hostQueue(composed.host) }),
+    Worker.create({
+      ...shared,
+      taskQueue: agentsQueue(composed.host),
+      activities: composed.activities,
+      maxConcurrentActivityTaskExecutions: maxAgents,
+    }),
   ]);
   const janitor = new Janitor({ client, sandboxes: janitorSandboxes(home, env), onProblem: onProgress });
   return {

@@ -17,9 +17,18 @@ const STEP: ActivityOptions = {
 
 const BOUNDED = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s', maximumAttempts: 12 };
 
-/** Activities of one attempt that run where its workspace lies. @param summary what the Web UI shows for the step */
-export function stepActivities(queue: string, summary: string): Pick<TaskActivities, 'turn' | 'hints' | 'verify'> {
+/** Checks of one attempt, which run where its workspace lies. @param summary what the Web UI shows for the step */
+export function stepActivities(queue: string, summary: string): Pick<TaskActivities, 'hints' | 'verify'> {
   return proxyActivities<TaskActivities>({ ...STEP, taskQueue: queue, summary });
+}
+
+/**
+ * Agents' turns of one attempt, where its workspace lies. With many agents, one may wait for days for its place.
+ *
+ * @param queue the host's queue for agents
+ */
+export function agentActivities(queue: string, summary: string): Pick<TaskActivities, 'turn'> {
+  return proxyActivities<TaskActivities>({ ...STEP, scheduleToCloseTimeout: '30d', taskQueue: queue, summary });
 }
 
 /**

@@ -1,11 +1,11 @@
-import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 import { answerTo, grant } from '../core/lock-grants.ts';
 import { newGlobCaches } from '../core/globs.ts';
 import { applySync, emptyLockTable, silenceRun, takeBack, type LockTable } from '../core/locks.ts';
 import type { RepositoryInput } from '../core/workflow-inputs.ts';
 import { runActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
-import { signalIfOpen } from './services.ts';
+import { isLong, signalIfOpen } from './services.ts';
 
 /** Without a run for so long, the table goes home; the next snapshot starts it again. */
 const IDLE = '10m';
@@ -95,13 +95,13 @@ export async function repository(input: RepositoryInput): Promise<void> {
     }
     while (silent.size > 0 && !(await condition(() => silent.size === 0, PATIENCE))) {
       await Promise.all(await rollCall([...silent]));
-      if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof repository>(input);
+      if (isLong()) await continueAsNew<typeof repository>(input);
     }
   }
   for (;;) {
     if (changed) await serve();
     // A roll call under way is lost, and made again.
-    if (workflowInfo().continueAsNewSuggested && !changed) await continueAsNew<typeof repository>({ ...input, table });
+    if (isLong() && !changed) await continueAsNew<typeof repository>({ ...input, table });
     const runs = Object.keys(table.runs);
     if (!calling && (newcomers.size > 0 || Date.now() - called >= ROLL_CALL)) {
       const asked = newcomers.size > 0 ? runs.filter((run) => !newcomers.has(run)) : runs;

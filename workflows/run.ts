@@ -7,7 +7,6 @@ import {
   continueAsNew,
   setHandler,
   sleep,
-  workflowInfo,
   type SignalDefinition,
 } from '@temporalio/workflow';
 import { criticalPaths } from '../core/critical-path.ts';
@@ -17,7 +16,7 @@ import type { SyncRequest } from '../core/locks.ts';
 import { packRun, unpackRun, type RunArguments } from '../core/packed-run.ts';
 import { reduceRun } from '../core/reduce-run.ts';
 import { nextDeadline } from '../core/reduce-waits.ts';
-import { describeRun, isOver } from '../core/run-description.ts';
+import { describeRun, isOver, type KnownDescriptions } from '../core/run-description.ts';
 import type { RunEvent } from '../core/run-events.ts';
 import { currentRun, type RunRef } from '../core/run-ref.ts';
 import { initialRunState, type TaskView } from '../core/run-state.ts';
@@ -27,7 +26,7 @@ import * as messages from './messages.ts';
 import { RunPresence, WaitNotices } from './run-presence.ts';
 import { RunTasks } from './run-tasks.ts';
 import { handleUpdates } from './run-updates.ts';
-import { cancelIfOpen, signalIfOpen, signalService } from './services.ts';
+import { cancelIfOpen, isLong, signalIfOpen, signalService } from './services.ts';
 
 /** More tasks than these are not described in the result of a run: its history tells them. */
 const MOST_DESCRIBED = 200;
@@ -67,8 +66,9 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
   /** Calls of the hook that are under way: a continue-as-new waits for them; the end does not, since they may fail. */
   let calling = 0;
 
+  const known: KnownDescriptions = new WeakMap();
   const describe = (): RunDescription =>
-    describeRun(state, views, { run: ref, baseCommit: input.baseCommit, startedAt: input.startedAt, endedAt });
+    describeRun(state, views, { run: ref, baseCommit: input.baseCommit, startedAt: input.startedAt, endedAt }, known);
   const apply = (event: RunEvent): void => {
     state = reduceRun(state, event, views);
     changed = true;
@@ -174,8 +174,9 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     return loaded === pinned().manifest.sha256 && isOver(state, views);
   };
   const isOverNow = (): boolean => isDone() && quiet();
-  const mustContinue = (): boolean =>
-    workflowInfo().continueAsNewSuggested && !state.cancelling && quiet() && calling === 0;
+  /** The history has grown long: nothing new is begun, so that what is under way comes to its end, however busy the run. */
+  const isDraining = (): boolean => isLong() && !state.cancelling && calling === 0;
+  const mustContinue = (): boolean => isDraining() && quiet();
 
   const askLocks = (): void => {
     const now = snapshot();
@@ -197,10 +198,8 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     });
   };
 
-  await load();
-  tasks.watchInherited(openTasks());
-  for (;;) {
-    changed = false;
+  /** Begins all that can be begun now. */
+  const goOn = (): void => {
     if (loading !== pinned().manifest.sha256) post(load());
     for (const id of tasksToStart(state)) if (tasks.claim(id)) post(start(id));
     for (const id of openTasks()) {
@@ -213,9 +212,16 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
       telling.add(id);
       post(tellNews(id));
     }
-    notices.next(ref, state, views).forEach(callHook);
-    setAlarm();
     askLocks();
+  };
+
+  await load();
+  tasks.watchInherited(openTasks());
+  for (;;) {
+    changed = false;
+    notices.next(ref, state, views).forEach(callHook);
+    if (!isDraining()) goOn();
+    setAlarm();
     presence.show(describe());
     if (isOverNow()) break;
     if (mustContinue()) await continueAsNew<typeof run>(...packRun(input, state));

@@ -1,7 +1,19 @@
-import { getExternalWorkflowHandle, type SignalDefinition } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, workflowInfo, type SignalDefinition } from '@temporalio/workflow';
 import type { ServiceStart } from '../core/activities.ts';
 import { repositoryWorkflowId, trainWorkflowId } from '../core/ids.ts';
 import { runActivities } from './activity-proxies.ts';
+
+/**
+ * Events after which a workflow continues as new, before the server suggests it. A worker that does not know the workflow
+ * reads all of them again, which takes seconds by then; and so it must when a message arrives at the very moment.
+ */
+const MOST_EVENTS = 2000;
+
+/** Has the history grown so long that it is time to continue as new? */
+export function isLong(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return continueAsNewSuggested || historyLength > MOST_EVENTS;
+}
 
 /** Signals the lock table or the train, starting it if it has gone home. */
 export async function signalService<T>(start: ServiceStart, signal: SignalDefinition<[T]>, payload: T): Promise<void> {

@@ -3,7 +3,7 @@ import type { AttemptRef, PreparedAttempt, TaskActivities, TurnResult } from '..
 import { backoff, ERROR_ANSWERS } from '../core/agent-errors.ts';
 import type { CheckReport } from '../core/checks.ts';
 import { checkEvidence, type Evidence } from '../core/evidence.ts';
-import { closingActivities, placingActivities, stepActivities } from './activity-proxies.ts';
+import { agentActivities, closingActivities, placingActivities, stepActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { signalService } from './services.ts';
 import type { TaskContext } from './task-context.ts';
@@ -71,7 +71,7 @@ export class TaskAttempt {
   async #work(attempt: AttemptRef, prepared: PreparedAttempt): Promise<AttemptEnd | null> {
     const context = this.#context;
     const { turns, inputs } = context.input;
-    const { base, queue } = prepared;
+    const { base, queue, agents } = prepared;
     let evidence = [...this.#earlier];
     let thread: string | null = null;
     let failures = 0;
@@ -79,7 +79,7 @@ export class TaskAttempt {
       if (!(await context.mayGoOn())) return CANCELLED;
       context.status = 'working';
       context.turn = turn;
-      const steps = stepActivities(queue, `attempt ${attempt.attempt} of ${attempt.task}: agent turn ${turn}`);
+      const agent = agentActivities(agents, `attempt ${attempt.attempt} of ${attempt.task}: agent turn ${turn}`);
       const { extra, allowance, spent } = context;
       const asked: Parameters<TaskActivities['turn']>[0] = {
         attempt,
@@ -92,7 +92,7 @@ export class TaskAttempt {
         inputs,
         ...spent,
       };
-      const result: TurnResult | null = await context.interruptible(() => steps.turn(asked));
+      const result: TurnResult | null = await context.interruptible(() => agent.turn(asked));
       if (context.cancelled) {
         context.commit = result?.commit ?? context.commit;
         return CANCELLED;

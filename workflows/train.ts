@@ -1,4 +1,4 @@
-import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
 import type { CandidateRequest } from '../core/activities.ts';
 import { checkEvidence, type Evidence } from '../core/evidence.ts';
 import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
@@ -8,7 +8,7 @@ import type { LandingNews, TrainMember, TrainQueue, TrainResult } from '../core/
 import type { TrainInput } from '../core/workflow-inputs.ts';
 import { trainActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
-import { signalIfOpen } from './services.ts';
+import { isLong, signalIfOpen } from './services.ts';
 
 /** Without work for so long, the train goes home; the next `submit` starts it again. */
 const IDLE = '10m';
@@ -127,7 +127,7 @@ export async function train(input: TrainInput): Promise<void> {
       withdrawn.delete(rules.memberKey(member));
       tell(member, result);
     }
-    if (workflowInfo().continueAsNewSuggested) {
+    if (isLong()) {
       await condition(allTold);
       await continueAsNew<typeof train>({ ...input, queue });
     }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import type { PreparedAttempt, TaskActivities } from '../../core/activities.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { hostQueue } from '../../core/ids.ts';
+import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import type { Task } from '../../core/task-file.ts';
@@ -38,8 +38,15 @@ export async function prepareAttempt(
     ...(sandbox.fileOwner === undefined ? {} : { owner: sandbox.fileOwner }),
   });
   mkdirSync(path.join(directory, 'agent-home'), { recursive: true, mode: 0o700 });
-  const scope = manifest.config.scope.mode;
-  return { attempt, base, branch, queue: hostQueue(host.host), hints: hintsOf(manifest, task), scope };
+  return {
+    attempt,
+    base,
+    branch,
+    queue: hostQueue(host.host),
+    agents: agentsQueue(host.host),
+    hints: hintsOf(manifest, task),
+    scope: manifest.config.scope.mode,
+  };
 }
 
 /** The branch that an attempt's work is on. */

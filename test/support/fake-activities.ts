@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import type { RunActivities, TaskActivities, TrainActivities, TurnResult } from '../../core/activities.ts';
 import type { CheckFailure, CheckReport } from '../../core/checks.ts';
-import { hostQueue } from '../../core/ids.ts';
+import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import type { LandingNews } from '../../core/train.ts';
 import { taskView } from './run-rules.ts';
@@ -39,11 +39,18 @@ export class FakeWorld {
   /** What the hook was called for, as `kind task`; while it is broken, it throws. */
   readonly notices: string[] = [];
   hookIsBroken = false;
+  /** Tasks in one answer of `loadTasks`: few, so that small runs are loaded in parts. */
+  chunk = 2;
+  /** How many agents work on its host at once. */
+  mostAgents = 100;
   /** Can the server list workflows? The one for skipped time cannot. */
   lists = false;
   /** Tasks between their first activity and their merge, and the most that there ever were at once. */
   readonly working = new Set<string>();
   mostWorking = 0;
+  /** Turns that hang now, and the most that there ever were at once. */
+  turning = 0;
+  mostTurning = 0;
   #release = new Map<string, () => void>();
 
   constructor(tasks: (Partial<TaskView> & { id: string })[], scripts: Record<string, TaskScript> = {}) {
@@ -76,8 +83,8 @@ export class FakeWorld {
     return {
       ...real,
       loadTasks: ({ from }) => {
-        const tasks = this.views.slice(from, from + 2);
-        return Promise.resolve({ tasks, next: from + 2 < this.views.length ? from + 2 : null });
+        const next = from + this.chunk;
+        return Promise.resolve({ tasks: this.views.slice(from, next), next: next < this.views.length ? next : null });
       },
       ...(this.lists ? {} : { openRuns: () => Promise.resolve([]) }),
       notify: ({ task, wait }) => {
@@ -94,6 +101,7 @@ export class FakeWorld {
           base: this.tip,
           branch: `signalbox/r/${task}`,
           queue: hostQueue(this.host),
+          agents: agentsQueue(this.host),
           hints: false,
           scope: this.scope,
         });
@@ -124,7 +132,10 @@ export class FakeWorld {
           warnings: [],
         };
         if (scripted !== 'hang') return { ...finished, ...scripted };
+        this.turning += 1;
+        this.mostTurning = Math.max(this.mostTurning, this.turning);
         const ended = await this.#hang(task);
+        this.turning -= 1;
         return { ...finished, outcome: ended && turn === 1 ? 'ended' : 'finished' };
       },
       hints: () => Promise.resolve(passed()),

@@ -2,7 +2,7 @@ import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporal
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
 import type { RunDescription } from '../../core/description.ts';
-import { hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
+import { agentsQueue, hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
 import { packRun } from '../../core/packed-run.ts';
 import type { RunState } from '../../core/run-state.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
@@ -35,8 +35,13 @@ export async function withWorkers<T>(server: WorkflowServer, world: FakeWorld, w
   const workers = [
     await Worker.create({ ...shared, taskQueue: SHARED_QUEUE, workflowBundle: await bundle }),
     await Worker.create({ ...shared, taskQueue: hostQueue(world.host) }),
+    await Worker.create({
+      ...shared,
+      taskQueue: agentsQueue(world.host),
+      maxConcurrentActivityTaskExecutions: world.mostAgents,
+    }),
   ] as const;
-  return await workers[0].runUntil(workers[1].runUntil(work()));
+  return await workers[0].runUntil(workers[1].runUntil(workers[2].runUntil(work())));
 }
 
 let runs = 0;
@@ -55,17 +60,23 @@ export function runInput(world: FakeWorld, given: Partial<RunInput['settings']> 
   };
 }
 
-/** Starts a run. @param state what an earlier execution left */
+/**
+ * Starts a run.
+ *
+ * @param state what an earlier execution left
+ * @param memo more than what every run has
+ */
 export async function startRun(
   server: WorkflowServer,
   input: RunInput,
   state: RunState | null = null,
+  memo: Readonly<Record<string, unknown>> = {},
 ): Promise<WorkflowHandle<typeof runWorkflow>> {
   return await server.client.workflow.start<typeof runWorkflow>('run', {
     workflowId: runWorkflowId(input.run.project, input.run.run),
     taskQueue: SHARED_QUEUE,
     args: state === null ? [input] : packRun(input, state),
-    memo: { repository: input.run.repository.id },
+    memo: { ...memo, repository: input.run.repository.id },
   });
 }
 

@@ -1,6 +1,6 @@
 import { parseDuration } from '../../../core/duration.ts';
 import { defineCommand } from '../../framework/command.ts';
-import { text } from '../../framework/options.ts';
+import { count, text } from '../../framework/options.ts';
 
 export const workerStart = defineCommand({
   name: 'worker start',
@@ -9,6 +9,7 @@ export const workerStart = defineCommand({
     'Runs of this host whose agents were ended by Ctrl+C (--stop) go on. Ctrl+C ends the worker and leaves the agents working: ' +
     'the next worker attaches to them. Any number of workers may run.',
   options: {
+    maxAgents: count('--max-agents <n>', 'how many agents it lets work at once, for all runs; by default 100'),
     idleExit: text('--idle-exit <duration>', 'end when no run has been open for that long', { hidden: true }),
   },
   examples: [{ command: 'signalbox worker start', help: 'in a terminal of its own' }],
@@ -18,6 +19,7 @@ export const workerStart = defineCommand({
     const host = await work({
       env: context.env,
       idleMs,
+      maxAgents: options.maxAgents,
       signal: context.interrupted,
       onProgress: (line) => context.output.progress(line),
     });
