@@ -62,6 +62,8 @@ export const promptVariablesSchema = z.strictObject({
         kind: z.string().describe('`guidance` or `answer`.'),
         summary: z.string().describe('What it is about, in one sentence.'),
         text: z.string().describe('What the person wrote.'),
+        attempt: z.number().describe('The attempt that it is about.'),
+        commit,
       }),
     )
     .describe('What people said about the task, oldest first.'),
@@ -123,6 +125,8 @@ export function promptVariables(facts: PromptFacts): PromptVariables {
       kind: evidence.kind,
       summary: oneLine(evidence.summary),
       text: evidence.detail.trim(),
+      attempt: evidence.attempt,
+      commit: evidence.commit,
     })),
     inputs: plainInputs(manifest.inputs, facts.inputs),
     question_file: QUESTION_FILE,

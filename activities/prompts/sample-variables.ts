@@ -24,7 +24,10 @@ export const FULL_VARIABLES: PromptVariables = {
     commit: 'c0ffee',
   },
   earlier: several((n) => ({ attempt: n, kind: 'conflict', summary: 'conflicts', tried: 'Done.', commit: 'c0ffee' })),
-  guidance: several((n) => ({ kind: 'guidance', summary: `word ${n}`, text: 'Use the other library.' })),
+  guidance: several((n) => ({
+    ...{ kind: 'guidance', summary: `word ${n}`, text: 'Use the other library.' },
+    ...{ attempt: n, commit: 'c0ffee' },
+  })),
   inputs: several((n) => ({ name: `input_${n}`, prompt: 'Which port?', value: '8080' })),
   question_file: QUESTION_FILE,
 };

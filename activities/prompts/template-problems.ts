@@ -4,6 +4,9 @@ import type { Problem } from '../../core/problems.ts';
 import { everyBranchEngine, FILE_TAGS, promptEngine } from './engine.ts';
 import { BARE_VARIABLES, FULL_VARIABLES } from './sample-variables.ts';
 
+/** What is found in a block whose beginning could not be read; on its own it is wrong, too. */
+const PART_OF_BLOCK = /^unknown tag "(?:end\w*|else|elsif|when)"$/;
+
 /**
  * All that is wrong with a template: its syntax, tags, filters and variables, those of branches that are rarely taken
  * included. What uses the first of a list that may be empty is wrong, too.
@@ -25,9 +28,9 @@ function attempted(engine: Liquid, file: string, text: string, variables: object
     return [];
   } catch (error) {
     const problems = errorsIn(error).map((one) => problemOf(engine, file, one));
-    return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()].sort(
-      (a, b) => a.line - b.line || a.column - b.column,
-    );
+    const all = [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+    const causes = all.filter(({ message }) => !PART_OF_BLOCK.test(message));
+    return (causes.length > 0 ? causes : all).sort((a, b) => a.line - b.line || a.column - b.column);
   }
 }
 

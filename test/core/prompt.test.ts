@@ -44,7 +44,7 @@ describe('the variables of a prompt', () => {
       ...facts,
       evidence: [
         evidence({ attempt: 1, commit: 'one', tried: 'I\n# tried' }),
-        evidence({ kind: 'guidance', summary: 'guidance', detail: 'Use B.' }),
+        evidence({ kind: 'guidance', summary: 'guidance', detail: 'Use B.', commit: 'one' }),
         evidence({ kind: 'conflict', attempt: 2, detail: '<<<<<<< a', changes: ' a | +1 -0' }),
         evidence({ kind: 'answer', summary: 'What port?', detail: '8080' }),
       ],
@@ -54,8 +54,8 @@ describe('the variables of a prompt', () => {
     ]);
     expect(variables.evidence).toMatchObject({ kind: 'conflict', attempt: 2, output: '```\n<<<<<<< a\n```' });
     expect(variables.guidance).toEqual([
-      { kind: 'guidance', summary: 'guidance', text: 'Use B.' },
-      { kind: 'answer', summary: 'What port?', text: '8080' },
+      { kind: 'guidance', summary: 'guidance', text: 'Use B.', attempt: 1, commit: 'one' },
+      { kind: 'answer', summary: 'What port?', text: '8080', attempt: 1, commit: null },
     ]);
   });
 

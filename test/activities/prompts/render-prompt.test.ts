@@ -103,6 +103,23 @@ The first.
     expect(renderPrompt(prompts, { ...facts, evidence: [bare] }, false)).toMatch(/src\/a\.js\n$/);
   });
 
+  test('tell of guidance which work it is about, if there is any', () => {
+    const guidance = { ...word, kind: 'guidance' as const, attempt: 2, commit: 'beef', detail: 'Use the parser.' };
+    const told = (evidence: typeof guidance): string => {
+      const text = renderPrompt(prompts, { ...facts, evidence: [evidence] }, false);
+      return text.slice(text.indexOf('# From'));
+    };
+    expect(told(guidance)).toBe(`# From a person
+
+It is about attempt 2, whose work is commit beef.
+
+Use the parser.
+`);
+    expect(renderPrompt(prompts, { ...facts, evidence: [{ ...guidance, commit: null }] }, false)).toMatch(
+      /# From a person\n\nUse the parser\.\n$/,
+    );
+  });
+
   test('of a turn on a known thread say only what is new', () => {
     const text = renderPrompt(prompts, { ...facts, turn: 2, evidence: [conflict, word] }, true);
     expect(text).toMatch(/^Task 003: add-login — attempt 3, turn 2\.\n\n# Attempt 2: the work conflicts/);
