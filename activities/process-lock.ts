@@ -3,9 +3,13 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 
+const POLL_MS = 50;
+/** Polls. */
+const SAY_AFTER = 40;
+
 /** How {@link withProcessLock} waits. */
 export interface ProcessLockOptions {
-  /** Called once, when somebody else holds the lock. */
+  /** Called once, when somebody else holds the lock for so long, two seconds, that a person asks why. */
   onWait?: () => void;
   signal?: AbortSignal;
 }
@@ -22,11 +26,11 @@ export async function withProcessLock<T>(
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(file);
   try {
-    let waiting = false;
+    let waited = 0;
     while (!tryLock(database)) {
-      if (!waiting) options.onWait?.();
-      waiting = true;
-      await delay(50, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      if (waited === SAY_AFTER) options.onWait?.();
+      waited += 1;
+      await delay(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }
     return await work();
   } finally {

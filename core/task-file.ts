@@ -17,7 +17,7 @@ export const manifestSchema = z.strictObject({
   id: identifier('task')
     .optional()
     .describe("Unique in the catalogue, ignoring case; by default the file's name up to its first `-`. Quote it."),
-  name: identifier('task')
+  name: identifier('task name')
     .optional()
     .describe("A short name for lists and branches; by default the rest of the file's name."),
   description: text().optional().describe('One sentence for people.'),

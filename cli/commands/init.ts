@@ -20,6 +20,7 @@ export const init = defineCommand({
       `project ${result.project}, integration branch ${result.integrationBranch}. ${doctor}`,
       'Then write tasks into .signalbox/tasks, and see "signalbox doctor" and "signalbox run start --dry-run".',
     ].join('\n');
-    return { result, text };
+    const { integrationBranch: integration_branch, ...rest } = result;
+    return { result: { ...rest, integration_branch }, text };
   },
 });

@@ -74,13 +74,13 @@ export function parseCommandLine(program: Program, argv: readonly string[], colu
     if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') {
       return { kind: 'print', text: printed };
     }
-    throw usageError(error, argv);
+    throw usageError(error, argv, root);
   }
   const [invocation] = asked;
   return invocation === undefined ? { kind: 'print', text: root.helpInformation() } : { kind: 'run', invocation };
 }
 
-function usageError(error: CommanderError, argv: readonly string[]): SignalboxError {
+function usageError(error: CommanderError, argv: readonly string[], root: Parser): SignalboxError {
   const words = argv.filter((word) => !word.startsWith('-'));
   if (error.code === 'commander.help') {
     return new SignalboxError(
@@ -94,8 +94,21 @@ function usageError(error: CommanderError, argv: readonly string[]): SignalboxEr
   const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
   const nearest = suggestion?.replace(/^\((.*)\)$/, '$1');
   return new SignalboxError('usage', message, {
-    hint: nearest ?? 'See "signalbox --help", or --help after a command.',
+    hint: nearest ?? `See "${[root.name(), ...commandIn(root, words)].join(' ')} --help".`,
   });
+}
+
+/** The words that name a command, or its noun where the verb is unknown. */
+function commandIn(root: Parser, words: readonly string[]): string[] {
+  const path: string[] = [];
+  let parser = root;
+  for (const word of words) {
+    const next = parser.commands.find((child) => child.name() === word);
+    if (next === undefined) continue;
+    path.push(word);
+    parser = next;
+  }
+  return path;
 }
 
 /** Every parser of the program, the root first. */

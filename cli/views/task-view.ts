@@ -4,7 +4,7 @@ import { waitingTasks } from '../../core/waiting.ts';
 import { short, usageText } from './run-view.ts';
 import { statusText } from './status-text.ts';
 import { displayText } from './text.ts';
-import { waitingText } from './waiting-view.ts';
+import { localTime, waitingText } from './waiting-view.ts';
 
 /** A task for people: what it came to, and where everything of it is. */
 export function taskText(task: TaskDetails, colors: Output['colors']): string {
@@ -12,8 +12,8 @@ export function taskText(task: TaskDetails, colors: Output['colors']): string {
   const facts: [string, string | null][] = [
     ['reason', task.reason],
     ['attempts', `${task.attempts}, with ${task.turns} turn${task.turns === 1 ? '' : 's'}`],
-    ['started', task.started_at],
-    ['ended', task.ended_at],
+    ['started', task.started_at === null ? null : localTime(task.started_at)],
+    ['ended', task.ended_at === null ? null : localTime(task.ended_at)],
     ['branch', task.branch],
     ['commit', task.commit],
     ['merged as', task.merged_commit],

@@ -45,9 +45,10 @@ describe('the command line', () => {
     [['run', 'start', '--tasks', 'a,,b'], /empty item/, /--help/],
     [['worker', 'start', '--idle-exit', 'soon'], /no duration/, undefined],
     [['plan', 'start'], /--input/, /--help/],
-    [['run', 'set'], /--max-parallel/, /--help/],
+    [['run', 'set'], /--max-parallel/, /"signalbox run set --help"/],
     [['task', 'set', '003', '--priority', 'high'], /no whole number/, /--help/],
-    [['task', 'add'], /missing required argument 'file'/, /--help/],
+    [['task', 'add'], /missing required argument 'file'/, /"signalbox task add --help"/],
+    [['run', 'zzzzzz'], /unknown command 'zzzzzz'/, /"signalbox run --help"/],
     [['task', 'answer', '003', '--input', 'token'], /--input <name=value>': it is written like/, undefined],
     [['run', 'list', '-o', 'yaml'], /text, json/, /--help/],
   ])('%j is a usage error with a hint', async (argv, message, hint) => {

@@ -99,5 +99,6 @@ function onlyOne(run: string, waiting: readonly WaitingTask[], outcome: Decision
 
 function otherwise(run: string, waiting: readonly WaitingTask[]): string {
   if (waiting.length === 0) return 'See "signalbox run list --waiting" for what waits in all runs.';
-  return `In run ${run}, ${waiting.map(({ task_id }) => task_id).join(', ')} waits; see "signalbox task list --waiting".`;
+  const ids = waiting.map(({ task_id }) => task_id).join(', ');
+  return `In run ${run}, ${ids} ${waiting.length === 1 ? 'waits' : 'wait'}; see "signalbox task list --waiting".`;
 }

@@ -14,24 +14,29 @@ export type LogEvent =
 
 const INTERVAL_MS = 300;
 
+interface LogRequest {
+  run: string;
+  task: string;
+  attempt: number | undefined;
+  follow: boolean;
+}
+
 /**
  * What the steps of an attempt printed, in their order; with `follow`, also what they print until the task ends.
  *
  * @param attempt by default the newest; with `follow` also those that come
  * @throws SignalboxError `not_found` for an unknown run, task or attempt
  */
-export async function* taskLog(
-  session: Session,
-  request: { run: string; task: string; attempt: number | undefined; follow: boolean },
-  signal: AbortSignal,
-): AsyncGenerator<LogEvent> {
+export async function* taskLog(session: Session, request: LogRequest, signal: AbortSignal): AsyncGenerator<LogEvent> {
   const { run, task, follow } = request;
   const owner = { project: session.project.id, run, task };
   let ended = await hasEnded(session, run, task);
   const known = stepLogs(session.home, owner);
   const newest = known.at(-1)?.attempt ?? 1;
   const attempt = request.attempt ?? newest;
-  if (!follow && !known.some((step) => step.attempt === attempt)) throw noLogs(known, task, request.attempt);
+  if (!follow && !known.some((step) => step.attempt === attempt)) {
+    throw await noLogs(session, request, known);
+  }
   const readers = new Map<string, { stdout: LineReader; stderr: LineReader; done: boolean }>();
   for (;;) {
     const steps = stepLogs(session.home, owner).filter((step) =>
@@ -72,11 +77,19 @@ async function hasEnded(session: Session, run: string, task: string): Promise<bo
   return ended_at !== null || ENDED_STATUSES.includes(found.status);
 }
 
-function noLogs(known: readonly StepLog[], task: string, attempt: number | undefined): SignalboxError {
+async function noLogs(
+  session: Session,
+  { run, task, attempt }: LogRequest,
+  known: readonly StepLog[],
+): Promise<SignalboxError> {
   const attempts = [...new Set(known.map((step) => step.attempt))];
   if (attempts.length === 0) {
-    return new SignalboxError('not_found', `task ${task} has no logs on this host`, {
-      hint: 'It has not begun, it ran on another host, or "signalbox clean" removed them.',
+    const found = (await session.reader.read(session.project.id, run)).tasks[task];
+    const reused = found?.status === 'merged' && found.attempts === 0;
+    return new SignalboxError('not_found', `task ${task} of run ${run} has no logs on this host`, {
+      hint: reused
+        ? `It was ${found.reason ?? 'merged by an earlier run'}: name that run with --run.`
+        : 'It has not begun, it ran on another host, or "signalbox clean" removed them.',
     });
   }
   return new SignalboxError('not_found', `task ${task} has no logs of attempt ${String(attempt)} on this host`, {

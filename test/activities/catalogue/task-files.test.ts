@@ -125,7 +125,7 @@ More of it.
   .signalbox/tasks/4-d.md:5:19  files.writes[0]: glob "src/**.ts": "**" must stand alone between slashes, as in "src/**/*.ts"; elsewhere write "*"
   .signalbox/tasks/44.md:1:1  the front matter has no closing "---" line
   .signalbox/tasks/5.md:2:5  id: task id "../5" may hold only letters, digits, ".", "_" and "-", and must start and end with a letter or digit
-  .signalbox/tasks/5.md:3:7  name: task id "a b" may hold only letters, digits, ".", "_" and "-", and must start and end with a letter or digit
+  .signalbox/tasks/5.md:3:7  name: task name "a b" may hold only letters, digits, ".", "_" and "-", and must start and end with a letter or digit
   .signalbox/tasks/6 6.md:1:1  task id "6 6" may hold only letters, digits, ".", "_" and "-", and must start and end with a letter or digit (taken from the file's name)
   .signalbox/tasks/7.md:3:1  Flow sequence in block collection must be sufficiently indented and end with a ]
   .signalbox/tasks/8.md:1:1  is not UTF-8 text`);
