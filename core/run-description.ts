@@ -98,8 +98,9 @@ function failureReason(state: RunState): string | null {
 function waitingReason(state: RunState): string {
   const waiting = Object.entries(state.tasks).filter(([, task]) => task.wait !== null);
   const [id, task] = waiting[0] ?? [];
-  const others = waiting.length > 1 ? `, and ${waiting.length - 1} more wait for a person` : '';
-  return `${id ?? ''} waits for ${WAITS_FOR[task?.wait?.kind ?? 'review']}: ${task?.wait?.question ?? ''}${others}`;
+  const more = waiting.length - 1;
+  const others = more === 0 ? '' : `, and ${more === 1 ? '1 more task waits' : `${more} more tasks wait`} for a person`;
+  return `${id ?? ''} waits for ${WAITS_FOR[task?.wait?.kind ?? 'review']}${others}: ${task?.wait?.question ?? ''}`;
 }
 
 function landingReason(state: RunState): string | null {

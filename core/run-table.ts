@@ -41,10 +41,11 @@ function counts(run: RunDescription): string {
   return [`${count('merged')} of ${statuses.length} tasks merged`, ...rest].join(', ');
 }
 
-/** Attempts are counted when they end. Empty for a task that has not begun. */
+/** Attempts are counted when they end, or ask a person. Empty for a task that has not begun. */
 function attempt(task: TaskDescription): string {
   if (task.started_at === null) return '';
-  return String(task.attempts + (ENDED_STATUSES.includes(task.status) ? 0 : 1));
+  const told = ENDED_STATUSES.includes(task.status) || task.wait !== null;
+  return String(task.attempts + (told ? 0 : 1));
 }
 
 /** Why it is so; of a task that waits for a person, what it asks and what to type. */

@@ -38,9 +38,11 @@ export function waitingLines(item: WaitingTask, colors: Colors): string[] {
   ];
 }
 
-/** What a task asks, in full, and what to type. */
+/** What a task asks, in full, and what to type: to see its work, if it is about that, and to answer. */
 export function askedLines(item: WaitingTask, colors: Colors): string[] {
-  return [...questionLines(item), ...item.commands.map((command) => colors.cyan(command))];
+  const { kind, run_id, task_id, commands } = item;
+  const look = kind === 'merge' || kind === 'review' ? [`signalbox task diff ${task_id} --run ${run_id}`] : [];
+  return [...questionLines(item), ...[...look, ...commands].map((command) => colors.cyan(command))];
 }
 
 /** What is asked, and for inputs which ones. */

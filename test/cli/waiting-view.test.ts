@@ -104,6 +104,7 @@ describe('what waits for a person', () => {
       '0/1  a task-a  waiting_for_person',
       'Which',
       'one?',
+      'signalbox task diff a --run r1',
       'signalbox task approve a --run r1',
       'signalbox task retry a --with "…" --run r1',
       'signalbox task reject a --reason "…" --run r1',
@@ -115,6 +116,12 @@ describe('what waits for a person', () => {
     expect(runTable(runOf({ a: waitOf({ kind: 'review', question: 'a | b' }) }))).toContain(
       '| a \\| b `signalbox task approve a --run r1` |',
     );
+  });
+
+  test('counts the attempt whose work it is about once in the Web UI', () => {
+    const run = runOf({ a: waitOf({ kind: 'merge' }) });
+    const started = Object.values(run.tasks).map((task) => ({ ...task, started_at: run.started_at }));
+    expect(runTable({ ...run, tasks: { ...started } })).toContain('| waiting_for_person | 1 |');
   });
 
   test('in a list of runs is under its run; a run that waits itself says why', () => {

@@ -223,7 +223,15 @@ describe('a task that asks while it is at work', () => {
       .play({ type: 'started', at: 1, task: 'a' })
       .report(2, 'a', { state: 'waiting', seq: 1, wait: { kind: 'merge', question: 'may it?' } });
     expect(alone.status).toBe('waiting');
-    expect(describeRun(alone.state, alone.views, facts).reason).toContain('a waits for a word before it is merged');
+    expect(describeRun(alone.state, alone.views, facts).reason).toBe('a waits for a word before it is merged: may it?');
+  });
+
+  test('is named as the reason why its run waits, with how many others do', () => {
+    const two = new Played([taskView({ id: 'a', approval: 'start' }), taskView({ id: 'b', approval: 'start' })]);
+    two.play({ type: 'tick', at: 1 });
+    expect(describeRun(two.state, two.views, facts).reason).toBe(
+      'a waits for a word before it starts, and 1 more task waits for a person: May a task-a start?',
+    );
   });
 });
 
