@@ -14,6 +14,7 @@ Temporal server in a home of its own that is removed afterwards. Every section s
   large     50 tasks on a repository of 5,000 files, 50 MB
   growth    10 and 200 tasks
   skew      16 tasks, every fourth with a slow check
+  thousand  1,000 tasks, 16 at once, asked for its status every second
 
   --quick              fewer tasks and shorter checks
   --profile DIRECTORY  writes V8 CPU profiles of the workers there`;
@@ -49,7 +50,7 @@ async function bench(sections: readonly Section[], quick: boolean, profile: stri
   for (const one of measurements) say(`  ${spawnedLine(one)}`);
   say(
     `${before.cores} cores, 1-minute load ${before.load.toFixed(1)} before and ${after.load.toFixed(1)} after; ` +
-      `${process.version} on ${process.platform}-${process.arch}; server and worker warm, 4 tasks at once.`,
+      `${process.version} on ${process.platform}-${process.arch}; server and worker warm, 4 tasks at once unless said otherwise.`,
   );
   const doubtful = measurements.filter(({ disturbed }) => (disturbed ?? 0) >= DISTURBED).map(({ what }) => what);
   if (doubtful.length > 0) {

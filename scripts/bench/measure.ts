@@ -2,7 +2,7 @@ import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { machineCounters, machineLoad, processCpu } from './counters.ts';
 import type { BenchRepository } from './repository.ts';
-import type { BenchWorld } from './world.ts';
+import type { Beside, BenchWorld } from './world.ts';
 
 /** One measured run. Counts and seconds are for the whole run, unless they say otherwise. */
 export interface Measurement {
@@ -25,16 +25,17 @@ export interface Measurement {
   load: number;
 }
 
-/** Runs all tasks of a repository once and measures it. */
+/** Runs all tasks of a repository once and measures it. @param beside see {@link BenchWorld.run} */
 export async function measure(
   world: BenchWorld,
   repository: BenchRepository,
   what: string,
   tasks: number,
+  { maxParallel = 4, beside }: { maxParallel?: number; beside?: Beside } = {},
 ): Promise<Measurement> {
   const { cores, load } = machineLoad();
   const before = await reading(world);
-  const { seconds } = await world.run(repository, 4);
+  const { seconds } = await world.run(repository, maxParallel, beside);
   const after = await reading(world);
   const spawned: Record<string, number> = {};
   for (const [name, count] of Object.entries(after.spawned)) spawned[name] = count - (before.spawned[name] ?? 0);

@@ -2,10 +2,11 @@ import path from 'node:path';
 import { measure, type Measurement } from './measure.ts';
 import { mib, ms, s, type Verdict } from './report.ts';
 import { BenchRepository, benchTasks } from './repository.ts';
+import { RunHistories } from './run-histories.ts';
 import type { BenchWorld } from './world.ts';
 
 /** What the bench can measure, each by itself. */
-export const SECTIONS = ['overhead', 'large', 'growth', 'skew'] as const;
+export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What a section found. */
@@ -34,6 +35,8 @@ export async function measureSection(world: BenchWorld, section: Section, size: 
       return await growth(world, size);
     case 'skew':
       return await skew(world, size);
+    case 'thousand':
+      return await thousand(world, size);
   }
 }
 
@@ -134,6 +137,38 @@ async function skew(world: BenchWorld, size: Size): Promise<Findings> {
       { what: '  sum of the checks by 4 (ideal)', goal: '', measured: s(ideal), met: null },
       { what: '  in the order of the catalogue, without overhead', goal: '', measured: s(inOrder(lengths)), met: null },
       { what: '  with a barrier after each 4, same overhead', goal: '', measured: s(barrier + overhead), met: null },
+    ],
+  };
+}
+
+/** A run of many tasks, 16 at once: it has to continue as new, and to answer on the way. */
+async function thousand(world: BenchWorld, size: Size): Promise<Findings> {
+  const repository = await warm(world, size, { name: 'thousand', files: 20, bytes: 2 * KIB });
+  const tasks = size.quick ? 100 : 1000;
+  await repository.setTasks(benchTasks(tasks));
+  const histories = new RunHistories();
+  const one = await measure(world, repository, `${tasks} tasks`, tasks, { maxParallel: 16, beside: histories.watch });
+  const { peakRss } = await world.probe();
+  const answers = [0.5, 0.95].map((share) => histories.answer(share));
+  return {
+    measurements: [one],
+    verdicts: [
+      { what: `${tasks} tasks, 16 at once`, goal: '', measured: s(one.wall), met: null },
+      {
+        what: '  status query, median and 95th percentile',
+        goal: '< 100 ms',
+        measured: answers.map(ms).join(', '),
+        met: answers.every((answer) => answer < 0.1),
+      },
+      { what: '  status query, slowest', goal: '', measured: ms(histories.answer(1)), met: null },
+      {
+        what: '  largest history of any execution',
+        goal: '≤ 10,000 events',
+        measured: `${histories.largest} events`,
+        met: histories.largest <= 10_000,
+      },
+      { what: '  executions of the run', goal: '', measured: String(histories.executions), met: null },
+      { what: '  worker’s peak memory', goal: '', measured: mib(peakRss), met: null },
     ],
   };
 }

@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, realpathSync, rmSync } fro
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
 import { homeOf, type Home } from '../../activities/home.ts';
 import { packageRoot } from '../../activities/package-root.ts';
 import type { RunDescription } from '../../core/description.ts';
@@ -22,6 +23,14 @@ import type { BenchRepository } from './repository.ts';
 
 /** How long a worker may take to poll, milliseconds: its first start bundles the workflows. */
 const WORKER_START = 60_000;
+
+/** How long a run may take, milliseconds. */
+const LONGEST_RUN = 1_800_000;
+
+/** What goes on beside a run. */
+export type Beside = (client: Client, workflowId: string, over: AbortSignal) => Promise<void>;
+
+const NOTHING: Beside = () => Promise.resolve();
 
 /** A run that ended, with its wall time in seconds. */
 export interface FinishedRun {
@@ -121,9 +130,14 @@ export class BenchWorld {
     return await openSession({ directory, env: this.#env, startServer: true, onProgress: say });
   }
 
-  /** Runs all tasks of a repository, as `run start` does, and follows the run to its end. */
-  async run(repository: BenchRepository, maxParallel: number): Promise<FinishedRun> {
+  /**
+   * Runs all tasks of a repository, as `run start` does, and follows the run to its end.
+   *
+   * @param beside what goes on while it works; ended by the signal, and waited for
+   */
+  async run(repository: BenchRepository, maxParallel: number, beside: Beside = NOTHING): Promise<FinishedRun> {
     const session = await this.session(repository);
+    const over = new AbortController();
     try {
       const request = {
         directory: repository.directory,
@@ -135,14 +149,19 @@ export class BenchWorld {
       const prepared = await prepareRun({ ...request, maxParallel, backend: 'local' });
       const began = Date.now();
       let last = await startRun(session, prepared);
-      const { reader, project } = session;
-      for await (const seen of followRun(reader, project.id, last.run_id, AbortSignal.timeout(600_000))) last = seen;
+      const { client, reader, project } = session;
+      const besides = beside(client, last.workflow_id, over.signal);
+      for await (const seen of followRun(reader, project.id, last.run_id, AbortSignal.timeout(LONGEST_RUN)))
+        last = seen;
+      over.abort();
+      await besides;
       const ended = Date.parse(last.ended_at ?? '');
       if (last.status !== 'completed' || Number.isNaN(ended)) {
         throw new SignalboxError('internal', `run ${last.run_id} is ${last.status}: ${last.reason ?? 'no reason'}`);
       }
       return { description: last, seconds: (ended - began) / 1000 };
     } finally {
+      over.abort();
       await session.close();
     }
   }
