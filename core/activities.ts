@@ -160,4 +160,6 @@ export interface RunActivities {
   closedRuns(input: { runs: string[] }): Promise<{ run: string; how: string }[]>;
   /** Cancels the tasks of a closed run, and waits until they have ended. False if the run is open again. */
   endTasks(input: { run: string }): Promise<boolean>;
+  /** Ends what a run's former execution left, and waits for it. Only before the run has started tasks itself. */
+  endFormerTasks(input: { run: string }): Promise<void>;
 }

@@ -121,8 +121,9 @@ function again(task: TaskProgress, guidance: string | null): Partial<TaskProgres
 function applyReport(state: RunState, report: TaskReport, at: number): RunState {
   const before = state.tasks[report.task];
   if (before === undefined || report.seq <= before.seq) return state;
-  // One that was terminated may have said that it goes on just before.
-  const late = isEnded(before) && !isFinal(report);
+  // Of an execution that was cut off, and is being ended: this one did not start it.
+  const former = !before.open && !before.holds;
+  const late = former && (!isFinal(report) || report.state === 'cancelled');
   const next = updateTask(state, report.task, (task) => ({
     seq: report.seq,
     attempts: Math.max(task.attempts, report.attempt),
@@ -133,7 +134,7 @@ function applyReport(state: RunState, report: TaskReport, at: number): RunState 
     mergedCommit: report.mergedCommit,
     warnings: [...new Set([...task.warnings, ...(report.warnings ?? [])])].slice(-MOST_WARNINGS),
     // Whoever reports has been started.
-    ...(before.open || late ? {} : { open: true, holds: true, guidance: [] }),
+    ...(before.open || former ? {} : { open: true, holds: true, guidance: [] }),
   }));
   if (late) return next;
   switch (report.state) {

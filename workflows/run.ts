@@ -7,6 +7,7 @@ import {
   continueAsNew,
   setHandler,
   sleep,
+  workflowInfo,
   type SignalDefinition,
 } from '@temporalio/workflow';
 import { criticalPaths } from '../core/critical-path.ts';
@@ -21,7 +22,7 @@ import type { RunEvent } from '../core/run-events.ts';
 import { currentRun, type RunRef } from '../core/run-ref.ts';
 import { initialRunState, type TaskView } from '../core/run-state.ts';
 import { lockNews, lockSnapshot, tasksToStart, tasksToTell, type Weights } from '../core/schedule.ts';
-import { manifestActivities } from './activity-proxies.ts';
+import { manifestActivities, runActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { RunPresence, WaitNotices } from './run-presence.ts';
 import { RunTasks } from './run-tasks.ts';
@@ -215,6 +216,10 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     askLocks();
   };
 
+  // The tasks of an execution that was cut off may still write where it held locks, which this one does not hold.
+  if (input.state !== undefined && workflowInfo().continuedFromExecutionRunId === undefined) {
+    await runActivities('end the tasks of the execution before').endFormerTasks({ run: workflowId });
+  }
   await load();
   tasks.watchInherited(openTasks());
   for (;;) {

@@ -99,6 +99,10 @@ export function createRunActivities(deps: {
       await cancelTasksOf(client, run);
       return true;
     },
+
+    async endFormerTasks({ run }) {
+      await cancelTasksOf(client, run);
+    },
   };
 }
 

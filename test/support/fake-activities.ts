@@ -86,7 +86,7 @@ export class FakeWorld {
         const next = from + this.chunk;
         return Promise.resolve({ tasks: this.views.slice(from, next), next: next < this.views.length ? next : null });
       },
-      ...(this.lists ? {} : { openRuns: () => Promise.resolve([]) }),
+      ...(this.lists ? {} : { openRuns: () => Promise.resolve([]), endFormerTasks: () => Promise.resolve() }),
       notify: ({ task, wait }) => {
         this.notices.push(`${wait.kind} ${task}`);
         return this.hookIsBroken ? Promise.reject(new Error('the hook is broken')) : Promise.resolve();
