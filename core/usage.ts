@@ -12,15 +12,14 @@ export const NO_USAGE: Readonly<Usage> = { input_tokens: 0, cached_input_tokens:
 
 /** The sum of usages. */
 export function addUsage(...usages: readonly Readonly<Usage>[]): Usage {
-  return usages.reduce<Usage>(
-    (sum, usage) => ({
-      input_tokens: sum.input_tokens + usage.input_tokens,
-      cached_input_tokens: sum.cached_input_tokens + usage.cached_input_tokens,
-      output_tokens: sum.output_tokens + usage.output_tokens,
-      cost_usd: sum.cost_usd + usage.cost_usd,
-    }),
-    { ...NO_USAGE },
-  );
+  const sum = { ...NO_USAGE };
+  for (const usage of usages) {
+    sum.input_tokens += usage.input_tokens;
+    sum.cached_input_tokens += usage.cached_input_tokens;
+    sum.output_tokens += usage.output_tokens;
+    sum.cost_usd += usage.cost_usd;
+  }
+  return sum;
 }
 
 /** Tokens in and out, as limits count them. */
