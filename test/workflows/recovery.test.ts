@@ -142,8 +142,41 @@ describe('a run on a real server', () => {
       await untilStatus(second, () => world.count('close a') === 1 && world.count('turn a') === 2);
       const task = await env.client.workflow.getHandle(taskWorkflowId('fake', first.run.run, 'a')).describe();
       expect(task.status.name).toBe('CANCELLED');
+      const table = env.client.workflow.getHandle(repositoryWorkflowId(first.run.repository.id));
+      const { takenBack } = await table.query<LockTable>('table');
+      const reason = 'the run was terminated';
+      expect(takenBack).toMatchObject([{ run: handle.workflowId, tasks: ['a'], reason }]);
       world.release('a');
       expect((await second.result()).status).toBe('completed');
+    });
+  });
+
+  test('while the tasks of a run that is over are being ended, others get what it does not hold', async () => {
+    const world = new ReapingWorld([
+      { id: 'a', claims: { reads: [], writes: ['src/**'] } },
+      { id: 'b', claims: { reads: [], writes: ['docs/**'] } },
+    ]);
+    world.scripts['a'] = { turns: ['hang', {}] };
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    world.reaped = () => ended;
+    await withWorkers(env, world, async () => {
+      const first = runInput(world, { maxParallel: 1 });
+      const lost = await startRun(env, first);
+      await untilStatus(lost, () => world.count('turn a') === 1);
+      await lost.terminate('by hand');
+      const other = runInput(world);
+      const second = await startRun(env, { ...other, run: { ...other.run, repository: first.run.repository } });
+      const seen = await untilStatus(second, (run) => run.tasks['b']?.status === 'merged');
+      expect(seen.tasks['a']).toMatchObject({
+        status: 'waiting_for_lock',
+        reason: `waits for the locks of a of ${lost.workflowId}`,
+      });
+      expect(world.reaps).toBe(0);
+      end();
+      const releasing = setInterval(() => world.release('a'), 50);
+      expect((await second.result()).status).toBe('completed');
+      clearInterval(releasing);
     });
   });
 
