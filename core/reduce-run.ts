@@ -195,14 +195,8 @@ function deadlineOf(state: RunState, at: number): number | null {
 function applyClosed(state: RunState, event: Extract<RunEvent, { type: 'closed' }>): RunState {
   const before = state.tasks[event.task];
   // Its report was heard and a person has asked for the task again since: this is the end of what went before.
-  if (
-    before !== undefined &&
-    event.report !== null &&
-    event.report.seq <= before.seq &&
-    !isEnded(before) &&
-    !before.open
-  )
-    return state;
+  const heard = event.report === null || event.report.seq <= (before?.seq ?? 0);
+  if (before !== undefined && heard && !isEnded(before) && !before.open) return state;
   const reported = event.report === null ? state : applyReport(state, event.report, event.at);
   return updateTask(reported, event.task, (task) => {
     const idle = { open: false, holds: false, wait: null, growth: null, news: null };

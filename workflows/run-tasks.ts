@@ -84,6 +84,8 @@ export class RunTasks {
       }
     } catch (error) {
       const how = `not started: ${error instanceof Error ? error.message : String(error)}`;
+      // Only what was started can close.
+      this.#apply({ type: 'started', at: Date.now(), task: id });
       this.#apply({ type: 'closed', at: Date.now(), task: id, how, report: null });
     } finally {
       this.#starting.delete(id);

@@ -59,6 +59,21 @@ describe('the reducer of a run', () => {
     expect(play([...start, close]).tasks['d']).toMatchObject({ status: 'failed', open: false, holds: false });
   });
 
+  test('a cancelled task that is tried again, and has its locks already, is not failed by the old workflow’s close', () => {
+    const cancelled = play([
+      ...granted(1, 'd'),
+      { type: 'started', at: 2, task: 'd' },
+      { type: 'cancelTask', at: 3, task: 'd' },
+      { type: 'report', at: 4, report: report('d', 'cancelled') },
+      { type: 'retryTask', at: 5, task: 'd', guidance: null },
+      ...granted(6, 'd'),
+    ]);
+    const closed = play([{ type: 'closed', at: 7, task: 'd', how: 'cancelled', report: null }], views, cancelled);
+    // Failed, it would start all the same, and work without its locks.
+    expect(closed.tasks['d']).toMatchObject({ status: 'working', holds: true });
+    expect(tasksToStart(closed)).toEqual(['d']);
+  });
+
   test('wants the tasks whose dependencies are merged, and as many as there are free places', () => {
     const state = play([]);
     const snapshot = lockSnapshot(state, views, 'run');
