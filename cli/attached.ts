@@ -142,8 +142,8 @@ export class ChangeReporter {
       if (asking !== undefined)
         for (const line of askedLines(asking, colors)) this.#output.progress(`${INDENT}${line}`);
     }
-    // The end is told by the outcome.
-    if (run.status === 'completed' || run.status === 'failed') return;
+    // The end, and what the run waits for, is told by the outcome.
+    if (run.status === 'completed' || run.status === 'failed' || run.status === 'waiting') return;
     const facts = [run.status, run.reason].join(' ');
     if (run.status !== 'running' || run.reason !== null || this.#shown.has(' run')) {
       if (this.#isNews(' run', facts) && run.ended_at === null) {

@@ -84,8 +84,9 @@ export function taskTable(run: RunDescription, view: { now: number; colors: Colo
     { head: 'TIME', align: 'right' },
     { head: 'REASON', cut: 30 },
   ];
-  const reasons = tasks.flatMap(([id, { reason }]) =>
-    narrow && reason !== null ? [`${id}: ${displayText(reason)}`] : [],
+  // What waits for a person says it elsewhere, in full.
+  const reasons = tasks.flatMap(([id, { reason, wait }]) =>
+    narrow && reason !== null && wait === null ? [`${id}: ${displayText(reason)}`] : [],
   );
   return [table(heads, rows, columns), ...(reasons.length === 0 ? [] : ['', ...reasons])].join('\n');
 }

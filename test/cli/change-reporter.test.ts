@@ -77,3 +77,10 @@ test('what ended is told before what begins, and what stays as it is not at all'
     '1/3  1 x  working',
   ]);
 });
+
+test('that a run waits is left to the outcome, which tells for what', () => {
+  expect(reported({ ...run({}), status: 'waiting', reason: '1 waits for a word' })).toEqual([]);
+  expect(reported({ ...run({}), status: 'paused', reason: 'paused by a person' })).toEqual([
+    '0/0  run paused: paused by a person',
+  ]);
+});

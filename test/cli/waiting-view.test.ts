@@ -88,6 +88,8 @@ describe('what waits for a person', () => {
     });
     expect(text).toContain('signalbox task approve a --run r1');
     expect(text).toContain('warning: a: it is late');
+    const narrow = runText(runOf({ a: waitOf({}) }), { colors: plain, columns: 80, webUi: null, now: Date.now() });
+    expect(narrow.match(/Which/g)).toHaveLength(1);
   });
 
   test('is told while the run is watched, once for each wait', () => {

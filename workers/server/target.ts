@@ -39,7 +39,7 @@ export async function resolveTemporalTarget(
   const status = options.start ? await server.start() : server.status();
   if (status.address === null) {
     throw new SignalboxError('environment', 'no Temporal server is configured, and the embedded one does not run', {
-      hint: 'Run `signalbox server start`, or set TEMPORAL_ADDRESS.',
+      hint: '`signalbox run start` starts it with a first run, `signalbox server start` without; TEMPORAL_ADDRESS names another server.',
     });
   }
   return {
