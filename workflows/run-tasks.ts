@@ -37,6 +37,8 @@ export class RunTasks {
   readonly #apply: (event: RunEvent) => void;
   readonly #starting = new Set<string>();
   readonly #inherited = new Set<string>();
+  /** Started by this execution, and not seen to close. */
+  readonly #children = new Set<string>();
 
   constructor(
     input: RunInput,
@@ -60,6 +62,11 @@ export class RunTasks {
   /** Is a start under way? */
   starting(): boolean {
     return this.#starting.size > 0;
+  }
+
+  /** Has a task that this execution started said its last word, and is just about to close? */
+  closing(state: RunState): boolean {
+    return [...this.#children].some((id) => state.tasks[id]?.open !== true);
   }
 
   /**
@@ -162,9 +169,13 @@ export class RunTasks {
   }
 
   async #watchChild(id: string, handle: ChildWorkflowHandle<typeof task>): Promise<void> {
+    this.#children.add(id);
     try {
-      this.#closed(id, 'completed', await handle.result());
+      const report = await handle.result();
+      this.#children.delete(id);
+      this.#closed(id, 'completed', report);
     } catch (error) {
+      this.#children.delete(id);
       const cause = error instanceof ChildWorkflowFailure ? error.cause : error;
       this.#closed(id, howItClosed(cause), reportIn(cause));
     }

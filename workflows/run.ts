@@ -32,6 +32,9 @@ import { cancelIfOpen, isLong, signalIfOpen, signalService } from './services.ts
 /** More tasks than these are not described in the result of a run: its history tells them. */
 const MOST_DESCRIBED = 200;
 
+/** How long the end of an execution waits for tasks to close that have said their last word. */
+const CLOSING = '5s';
+
 /**
  * One execution of a set of tasks. It starts what the rules in `core` say may start, as the lock table grants it, and
  * ends when every task has: completed with its description, or failed as `RunFailed` with the description in the details.
@@ -58,8 +61,8 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
   let endedAt: number | null = null;
   let changed = true;
   let inFlight = 0;
-  /** The snapshot that the lock table has; `null`: it asked for one, and waits for it even if it is empty. */
-  let told: string | null = '';
+  /** The snapshot that the lock table has; `null`: it may have an old one, or asked, and has to be told even of nothing. */
+  let told: string | null = input.state === undefined ? '' : null;
   /** When the earliest timer that runs will go off. */
   let alarm: number | null = null;
   const presence = new RunPresence();
@@ -137,6 +140,9 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
   setHandler(messages.reportSignal, (report) => apply({ type: 'report', at: Date.now(), report }));
   setHandler(messages.locksSignal, (answer) => {
     apply({ type: 'locks', at: Date.now(), answer });
+    // What it could not take, since it was paused just then, the table would take for held.
+    const isNewest = answer.seq === state.seq;
+    if (isNewest && answer.granted.some((id) => state.tasks[id]?.holds !== true)) told = null;
     const now = snapshot();
     // With every place taken by what the table granted, it knows all that it needs: no word of thanks. A table that asked
     // still gets its answer.
@@ -228,6 +234,8 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     if (!isDraining()) goOn();
     setAlarm();
     presence.show(describe());
+    // A message at the moment of its end would have a worker go through the whole history again.
+    if ((isOverNow() || mustContinue()) && tasks.closing(state)) await condition(() => !tasks.closing(state), CLOSING);
     if (isOverNow()) break;
     if (mustContinue()) await continueAsNew<typeof run>(...packRun(input, state));
     // Nothing else counts: an update that is refused leaves no trace in the history, so nothing may follow from it.
