@@ -100,12 +100,12 @@ export class RunTasks {
     return false;
   }
 
-  /** What a task is started with; `null` if it need not be started any more. */
+  /** What a task is started with; `null` if it need not be started any more, or may not: it has lost its locks. */
   #argumentsOf(id: string): TaskInput | null {
     const state = this.#state();
     const progress = state.tasks[id];
     const view = this.#views[id];
-    if (progress === undefined || view === undefined || isEnded(progress)) return null;
+    if (progress === undefined || view === undefined || isEnded(progress) || !progress.holds) return null;
     return {
       version: 1,
       run: currentRun(this.#input.run, state.manifest),
