@@ -230,7 +230,10 @@ export const configSchema = z.strictObject({
       outcome: z
         .enum(['approve', 'reject'])
         .prefault('reject')
-        .describe('What counts as said after the deadline. A question that nobody answers is always a rejection.'),
+        .describe(
+          'What counts as said after the deadline, where a word before a start or a merge is asked for. What nobody ' +
+            'answers else is a rejection: questions, inputs, and work that a bound stopped.',
+        ),
     })
     .prefault({})
     .describe('What waits for people.'),

@@ -34,6 +34,17 @@ export function runWorkflowId(project: string, run: string): string {
   return `signalbox/${project}/run/${run}`;
 }
 
+/** A run for people, by its workflow id; with its project where that is not the one of `seenFrom`, another run. */
+export function runWords(workflowId: string, seenFrom: string): string {
+  const [project, run] = partsOfRun(workflowId);
+  return project === partsOfRun(seenFrom)[0] ? `run ${run}` : `run ${run} of project ${project}`;
+}
+
+function partsOfRun(workflowId: string): [project: string, run: string] {
+  const [, project = '', , run = workflowId] = workflowId.split('/');
+  return [project, run];
+}
+
 /** The workflow id of a task in a run. */
 export function taskWorkflowId(project: string, run: string, task: string): string {
   return `${runWorkflowId(project, run)}/task/${task}`;

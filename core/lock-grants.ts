@@ -1,3 +1,4 @@
+import { runWords } from './ids.ts';
 import type { Claims, GlobCaches } from './globs.ts';
 import { union, type Decision, type Owner } from './lock-growth.ts';
 import { decide } from './lock-rules.ts';
@@ -94,7 +95,7 @@ function refusalOf({ waiter: { run, task }, verdict }: Decision): LockRefusal {
     case 'waits':
     case 'deadlock': {
       const { owner, clash } = verdict.obstacle;
-      const by = owner.run === run ? owner.task : `${owner.task} of ${owner.run}`;
+      const by = owner.run === run ? owner.task : `${owner.task} of ${runWords(owner.run, run)}`;
       return verdict.kind === 'waits' ? { task, by, clash } : { task, by, clash, final: true };
     }
   }

@@ -48,7 +48,10 @@ export interface Decision {
 export interface PeopleSettings {
   /** How long a person has, milliseconds; `null`: for ever. */
   deadlineMs: number | null;
-  /** What applies afterwards. Only `start`, `merge` and `review` can be approved by time; the others are rejected. */
+  /**
+   * What applies afterwards. Only a start and a merge can be approved by time: what stopped at a bound would go on spending
+   * with nobody there, and a question needs an answer.
+   */
   outcome: 'approve' | 'reject';
 }
 
@@ -102,7 +105,7 @@ export const WAITS_FOR: Readonly<Record<WaitKind, string>> = {
 
 /** The decision that applies when a deadline has passed. */
 export function defaultDecision(wait: PersonWait, people: PeopleSettings): Decision {
-  const approvable = wait.kind === 'start' || wait.kind === 'merge' || wait.kind === 'review';
+  const approvable = wait.kind === 'start' || wait.kind === 'merge';
   const outcome = approvable ? people.outcome : 'reject';
   return { wait: wait.id, outcome, text: 'nobody answered in time', inputs: {}, by: 'deadline' };
 }

@@ -174,6 +174,7 @@ function ended(state: RunState, report: TaskReport, at: number): RunState {
     // Only final reports come here.
     status: report.state === 'merged' || report.state === 'failed' ? report.state : 'cancelled',
     reason: report.reason,
+    failed: report.state === 'failed' ? { kind: report.failure ?? 'lost', summary: report.reason ?? '' } : null,
     endedAt: at,
     holds: false,
     open: false,
@@ -202,7 +203,8 @@ function applyClosed(state: RunState, event: Extract<RunEvent, { type: 'closed' 
     const idle = { open: false, holds: false, wait: null, growth: null, news: null };
     if (isEnded(task)) return idle;
     const status = task.cancelling || reported.cancelling ? 'cancelled' : 'failed';
-    return { ...idle, status, reason: `its workflow was ${event.how}`, endedAt: event.at };
+    const reason = `its workflow was ${event.how}`;
+    return { ...idle, status, reason, failed: { kind: 'lost', summary: reason }, endedAt: event.at };
   });
 }
 

@@ -1,5 +1,6 @@
 import type { TaskStatus } from './description.ts';
 import { ENDED_STATUSES } from './description.ts';
+import type { Evidence } from './evidence.ts';
 import type { Claims } from './globs.ts';
 import type { InputRequest, InputValue, PeopleSettings, PersonWait } from './person.ts';
 import type { TaskNews } from './run-messages.ts';
@@ -65,6 +66,8 @@ export interface TaskProgress {
   inputs: Record<string, InputValue>;
   /** What a person said for its next start, oldest first. */
   guidance: string[];
+  /** How it failed the last time; `null` if it did not. */
+  failed: Pick<Evidence, 'kind' | 'summary'> | null;
   /** Globs that it may write besides those it declared. */
   extra: string[];
   growth: Growth | null;
@@ -152,6 +155,7 @@ export function newProgress(): TaskProgress {
     approved: false,
     inputs: {},
     guidance: [],
+    failed: null,
     extra: [],
     growth: null,
     news: null,

@@ -1,5 +1,6 @@
 import type { LockTable } from './locks.ts';
 import type { RepositoryRef, RunRef } from './run-ref.ts';
+import type { Evidence } from './evidence.ts';
 import type { Claims } from './globs.ts';
 import type { RunHead } from './packed-run.ts';
 import type { InputValue } from './person.ts';
@@ -39,6 +40,8 @@ export interface TaskInput {
   inputs: Record<string, InputValue>;
   /** What people said for this start, oldest first. */
   guidance: string[];
+  /** How it failed before a person asked for it again; `null` if it did not. */
+  failed: Evidence | null;
   /** The run was paused or stopped when it was started; it waits for `resume`. */
   held: boolean;
 }

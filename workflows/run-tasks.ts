@@ -13,10 +13,11 @@ import {
   type ChildWorkflowOptions,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import type { Evidence } from '../core/evidence.ts';
 import { taskWorkflowId } from '../core/ids.ts';
 import type { RunEvent } from '../core/run-events.ts';
 import { currentRun } from '../core/run-ref.ts';
-import { isEnded, type RunState, type TaskView } from '../core/run-state.ts';
+import { isEnded, type RunState, type TaskProgress, type TaskView } from '../core/run-state.ts';
 import { attributeKey, STATUS_ATTRIBUTE } from '../core/search-attributes.ts';
 import { isTaskReport, type TaskReport } from '../core/task-report.ts';
 import type { RunInput, TaskInput } from '../core/workflow-inputs.ts';
@@ -122,6 +123,7 @@ export class RunTasks {
       approval: view.approval,
       inputs: progress.inputs,
       guidance: progress.guidance,
+      failed: earlierFailure(progress),
       held: state.paused !== null,
     };
   }
@@ -214,4 +216,9 @@ function howItClosed(cause: unknown): string {
 function reportIn(cause: unknown): TaskReport | null {
   const detail: unknown = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
   return isTaskReport(detail) ? detail : null;
+}
+
+/** How a task failed before a person asked for it again, for its next agent. */
+function earlierFailure({ failed, attempts, commit }: TaskProgress): Evidence | null {
+  return failed === null ? null : { ...failed, detail: '', attempt: attempts, commit, tried: '', changes: '' };
 }

@@ -136,14 +136,14 @@ export class TaskAttempt {
       const told = await context.askPerson('review', `${reason}. Go on with as much again?`);
       if (told === null) return CANCELLED;
       context.allowance += 1;
-      return await this.#decided(told, prepared, this.#interrupted(reason), 'limit');
+      return await this.#decided(told, prepared, this.#interrupted(reason), reason);
     }
     if (result.outcome === 'failed') return await this.#failed(result, last, failures);
     if (result.question !== null) {
       const told = await context.askPerson('question', result.question);
       if (told === null) return CANCELLED;
       const answer = context.evidence('answer', `you asked: ${result.question}`, told.decision.text ?? '');
-      return await this.#decided(told, prepared, answer, 'rejected');
+      return await this.#decided(told, prepared, answer);
     }
     if (result.changed === 0) {
       return { kind: 'failed', evidence: context.evidence('no_change', 'the agent changed no file', result.message) };
@@ -176,14 +176,15 @@ export class TaskAttempt {
     { decision, released }: NonNullable<Awaited<ReturnType<TaskContext['askPerson']>>>,
     prepared: PreparedAttempt,
     goOn: Evidence,
-    kind: 'limit' | 'rejected',
+    limit: string | null = null,
   ): Promise<AttemptEnd | { kind: 'go_on'; evidence: Evidence }> {
     const context = this.#context;
     const said = decision.text ?? '';
     if (decision.outcome === 'reject') {
       const who = decision.by === 'deadline' ? 'nobody answered in time' : 'a person rejected it';
       const because = said === '' || decision.by === 'deadline' ? '' : `: ${said}`;
-      const about = kind === 'limit' ? `${goOn.summary}; ${who}` : who;
+      const about = limit === null ? who : `${limit}; ${who}`;
+      const kind = limit === null ? 'rejected' : 'limit';
       return { kind: 'given_up', evidence: context.evidence(kind, `${about}${because}`, said) };
     }
     if (decision.outcome === 'retry') {
@@ -243,7 +244,7 @@ export class TaskAttempt {
     const told = await context.askPerson('merge', `May ${task} ${name} be merged? Its checks have passed.`);
     if (told === null) return CANCELLED;
     const approved = context.evidence('answer', 'a person approved it', '');
-    const decided = await this.#decided(told, prepared, approved, 'rejected');
+    const decided = await this.#decided(told, prepared, approved);
     return decided.kind === 'go_on' ? null : decided;
   }
 

@@ -22,8 +22,9 @@ export async function task(input: TaskInput): Promise<TaskReport> {
 }
 
 async function conduct(context: TaskContext): Promise<TaskReport> {
-  const { attempts, guidance } = context.input;
-  let evidence = guidance.map((text) => context.evidence('guidance', 'a person says', text));
+  const { attempts, failed, guidance } = context.input;
+  const said = guidance.map((text) => context.evidence('guidance', 'a person says', text));
+  let evidence = failed === null ? said : [failed, ...said];
   let left = attempts;
   let restarts = 0;
   let lost = 0;

@@ -71,13 +71,13 @@ describe('a task that asks for more than it holds', () => {
     table = sync(table, 1, [request('u', 'b')], [grows('u', 'b', 'a')], { run: 'two', now: 9 });
     const granting = grant(table, 10);
     expect(granting.refused).toEqual({
-      one: [{ task: 't', by: 'u of two', clash: ['b', 'b'] }],
-      two: [{ task: 'u', by: 't of one', clash: ['a', 'a'], final: true }],
+      one: [{ task: 't', by: 'u of run two', clash: ['b', 'b'] }],
+      two: [{ task: 'u', by: 't of run one', clash: ['a', 'a'], final: true }],
     });
     // It gives up what it holds, and waits for all of it: not an unheard grant.
     const given = grant(sync(granting.table, 2, [], [request('u', 'b', 'a')], { run: 'two', slots: 1, now: 11 }), 11);
     expect(given.granted).toEqual({ one: ['t'] });
-    expect(given.refused).toEqual({ two: [{ task: 'u', by: 't of one', clash: ['b', 'b'] }] });
+    expect(given.refused).toEqual({ two: [{ task: 'u', by: 't of run one', clash: ['b', 'b'] }] });
     expect(holdsOf(given.table, 'two')).toEqual({});
   });
 

@@ -183,7 +183,7 @@ describe('the lock table', () => {
       1,
     );
     expect(grant(synced([request('t', 'src/a')], { table: upper, run: 'two' }), 1).refused).toEqual({
-      two: [{ task: 't', by: 'h of one', clash: ['src/a', 'SRC/**'] }],
+      two: [{ task: 't', by: 'h of run one', clash: ['src/a', 'SRC/**'] }],
     });
     expect(
       grant(synced([request('t', 'src/a')], { table: synced([], { holds: [request('h', 'SRC/**')] }), run: 'two' }), 1)
@@ -212,7 +212,7 @@ describe('the lock table', () => {
   test('a run that is over keeps what it holds, and gets no more, until that is taken back', () => {
     const table = silenceRun(synced([request('w', 'w')], { holds: [request('h', 'h')] }), 'r');
     const granting = grant(synced([request('x', 'h')], { table, run: 'other' }), 1);
-    expect(granting).toMatchObject({ granted: {}, refused: { other: [{ by: 'h of r' }] } });
+    expect(granting).toMatchObject({ granted: {}, refused: { other: [{ by: 'h of run r' }] } });
   });
 
   test('lists who holds since when, and for what each of the others waits', () => {

@@ -207,13 +207,16 @@ describe('a task that asks while it is at work', () => {
     expect(run.task('a').news).toMatchObject({ kind: 'decision', decision: { outcome: 'reject', by: 'deadline' } });
   });
 
-  test('has its review approved by the deadline where that is the default', () => {
-    const run = new Played([taskView({ id: 'a' })], { people: { deadlineMs: minute, outcome: 'approve' } })
-      .grant(1, 'a')
-      .play({ type: 'started', at: 1, task: 'a' })
-      .report(2, 'a', { state: 'waiting', seq: 1, wait: { kind: 'review', question: 'too many tokens' } })
-      .play({ type: 'tick', at: 2 * minute });
-    expect(run.task('a').news).toMatchObject({ decision: { outcome: 'approve', by: 'deadline' } });
+  test('at a bound is not let go on by a deadline, whatever the default: nothing is spent with nobody there', () => {
+    const people = { deadlineMs: minute, outcome: 'approve' } as const;
+    const waiting = (kind: 'review' | 'merge'): Played =>
+      new Played([taskView({ id: 'a' })], { people })
+        .grant(1, 'a')
+        .play({ type: 'started', at: 1, task: 'a' })
+        .report(2, 'a', { state: 'waiting', seq: 1, wait: { kind, question: 'what now?' } })
+        .play({ type: 'tick', at: 2 * minute });
+    expect(waiting('review').task('a').news).toMatchObject({ decision: { outcome: 'reject', by: 'deadline' } });
+    expect(waiting('merge').task('a').news).toMatchObject({ decision: { outcome: 'approve', by: 'deadline' } });
   });
 
   test('makes its run wait only when nothing else can go on', () => {

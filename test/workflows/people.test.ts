@@ -193,6 +193,33 @@ describe('a person', () => {
   });
 });
 
+describe('a task that failed', () => {
+  test('and is tried again by a person is told how it failed, and what the person says', async () => {
+    const world = new FakeWorld([{ id: 'a', attempts: 1 }, { id: 'b' }], {
+      a: { verify: ['fail', 'pass'] },
+      b: { turns: ['hang'] },
+    });
+    await withWorkers(env, world, async () => {
+      const handle = await startRun(env, runInput(world));
+      await untilStatus(handle, (status) => status.tasks['a']?.status === 'failed' && world.count('turn b') === 1);
+      await handle.executeUpdate('retryTask', { args: [{ task: 'a', guidance: 'mind the gap' }] });
+      await untilStatus(handle, (status) => status.tasks['a']?.status === 'merged');
+      world.release('b');
+      await handle.result();
+    });
+    const last = world.turns.findLast((turn) => turn.attempt.task === 'a')?.evidence;
+    expect(last).toMatchObject([
+      {
+        kind: 'failed_check',
+        attempt: 1,
+        commit: 'commit-a-1',
+        summary: expect.stringContaining('npm test') as string,
+      },
+      { kind: 'guidance', detail: 'mind the gap' },
+    ]);
+  });
+});
+
 describe('a live run', () => {
   test('takes new tasks, one sender at a time', async () => {
     const world = new FakeWorld([{ id: 'a' }], { a: { turns: ['hang'] } });
@@ -204,6 +231,7 @@ describe('a live run', () => {
       await handle.executeUpdate('addTasks', { args: [added] });
       const late = { ...added, manifest: { sha256: '2', bytes: 1 }, tasks: ['c'] };
       expect(await refusalOf(handle.executeUpdate('addTasks', { args: [late] }))).toMatch(/somebody else/);
+      await untilStatus(handle, (status) => status.tasks['b'] !== undefined);
       const again = { ...late, before: '1', tasks: ['B'] };
       expect(await refusalOf(handle.executeUpdate('addTasks', { args: [again] }))).toMatch(/has a task B already/);
       world.release('a');

@@ -35,6 +35,7 @@ const FRESH = {
   approval: 'none',
   inputs: {},
   guidance: [],
+  failed: null,
 } as const;
 
 /** A world that looks away between ending the tasks of a run that is over and saying so. */

@@ -58,7 +58,7 @@ export async function readLocks(session: Session): Promise<LockReport> {
     waiters: waiters.map(({ run, task, since, by, clash }) => ({
       ...partyOf(run, task),
       since: asked === null ? null : iso(since),
-      waits_for: by.replace(/ of signalbox\/[^/]+\/run\//, ' of run '),
+      waits_for: by,
       clash: clash ? { own: clash[0], other: clash[1] } : null,
     })),
     taken_back: table.takenBack
