@@ -171,7 +171,7 @@ describe('a run on a real server', () => {
       const seen = await untilStatus(second, (run) => run.tasks['b']?.status === 'merged');
       expect(seen.tasks['a']).toMatchObject({
         status: 'waiting_for_lock',
-        reason: `waits for the locks of a of ${lost.workflowId}`,
+        reason: `waits for the locks of a of run ${first.run.run}`,
       });
       expect(world.reaps).toBe(0);
       end();
