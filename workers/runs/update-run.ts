@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure, type UpdateDefinition } from '@temporalio/common';
 import type { TaskDescription } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
@@ -10,6 +10,8 @@ import { noSuchTask } from './unknown.ts';
 
 /** How long the run's worker is given to answer, milliseconds. */
 const ANSWER_MS = 30_000;
+/** gRPC's FAILED_PRECONDITION. */
+const DROPPED = 9;
 /** Milliseconds before what was lost is asked again. */
 const ASK_AGAIN_MS = 100;
 
@@ -62,10 +64,18 @@ export async function askUntilHeard<T>(ask: () => Promise<T>, goesOn: () => Prom
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError) || !(await goesOn())) throw error;
+      if (!wasLost(error) || !(await goesOn())) throw error;
       await sleep(ASK_AGAIN_MS);
     }
   }
+}
+
+function wasLost(error: unknown): boolean {
+  if (error instanceof WorkflowNotFoundError) return true;
+  // Something came while the run was about to continue as new: the server had it think again, and dropped the question.
+  if (!(error instanceof ServiceError) || !isGrpcServiceError(error.cause)) return false;
+  const code: number = error.cause.code;
+  return code === DROPPED;
 }
 
 /**

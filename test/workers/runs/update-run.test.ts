@@ -1,9 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { askUntilHeard } from '../../../workers/runs/update-run.ts';
 
 /** The server's word to an update that met its run while it continued as new. */
 const aborted = new WorkflowNotFoundError('workflow update was aborted by closing workflow', 'run', undefined);
+
+/** Its word to one whose workflow task it had done again. */
+const dropped = new ServiceError('Workflow Update failed', {
+  cause: Object.assign(new Error('unexpected workflow task failure'), { code: 9, details: '', metadata: {} }),
+});
 
 /** Fails with these errors, one each time it is asked, then answers. */
 function answering(...errors: Error[]) {
@@ -17,7 +22,7 @@ function answering(...errors: Error[]) {
 }
 
 test('what is asked while a run continues as new is asked again', async () => {
-  const { asked, ask } = answering(aborted, aborted);
+  const { asked, ask } = answering(aborted, dropped);
   expect(await askUntilHeard(ask, () => Promise.resolve(true))).toBe('heard');
   expect(asked.times).toBe(3);
 });
