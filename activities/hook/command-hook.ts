@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { headAndTail, SignalboxError } from '../../core/failures.ts';
 import type { Hook, HookMessage } from './hook.ts';
 
+/** The shell finds its command here. */
+const COMMAND = 'SIGNALBOX_HOOK';
+
 /** How long a command may take, milliseconds. */
 const LIMIT_MS = 30_000;
 
@@ -46,9 +49,10 @@ export class CommandHook implements Hook {
 
   async #run(message: HookMessage, end: AbortSignal): Promise<{ code: number | null; how: string; output: string }> {
     const { command, env } = this.#options;
-    const child = spawn('sh', ['-c', command], {
+    // Not as an argument: everybody on the host may list those.
+    const child = spawn('sh', ['-c', `eval "$${COMMAND}"`], {
       cwd: '/',
-      env: { ...env },
+      env: { ...env, [COMMAND]: command },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own, so that what it started ends with it.
       detached: true,

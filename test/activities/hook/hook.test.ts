@@ -96,6 +96,13 @@ describe('a command as hook', () => {
     expect(said).toEqual([]);
   });
 
+  it('is not to be seen in the arguments of the shell that runs it', async () => {
+    await hook('ps -o args= -p $$ > "$OUT/seen"; : s3cret').call(MESSAGE, never);
+    const seen = readFileSync(path.join(directory, 'seen'), 'utf8');
+    expect(seen).toContain('sh -c');
+    expect(seen).not.toContain('s3cret');
+  });
+
   it('that reads nothing and prints much succeeds', async () => {
     await hook('head -c 3000000 /dev/zero').call(MESSAGE, never);
   });
