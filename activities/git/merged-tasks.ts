@@ -44,12 +44,15 @@ export async function taskHistory(gitDir: string, tip: string, known?: string): 
   for (let at = 0; at + FIELDS.length < fields.length; at += FIELDS.length) {
     const [id = '', parentIds = '', author = '', message = ''] = fields.slice(at, at + FIELDS.length);
     const commit = id.trim();
+    const [, work, ...more] = parentIds.split(' ');
+    const note = author === OUR_EMAIL && work !== undefined && more.length === 0 ? parseMergeMessage(message) : null;
+    if (note !== null && work !== undefined) {
+      // Its text is a task's description, which may say anything.
+      history.merges.push({ ...note, commit, work });
+      continue;
+    }
     const of = [...message.matchAll(/^This reverts commit ([0-9a-f]{7,40})\b/gm)].map(([, reverted = '']) => reverted);
     if (of.length > 0) history.reverts.push({ commit, of });
-    const [, work, ...more] = parentIds.split(' ');
-    const note = parseMergeMessage(message);
-    if (note !== null && author === OUR_EMAIL && work !== undefined && more.length === 0)
-      history.merges.push({ ...note, commit, work });
   }
   return history;
 }

@@ -9,16 +9,23 @@ import { seal, unseal } from './seal.ts';
 /** Most bytes of a secret: all the ways to write it must be known to those who keep it out of outputs. */
 const MOST_SECRET_BYTES = 4096;
 
+/** The task that an input is for. */
+export interface InputOwner {
+  project: string;
+  run: string;
+  task: string;
+}
+
 /**
  * Seals a secret input where a person gave it: it opens in the same home, for checks of that task in that run only.
  *
  * @throws SignalboxError `usage` for a value that is too long, or holds a NUL
  */
-export function sealInput(home: Home, run: string, task: string, name: string, value: string): InputValue {
+export function sealInput(home: Home, owner: InputOwner, name: string, value: string): InputValue {
   if (Buffer.byteLength(value) > MOST_SECRET_BYTES || value.includes('\0')) {
     throw new SignalboxError('usage', `the secret ${name} has more than ${MOST_SECRET_BYTES} bytes, or holds a NUL`);
   }
-  return { sealed: seal(home, [run, task, name], value) };
+  return { sealed: seal(home, contextOf(owner, name), value) };
 }
 
 /** What checks find in their environment of what people gave. */
@@ -44,9 +51,18 @@ export function inputVariables(
   const secrets = inputs.flatMap(({ name, secret }) => {
     const given = Object.hasOwn(values, name) ? values[name] : undefined;
     if (!secret || given === undefined || !('sealed' in given)) return [];
-    return [[variableOf(name), unseal(home, [run.run, id, name], given.sealed)] as const];
+    return [
+      [
+        variableOf(name),
+        unseal(home, contextOf({ project: run.project, run: run.run, task: id }, name), given.sealed),
+      ] as const,
+    ];
   });
   return { env: Object.fromEntries(env), secrets: Object.fromEntries(secrets) };
+}
+
+function contextOf({ project, run, task }: InputOwner, name: string): string[] {
+  return [project, run, task, name];
 }
 
 function variableOf(name: string): string {

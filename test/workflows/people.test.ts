@@ -213,7 +213,7 @@ describe('a task that failed', () => {
         kind: 'failed_check',
         attempt: 1,
         commit: 'commit-a-1',
-        summary: expect.stringContaining('npm test') as string,
+        summary: expect.stringContaining('npm test') as unknown,
       },
       { kind: 'guidance', detail: 'mind the gap' },
     ]);

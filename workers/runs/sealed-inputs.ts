@@ -35,7 +35,10 @@ export async function sealedInputs(
         },
       );
     }
-    sealed.push([name, secret.has(name) ? sealInput(session.home, run, task, name, value) : { value }]);
+    sealed.push([
+      name,
+      secret.has(name) ? sealInput(session.home, { project: session.project.id, run, task }, name, value) : { value },
+    ]);
   }
   return Object.fromEntries(sealed);
 }

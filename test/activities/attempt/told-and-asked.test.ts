@@ -92,7 +92,7 @@ describe('inputs that people gave', () => {
       { inputs },
     );
     const { attempt, made } = await prepared();
-    const token = sealInput(world.home, 'r1', 'a', 'token', SECRET);
+    const token = sealInput(world.home, { project: 'world', run: 'r1', task: 'a' }, 'token', SECRET);
     const given = { port: { value: '8080' }, token };
     const result = await turn(attempt, made.base, { inputs: given });
     expect(await show(result.commit, 'prompt.txt')).toContain('- port (Which port?): 8080\n');
@@ -107,20 +107,21 @@ describe('inputs that people gave', () => {
     expect(filesWith(Buffer.from(SECRET).toString('base64').slice(0, 20), world.home.root)).toEqual([]);
   });
 
-  test('sealed for another task or run, or changed, they open nowhere, and the check says so', async () => {
+  test('sealed for another task, run or project, or changed, they open nowhere, and the check says so', async () => {
     world = await projectWorld({ a: 'echo 1 > x' }, {}, { inputs });
     const { attempt, made } = await prepared();
     const { commit } = await turn(attempt, made.base);
-    const sealed = sealInput(world.home, 'r1', 'a', 'token', SECRET);
+    const sealed = sealInput(world.home, { project: 'world', run: 'r1', task: 'a' }, 'token', SECRET);
     const changed = 'sealed' in sealed ? { sealed: `${sealed.sealed.slice(0, -2)}AA` } : sealed;
     const others = [
-      sealInput(world.home, 'r1', 'b', 'token', SECRET),
-      sealInput(world.home, 'r2', 'a', 'token', SECRET),
+      sealInput(world.home, { project: 'world', run: 'r1', task: 'b' }, 'token', SECRET),
+      sealInput(world.home, { project: 'world', run: 'r2', task: 'a' }, 'token', SECRET),
+      sealInput(world.home, { project: 'other', run: 'r1', task: 'a' }, 'token', SECRET),
       changed,
     ];
     for (const token of others) {
       await expect(world.task('verify', { attempt, commit, round: 1, inputs: { token } })).rejects.toThrow(
-        /a sealed value of r1, a, token cannot be opened here/,
+        /a sealed value of world, r1, a, token cannot be opened here/,
       );
     }
   });

@@ -30,7 +30,7 @@ function commit(message: string, ...more: string[]): string {
 }
 
 /** Merges a task's work as the train does. */
-function merge(task: string, author = OURS): string {
+function merge(task: string, author = OURS, description?: string): string {
   const tip = git('rev-parse', 'HEAD');
   git('checkout', '-q', '--detach');
   execFileSync('sh', ['-c', `echo ${task} >> ${task}.txt`], { cwd: directory });
@@ -38,7 +38,7 @@ function merge(task: string, author = OURS): string {
   const work = commit(`${task}, attempt 1: turn 1`, '--author', OURS);
   git('checkout', '-q', 'main');
   const tree = git('rev-parse', `${work}^{tree}`);
-  const message = mergeMessage({ ...noteOf(task), name: task, description: undefined });
+  const message = mergeMessage({ ...noteOf(task), name: task, description });
   const [name = '', email = ''] = author.replace('>', '').split(' <');
   const merged = execFileSync('git', ['commit-tree', tree, '-p', tip, '-p', work, '-m', message], {
     cwd: directory,
@@ -93,6 +93,12 @@ describe('a history of merged tasks', () => {
     const b = merge('b');
     commit(`Take b back\n\nThis reverts commit ${b.slice(0, 9)} (Merge task b, 2026-11-21).`);
     expect(await merged()).toEqual([]);
+  });
+
+  test('takes no task’s description for a revert', async () => {
+    const a = merge('a');
+    merge('b', OURS, `This reverts commit ${a}.`);
+    expect(await merged()).toEqual(['b', 'a']);
   });
 
   test('takes reverts of one repository for the merges of another', async () => {

@@ -25,12 +25,12 @@ const task = {
   file: 'a.md',
   digest: 'd',
 };
-const attempt = { run: { run: 'r1' } as RunRef, task: 'a' };
+const attempt = { run: { project: 'p', run: 'r1' } as RunRef, task: 'a' };
 
 test('plain and secret values become variables of their own kind; what the file does not ask for is dropped', () => {
   const values = {
     port: { value: '8080' },
-    Db_Token: sealInput(home, 'r1', 'a', 'Db_Token', 's3cret'),
+    Db_Token: sealInput(home, { project: 'p', run: 'r1', task: 'a' }, 'Db_Token', 's3cret'),
     PATH: { value: '/x' },
   };
   expect(inputVariables(home, attempt, task, values)).toEqual({
@@ -41,14 +41,19 @@ test('plain and secret values become variables of their own kind; what the file 
 });
 
 test('a plain value for a secret, and a sealed one for what is none, are not used', () => {
-  const values = { port: sealInput(home, 'r1', 'a', 'port', '1'), Db_Token: { value: 'clear' } };
+  const values = {
+    port: sealInput(home, { project: 'p', run: 'r1', task: 'a' }, 'port', '1'),
+    Db_Token: { value: 'clear' },
+  };
   expect(inputVariables(home, attempt, task, values)).toEqual({ env: {}, secrets: {} });
 });
 
 test('the longest secret can be kept out of outputs; a longer one is refused when it is given', () => {
   const longest = "%'ä".repeat(1024);
-  expect(sealInput(home, 'r1', 'a', 'x', longest)).toHaveProperty('sealed');
+  expect(sealInput(home, { project: 'p', run: 'r1', task: 'a' }, 'x', longest)).toHaveProperty('sealed');
   expect(() => hiddenTexts([longest])).not.toThrow();
   for (const value of [`${longest}x`, 'a\0b'])
-    expect(() => sealInput(home, 'r1', 'a', 'x', value)).toThrow(/more than 4096 bytes, or holds a NUL/);
+    expect(() => sealInput(home, { project: 'p', run: 'r1', task: 'a' }, 'x', value)).toThrow(
+      /more than 4096 bytes, or holds a NUL/,
+    );
 });
