@@ -105,7 +105,7 @@ test(
     const started = await start('start', '010,011');
     expect(started.code).toBe(4);
     expect(resultOf(started)).toMatchObject({ status: 'waiting', tasks: { '010': { status: 'waiting_for_person' } } });
-    expect(started.stderr).toContain('signalbox task approve 010 --run start');
+    expect(resultOf(started).tasks['010']?.wait).toMatchObject({ kind: 'start', question: 'May 010 task start?' });
     expect((await world.signalbox('run', 'describe', 'start')).stdout).toContain(
       'signalbox task approve 010 --run start',
     );
