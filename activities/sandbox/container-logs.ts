@@ -8,6 +8,9 @@ import { engineStatus } from './engine.ts';
 import type { RunStepOptions } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 
+/** How often it is looked whether a container that is being read has ended, milliseconds. */
+const LOOK = 5000;
+
 /** Hands over the first `limit` bytes of what is written, leaving out the first `skip` of them. */
 class BoundedSink extends Writable {
   position = 0;
@@ -55,12 +58,20 @@ export class ContainerLogs {
     signal?.throwIfAborted();
     // Not by the client's own abort option, which was seen to raise an error beside the one that is caught here.
     const cutting = new AbortController();
+    let outlived = 0;
     try {
       const stream = await this.container.logs({ stdout: true, stderr: false, follow: true });
       // Over HTTP the stream is the response itself; the client's types say less.
       const cut = (): void => void (stream as unknown as Destroyable).destroy();
       signal?.addEventListener('abort', cut, { signal: cutting.signal });
       if (signal?.aborted === true) cut();
+      // Engines have been known to leave such a stream open after its container has ended.
+      const watch = setInterval(() => {
+        void this.isOver().then((over) => {
+          if (over && (outlived += 1) > 1) cut();
+        });
+      }, LOOK);
+      cutting.signal.addEventListener('abort', () => clearInterval(watch));
       const sink = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
       demultiplexer(this.container).demuxStream(stream, sink, sink);
       await finished(stream);
@@ -68,7 +79,7 @@ export class ContainerLogs {
       // A stream that was cut is read again by `record`, or by the next `follow`.
       const [status, code] = [engineStatus(error), codeOf(error)];
       const cut = status === 404 || status === 409 || code === 'ECONNRESET' || code === 'ERR_STREAM_PREMATURE_CLOSE';
-      if (!cut && signal?.aborted !== true) throw error;
+      if (!cut && outlived === 0 && signal?.aborted !== true) throw error;
     } finally {
       cutting.abort();
     }
@@ -104,6 +115,16 @@ export class ContainerLogs {
     } finally {
       for (const file of Object.values(files)) file.destroy();
       directory.drop(`${draft}.out`, `${draft}.err`);
+    }
+  }
+
+  /** Has the container ended, as far as the engine says? */
+  private async isOver(): Promise<boolean> {
+    try {
+      return !(await this.container.inspect()).State.Running;
+    } catch {
+      // Whoever reads on finds out what is wrong.
+      return false;
     }
   }
 
