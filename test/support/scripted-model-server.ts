@@ -91,9 +91,19 @@ export async function startScriptedModelServer(script: ModelScript, port = 0): P
       return aborted;
     },
     waitForRequests: (count) =>
-      new Promise((resolve) => {
-        if (requests.length >= count) resolve();
-        else waiters.push({ count, resolve });
+      new Promise((resolve, reject) => {
+        if (requests.length >= count) {
+          resolve();
+          return;
+        }
+        const patience = setTimeout(() => {
+          reject(new Error(`${requests.length} requests came within a minute, not ${count}`));
+        }, 60_000);
+        const heard = (): void => {
+          clearTimeout(patience);
+          resolve();
+        };
+        waiters.push({ count, resolve: heard });
       }),
     close: async () => {
       for (const socket of sockets) socket.destroy();
