@@ -1,5 +1,6 @@
 import { diskFailure } from '../system-errors.ts';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { CommandFailedError, headAndTail, SignalboxError } from '../../core/failures.ts';
 
 /** What one git process is given. Paths are absolute. */
@@ -13,6 +14,10 @@ export interface GitOptions {
   input?: string | Buffer;
   /** Added to the hardened environment, after it. */
   env?: Readonly<Record<string, string>>;
+  /** Read the user's and the system's configuration too: how to reach remotes is told there. By default neither. */
+  userConfig?: boolean;
+  /** What the process and its children can read once, from file descriptor 3: neither listed nor in an environment. */
+  secret?: string;
   /** Aborting it kills the process and rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Settings of highest precedence, as `-c name=value`. */
@@ -80,6 +85,10 @@ function hardenedEnvironment(options: GitOptions): Record<string, string> {
     env[`GIT_CONFIG_VALUE_${index}`] = value;
     env['GIT_CONFIG_COUNT'] = String(all.length);
   });
+  if (options.userConfig === true) {
+    delete env['GIT_CONFIG_GLOBAL'];
+    delete env['GIT_CONFIG_NOSYSTEM'];
+  }
   if (options.gitDir !== undefined) env['GIT_DIR'] = options.gitDir;
   if (options.workTree !== undefined) env['GIT_WORK_TREE'] = options.workTree;
   if (options.indexFile !== undefined) env['GIT_INDEX_FILE'] = options.indexFile;
@@ -102,7 +111,12 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
   const child = spawn('git', args, {
     cwd: options.cwd ?? options.workTree ?? options.gitDir ?? '/',
     env: hardenedEnvironment(options),
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [
+      options.input === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+      ...(options.secret === undefined ? [] : ['pipe' as const]),
+    ],
   });
   const seen = { stdout: [] as Buffer[], size: 0, stderr: '', truncated: false };
   const { exitCode, signal } = await new Promise<{ exitCode: number | null; signal: string | null }>(
@@ -127,6 +141,11 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
       // A process that ends before it has read everything breaks the pipe; its exit code tells the story.
       child.stdin?.on('error', () => undefined);
       child.stdin?.end(options.input);
+      if (options.secret !== undefined) {
+        const secret = child.stdio[3] as Writable;
+        secret.on('error', () => undefined);
+        secret.end(options.secret);
+      }
       child.once('error', (error: NodeJS.ErrnoException) => {
         options.signal?.removeEventListener('abort', abort);
         reject(spawnFailure(error, args));
