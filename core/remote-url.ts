@@ -9,7 +9,7 @@ export interface RemoteUrl {
   repository: { owner: string; name: string } | null;
 }
 
-/** A credential that somebody wrote into a remote's URL. */
+/** A credential for HTTP that somebody wrote into a remote's URL. */
 export interface UrlCredential {
   username: string;
   password: string | null;
@@ -33,7 +33,8 @@ export function parseRemoteUrl(text: string): { remote: RemoteUrl; credential: U
   // Ssh's user is part of the address; a password does not belong there, and ssh would not take it.
   const user = protocol === 'ssh' && credential !== null ? `${encodeURIComponent(credential.username)}@` : '';
   const shown = `${protocol}://${user}${host}${path}`;
-  return { remote: { protocol, host, url: shown, repository: repositoryOf(path) }, credential };
+  const remote: RemoteUrl = { protocol, host, url: shown, repository: repositoryOf(path) };
+  return { remote, credential: protocol === 'ssh' ? null : credential };
 }
 
 function parseScp(url: string): { remote: RemoteUrl; credential: null } | null {

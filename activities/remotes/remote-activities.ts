@@ -38,7 +38,7 @@ interface Remote {
   git: GitRemote;
 }
 
-/** The activities on remotes of one host. Tokens are looked for at each use, so that a new one counts at once. */
+/** The activities on remotes of one host. Tokens are looked for at each use: a new log-in of `gh` counts at once. */
 export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses = {}): RemoteActivities {
   const clients = new ClientCache(host, pauses);
 

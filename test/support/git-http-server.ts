@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A real git server over HTTP on loopback: `git http-backend` behind Basic authentication. */
 export interface GitHttpServer {
@@ -18,6 +19,8 @@ export interface GitHttpServer {
   reader: string | null;
   /** How many of the next packs are cut off after some bytes, and how many answers come too late for the client. */
   cuts: { requests: number; answers: number };
+  /** How long it takes for each answer, milliseconds. */
+  delayMs: number;
   close(): Promise<void>;
 }
 
@@ -29,6 +32,7 @@ export async function gitHttpServer(root: string): Promise<GitHttpServer> {
   const server = createServer((request, response) => void handle(request, response));
   const self: GitHttpServer = {
     ...{ url: '', host: '', gitDir, log: [], password: null, reader: null, cuts: { requests: 0, answers: 0 } },
+    delayMs: 0,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -45,6 +49,7 @@ export async function gitHttpServer(root: string): Promise<GitHttpServer> {
     const readsOnly = self.reader !== null && password === self.reader;
     const status = !known ? 401 : writes && readsOnly ? 403 : 200;
     self.log.push({ what, status });
+    if (self.delayMs > 0) await sleep(self.delayMs);
     if (status !== 200) {
       request.resume();
       response.writeHead(status, status === 401 ? { 'www-authenticate': 'Basic realm="git"' } : {}).end('no');
