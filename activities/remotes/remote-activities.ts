@@ -1,4 +1,3 @@
-import { attemptRef } from '../../core/ids.ts';
 import { mergeMessage } from '../../core/merge-message.ts';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
@@ -71,7 +70,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
       await withRemote(run, ['branch', 'pull_request'], async ({ config, git }) => {
         const bare = await host.bare(run.repository);
         const branch = await branchOf(host, run, task);
-        const made = bare.listRefs(attemptRef(run.run, task, 0).replace(/0$/, ''));
+        const made = bare.listRefs(`refs/signalbox/${run.run}/${task}/`);
         const push = { bare, git, name: config.name, branch, commit };
         return await pushTaskBranch(push, new Set(made.values()));
       }),
