@@ -12,7 +12,7 @@ export interface RequestState {
   url: string | null;
   /** How long the first check may take to appear before it counts as one without checks, milliseconds. */
   graceMs: number;
-  /** `working`: something is to be done, or being done; `waiting`: for news; the others: it is over. */
+  /** `working`: the last step is being done, and no news counts; `waiting`: for news; the others: it is over. */
   phase: 'working' | 'waiting' | 'merged' | 'rejected';
   /** It was made ready for review by us: if it is a draft again, a person holds it back. */
   madeReady: boolean;
@@ -81,7 +81,8 @@ export function reduceRequest(state: RequestState, event: RequestEvent, attempt:
   if (isRequestOver(state)) return { state, step: { do: 'wait' } };
   switch (event.type) {
     case 'pushed': {
-      if (event.head === state.head && state.number !== null) return { state, step: { do: 'wait' } };
+      // Made anew, it came out the same: what it waits for is still to come.
+      if (event.head === state.head && state.number !== null) return wait(state, state.waits, null);
       const { number, url, madeReady, graceMs } = state;
       return { state: { ...newRequest(event.head, event.at), number, url, madeReady, graceMs }, step: { do: 'open' } };
     }
@@ -91,6 +92,7 @@ export function reduceRequest(state: RequestState, event: RequestEvent, attempt:
       return wait({ ...state, number, url, madeReady, graceMs }, 'news of its checks', null);
     }
     case 'seen':
+      if (event.view.number !== state.number) return { state, step: { do: 'wait' } };
       return seen({ ...state, seen: event.stamp, url: event.view.url }, event, attempt);
     case 'answered':
       return answered(state, event, attempt);
@@ -108,7 +110,6 @@ function seen(
   { view, at }: Extract<RequestEvent, { type: 'seen' }>,
   attempt: number,
 ): RequestTurn {
-  if (view.number !== state.number) return { state, step: { do: 'wait' } };
   const { checks } = view;
   if (view.state === 'merged') {
     // Without a commit there is nothing to follow yet; the remote names it a moment later.

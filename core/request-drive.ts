@@ -24,11 +24,11 @@ export interface RequestMeans {
   now: () => number;
 }
 
-/** Requests that there is news of to wait for. */
+/** Requests that wait for news; not those whose candidates are being made anew. */
 export function watchedRequests(tracked: readonly TrackedRequest[]): WatchedRequest[] {
   return tracked.flatMap(({ member, request }) => {
-    const { number, seen, lookAt } = request;
-    if (number === null || isRequestOver(request)) return [];
+    const { number, seen, lookAt, phase } = request;
+    if (number === null || phase !== 'waiting') return [];
     return [{ run: member.run, task: member.task, number, seen, lookAt }];
   });
 }

@@ -123,8 +123,18 @@ export class GitHubClient {
     try {
       return await this.read(route, parameters, signal);
     } catch (error) {
-      const status = statusOf(error);
-      if (status === 404 || (status === 403 && !isLimit(error as Answered))) return null;
+      if (isAbsence(error)) return null;
+      throw error;
+    }
+  }
+
+  /** Reads a text, which GitHub may keep on another host: that one is not shown the token. `null` as {@link readIfThere}. */
+  async readText(route: keyof Endpoints, parameters: object, signal?: AbortSignal): Promise<string | null> {
+    try {
+      const { data } = await this.#send(route, parameters, {}, signal);
+      return typeof data === 'string' ? data : null;
+    } catch (error) {
+      if (isAbsence(error)) return null;
       throw error;
     }
   }
@@ -215,6 +225,12 @@ export function statusOf(error: unknown): number | null {
   if (!(error instanceof Error)) return null;
   if (error.name === 'GraphqlResponseError') return 422;
   return 'status' in error && typeof error.status === 'number' && error.name === 'HttpError' ? error.status : null;
+}
+
+/** Is the answer that there is no such thing (any more), or none for this token or plan? */
+function isAbsence(error: unknown): boolean {
+  const status = statusOf(error);
+  return status === 404 || status === 410 || (status === 403 && !isLimit(error as Answered));
 }
 
 /** Was too much asked, by the hour or at once? */

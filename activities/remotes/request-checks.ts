@@ -11,6 +11,8 @@ interface OneCheck {
   text: string;
   /** The id of a check run, whose annotations may say more. */
   run: number | null;
+  /** It is a job of GitHub Actions, which has a log and says nothing else. */
+  job: boolean;
 }
 
 const PASSED = ['success', 'neutral', 'skipped'];
@@ -19,9 +21,10 @@ const WAITS = ['action_required'];
 
 /** Most checks that are read, pages of 100; and most that are told of each kind. */
 const MOST_PAGES = 10;
-const MOST_TOLD = 5;
-/** Most characters of a failed check's output. */
+const MOST_TOLD = 3;
+/** Most characters of a failed check's output, and of a log in it. */
 const MOST_OUTPUT = 3000;
+const MOST_LOG = 1900;
 
 /**
  * What the checks of a commit say: check runs and commit statuses together.
@@ -46,7 +49,10 @@ export async function requestChecks(
   const pending = counted.filter(({ state }) => state === 'pending').map(({ name }) => name);
   return {
     total: counted.length + missing.length,
-    pending: [...pending, ...missing].sort().slice(0, MOST_TOLD),
+    pending: [...pending, ...missing]
+      .sort()
+      .slice(0, MOST_TOLD)
+      .map((name) => name.slice(0, 200)),
     failed: await Promise.all(failed.slice(0, MOST_TOLD).map((check) => told(client, check, signal))),
   };
 }
@@ -59,12 +65,12 @@ async function checkRuns(client: GitHubClient, ref: string, signal: AbortSignal)
       { ref, per_page: 100, page },
       signal,
     );
-    for (const { id, name, status, conclusion, html_url: url, output } of answer.check_runs) {
+    for (const { id, name, status, conclusion, html_url: url, output, app } of answer.check_runs) {
       const ended = status === 'completed' && conclusion !== null && !WAITS.includes(conclusion);
       const state = !ended ? 'pending' : PASSED.includes(conclusion) ? 'passed' : 'failed';
       const summary = output.title ?? conclusion ?? status;
       const text = [output.summary, output.text].filter((part) => part !== null && part !== '').join('\n\n');
-      runs.push({ name, state, summary, url, text, run: Number(id) });
+      runs.push({ name, state, summary, url, text, run: Number(id), job: app?.slug === 'github-actions' });
     }
     if (answer.check_runs.length === 0 || runs.length >= answer.total_count) break;
   }
@@ -81,6 +87,7 @@ async function commitStatuses(client: GitHubClient, ref: string, signal: AbortSi
     url,
     text: '',
     run: null,
+    job: false,
   }));
 }
 
@@ -99,13 +106,27 @@ async function requiredChecks(client: GitHubClient, branch: string, signal: Abor
 }
 
 async function told(client: GitHubClient, check: OneCheck, signal: AbortSignal): Promise<FailedCheck> {
-  const { name, url, run } = check;
+  const { name, url, run, job } = check;
   const route = 'GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations';
   const notes = run === null ? null : await client.readIfThere(route, { check_run_id: run, per_page: 20 }, signal);
   const lines = (notes ?? []).map(
     ({ path, start_line: line, message }) => `${path}:${line}: ${(message ?? '').trim().slice(0, 300)}`,
   );
-  const output = [check.text, lines.join('\n')].filter((part) => part !== '').join('\n\n');
+  const log = run !== null && job ? await jobLog(client, run, signal) : '';
+  const output = [check.text, lines.join('\n'), log].filter((part) => part !== '').join('\n\n');
   const summary = check.summary.replace(/\s+/g, ' ').trim().slice(0, 300);
   return { name: name.slice(0, 200), summary, url, output: headAndTail(output, MOST_OUTPUT) };
+}
+
+/** The end of the log of a job of GitHub Actions, up to its last error: what comes after that is clean-up. */
+async function jobLog(client: GitHubClient, job: number, signal: AbortSignal): Promise<string> {
+  const route = 'GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs';
+  const log = (await client.readText(route, { job_id: job }, signal)) ?? '';
+  const lines = log.split(/\r?\n/).map((line) => line.replace(/^\uFEFF?\d{4}-\d\d-\d\dT[\d:.]+Z /, ''));
+  const last = lines.findLastIndex((line) => line.startsWith('##[error]'));
+  return lines
+    .slice(0, last === -1 ? undefined : last + 1)
+    .join('\n')
+    .trimEnd()
+    .slice(-MOST_LOG);
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { components } from '@octokit/openapi-types';
 import { GitHubState, Refusal } from './github-state.ts';
 
 /** An answer that takes the place of the next one. */
@@ -20,6 +21,8 @@ export interface GitHubServer {
   /** Method, path and status of each request. */
   log: { what: string; status: number }[];
   faults: Fault[];
+  /** The tokens that the host of logs was shown. */
+  storeSaw: (string | null)[];
   close(): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
   const state = new GitHubState(gitDir);
   const server = createServer((request, response) => void handle(request, response));
   const self: GitHubServer = {
-    ...{ url: '', state, token, log: [], faults: [] },
+    ...{ url: '', state, token, log: [], faults: [], storeSaw: [] },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -44,6 +47,11 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     const target = new URL(request.url ?? '/', 'http://localhost');
     const what = `${request.method ?? ''} ${decodeURIComponent(target.pathname)}`;
     const body = chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>);
+    const job = /^GET .*\/(?:jobs|log-store)\/(\d+)/.exec(what)?.[1];
+    if (job !== undefined) {
+      serveLog(request, response, what, Number(job));
+      return;
+    }
     const fault = takeFault(what);
     const send = (status: number, data: unknown, headers: Record<string, string> = {}): void => {
       const text = JSON.stringify(data);
@@ -84,6 +92,18 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     }
   };
 
+  /** Logs lie on another host, which the first one sends to. */
+  const serveLog = (request: IncomingMessage, response: ServerResponse, what: string, job: number): void => {
+    const log = state.logs.get(job);
+    const stored = what.includes('/log-store/');
+    if (stored) self.storeSaw.push(request.headers.authorization ?? null);
+    const status = log === undefined ? 404 : stored ? 200 : 302;
+    self.log.push({ what, status });
+    const location = `${self.url.replace('127.0.0.1', 'localhost')}/log-store/${job}`;
+    response.writeHead(status, status === 302 ? { location } : { 'content-type': 'text/plain' });
+    response.end(status === 200 ? log : undefined);
+  };
+
   const takeFault = (what: string): Fault['answer'] | null => {
     const index = self.faults.findIndex(({ when }) => when === undefined || when.test(what));
     const [fault] = index === -1 ? [] : self.faults.splice(index, 1);
@@ -97,6 +117,17 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
 
 type Body = Record<string, unknown>;
 
+/** A part of what GitHub says that it answers: a name that it does not know, or another type, is no valid program. */
+type Part<T> = T extends readonly (infer Item)[]
+  ? Part<Item>[]
+  : T extends object
+    ? { [Key in keyof T]?: Part<T[Key]> }
+    : T;
+
+function told<Name extends keyof components['schemas']>(data: Part<components['schemas'][Name]>): unknown {
+  return data;
+}
+
 function answer(state: GitHubState, what: string, query: URLSearchParams, body: Body): [number, unknown] {
   if (what === 'POST /graphql') return [200, graphql(state, body)];
   if (!what.includes(` ${REPO}`)) throw new Refusal(404, 'Not Found');
@@ -107,7 +138,7 @@ function answer(state: GitHubState, what: string, query: URLSearchParams, body: 
   const route = `${method} ${path.replace(/^(\/(?:pulls|issues|check-runs))\/\d+/, '$1/N').replace(commit || '\0', 'C')}`;
   switch (route) {
     case 'GET ':
-      return [200, { full_name: 'team/project', archived: false, permissions: { push: state.canPush } }];
+      return [200, told<'full-repository'>({ archived: false, permissions: { push: state.canPush } })];
     case 'GET /pulls': {
       const head = (query.get('head') ?? '').replace(/^team:/, '');
       const found = state.pulls.filter((pull) => pull.head === head && pull.open === (query.get('state') === 'open'));
@@ -124,19 +155,22 @@ function answer(state: GitHubState, what: string, query: URLSearchParams, body: 
       const message = `${String(body['commit_title'])}\n\n${String(body['commit_message'])}`;
       const method = body['merge_method'] as 'merge' | 'squash';
       const sha = state.merge(number, 'signalbox-bot', { sha: String(body['sha']), method, message });
-      return [200, { sha, merged: true, message: 'Pull Request successfully merged' }];
+      return [
+        200,
+        told<'pull-request-merge-result'>({ sha, merged: true, message: 'Pull Request successfully merged' }),
+      ];
     }
     case 'POST /pulls/N/requested_reviewers':
       state.askReviewers(number, [...strings('reviewers'), ...strings('team_reviewers')]);
       return [201, state.view(state.pull(number))];
     case 'GET /issues/N': {
       const { by, merge } = state.pull(number);
-      return [200, { number, closed_by: by === null || merge !== null ? null : { login: by } }];
+      return [200, told<'issue'>({ number, closed_by: by === null || merge !== null ? null : { login: by } })];
     }
     case 'POST /issues/N/labels': {
       const pull = state.pull(number);
       pull.labels = [...new Set([...pull.labels, ...strings('labels')])];
-      return [200, pull.labels.map((name) => ({ name }))];
+      return [200, pull.labels.map((name) => told<'label'>({ name }))];
     }
     case 'GET /commits/C/check-runs': {
       const runs = state.runs.get(commit) ?? [];
@@ -147,17 +181,27 @@ function answer(state: GitHubState, what: string, query: URLSearchParams, body: 
       ];
     }
     case 'GET /commits/C/status':
-      return [200, { sha: commit, statuses: state.statuses.get(commit) ?? [] }];
+      return [200, told<'combined-commit-status'>({ sha: commit, statuses: state.statuses.get(commit) ?? [] })];
     case 'GET /check-runs/N/annotations':
       return [200, state.notes.get(number) ?? []];
     case 'GET /branches/main':
-      return [200, { name: 'main', protection: { required_status_checks: { contexts: state.required } } }];
+      return [
+        200,
+        told<'branch-with-protection'>({
+          name: 'main',
+          protection: { required_status_checks: { contexts: state.required } },
+        }),
+      ];
     case 'GET /rules/branches/main': {
       const checks = state.ruled.map((context) => ({ context }));
-      return [200, [{ type: 'required_status_checks', parameters: { required_status_checks: checks } }]];
+      const parameters = { required_status_checks: checks };
+      return [200, [told<'repository-rule-required-status-checks'>({ type: 'required_status_checks', parameters })]];
     }
     case 'GET /git/ref/heads/main':
-      return [200, { ref: 'refs/heads/main', object: { type: 'commit', sha: state.tip('main') } }];
+      return [
+        200,
+        told<'git-ref'>({ ref: 'refs/heads/main', object: { type: 'commit', sha: state.tip('main') ?? '' } }),
+      ];
     default:
       throw new Refusal(404, `Not Found: ${route}`);
   }

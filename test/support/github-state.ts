@@ -27,6 +27,7 @@ export type PullView = Pick<
 /** A check run of a commit. */
 export type RunView = Pick<Schemas['check-run'], 'id' | 'name' | 'status' | 'conclusion' | 'html_url'> & {
   output: Pick<Schemas['check-run']['output'], 'title' | 'summary' | 'text'>;
+  app: { slug: string } | null;
 };
 
 /** A commit status. */
@@ -67,6 +68,8 @@ export class GitHubState {
   readonly runs = new Map<string, RunView[]>();
   readonly statuses = new Map<string, StatusView[]>();
   readonly notes = new Map<RunView['id'], NoteView[]>();
+  /** Logs of jobs, each by the id of its check run. */
+  readonly logs = new Map<RunView['id'], string>();
   /** Names of the checks that `main` requires: by its protection, and by rules. */
   required: string[] = [];
   ruled: string[] = [];
@@ -172,7 +175,15 @@ export class GitHubState {
     const runs = this.runs.get(commit) ?? [];
     const id = runs.find(({ name }) => name === run.name)?.id ?? 1000 + this.runs.size * 100 + runs.length;
     const output = { title: null, summary: null, text: null };
-    const whole: RunView = { id, status: 'completed', conclusion: 'success', html_url: null, output, ...run };
+    const whole: RunView = {
+      id,
+      status: 'completed',
+      conclusion: 'success',
+      html_url: null,
+      output,
+      app: null,
+      ...run,
+    };
     this.runs.set(commit, [...runs.filter(({ name }) => name !== run.name), whole]);
   }
 

@@ -157,6 +157,24 @@ describe('watching', () => {
     expect(failed[0]!.output.length).toBeLessThan(4000);
   });
 
+  test('tells the end of a failed job’s log, which lies on a host that is not shown the token', async () => {
+    world.api.state.report(head, { name: 'job', conclusion: 'failure', app: { slug: 'github-actions' } });
+    const stamp = '2026-01-02T03:04:05.678Z ';
+    const lines = [
+      'begin',
+      'x'.repeat(9000),
+      'expected 1, got 2',
+      '##[error]Process completed with exit code 1.',
+      'end',
+    ];
+    const id = Number(world.api.state.runs.get(head)![0]!.id);
+    world.api.state.logs.set(id, lines.map((line) => stamp + line).join('\n'));
+    const [failed] = (await view()).checks.failed;
+    expect(failed!.output).toMatch(/x\nexpected 1, got 2\n##\[error\]Process completed with exit code 1\.$/);
+    expect(failed!.output.length).toBeLessThan(2000);
+    expect(world.api.storeSaw).toEqual([null]);
+  });
+
   test('waits for required checks that have not appeared; others do not count if only those do', async () => {
     world.api.state.required = ['build'];
     world.api.state.ruled = ['lint'];
