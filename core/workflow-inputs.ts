@@ -5,7 +5,7 @@ import type { Claims } from './globs.ts';
 import type { RunHead } from './packed-run.ts';
 import type { InputValue } from './person.ts';
 import type { RunSettings, TaskView } from './run-state.ts';
-import type { TrainQueue } from './train.ts';
+import type { TrainQueue } from './train-queue.ts';
 import type { Usage } from './usage.ts';
 
 /** Input of the `run` workflow. `state` is there when an earlier execution handed over; its tasks are further arguments. */
