@@ -158,12 +158,18 @@ export async function train(...args: TrainArguments): Promise<void> {
     };
     const request = { repository, members: packMembers([]), prefixes: [] };
     const joined = await trainActivities(repository, `merge ${whose}`).candidates(request);
-    if (joined.kind === 'conflict') return fail(joined.reason);
+    if (joined.kind === 'conflict') {
+      fail(joined.reason);
+      return;
+    }
     const { base: commit, tip } = joined;
     const session = `${firstExecutionRunId}/${queue.epoch}`;
     const check = { run, task: null, attempt: 0, lane: null, commit, session };
     const { failure } = await trainActivities(repository, `integration checks of ${whose}`).check(check);
-    if (failure !== null) return fail(`the ${failure.check} check \`${failure.command}\` fails on both together`);
+    if (failure !== null) {
+      fail(`the ${failure.check} check \`${failure.command}\` fails on both together`);
+      return;
+    }
     const advancing = trainActivities(repository, `land ${whose}`);
     const candidate = { commit, base: commit, tip };
     const step = await advancing.advance({ repository, members: packMembers([]), candidate, lane: null });
@@ -172,8 +178,11 @@ export async function train(...args: TrainArguments): Promise<void> {
 
   /** After a halt: has the branch moved to something that may be better? */
   const lookAgain = async ({ kind, tip }: NonNullable<TrainQueue['halt']>): Promise<void> => {
-    if (kind === 'error') return change(resume);
     const request = { repository, members: packMembers([]), prefixes: [] };
+    if (kind === 'error') {
+      change(resume);
+      return;
+    }
     const now = await trainActivities(repository, `look at ${repository.branch}`).candidates(request);
     if (now.kind === 'merged' && now.base !== tip) change(resume);
   };
@@ -223,7 +232,6 @@ export async function train(...args: TrainArguments): Promise<void> {
     queue = next.queue;
     for (const checks of next.planned) await build(checks);
     if (next.planned.length > 0) continue;
-    if (isChanged) continue;
     if (await waitForMore()) return;
   }
 }

@@ -18,9 +18,9 @@ afterAll(() => env.teardown());
 /** A train by itself: its members' tasks do not exist, and need not be told. */
 interface TrainWorld {
   world: FakeWorld;
-  submit(task: string, ride?: Partial<Ride>): Promise<TrainMember>;
-  handle(): WorkflowHandle;
-  until(condition: (queue: TrainQueue) => boolean): Promise<TrainQueue>;
+  submit: (task: string, ride?: Partial<Ride>) => Promise<TrainMember>;
+  handle: () => WorkflowHandle;
+  until: (condition: (queue: TrainQueue) => boolean) => Promise<TrainQueue>;
 }
 
 async function withTrain(work: (train: TrainWorld) => Promise<void>): Promise<void> {
