@@ -144,8 +144,10 @@ export function settle(queue: TrainQueue): TrainQueue {
       }
       return lane.tipCheck === null ? { ...lane, tipCheck: ++serial } : lane;
     }
-    if (lane.canary.state === 'unknown' && longestGreen(lane) !== undefined)
-      return { ...lane, canary: { state: 'running', id: ++serial } };
+    const isGreen = longestGreen(lane) !== undefined;
+    if (lane.canary.state === 'unknown' && isGreen) return { ...lane, canary: { state: 'running', id: ++serial } };
+    // What it ran on is void: it takes no place until something is green again.
+    if (lane.canary.state === 'running' && !isGreen) return { ...lane, canary: { state: 'unknown' } };
     return lane;
   });
   const isNeeded = (lane: Lane): boolean =>
