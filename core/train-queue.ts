@@ -95,7 +95,10 @@ export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
   const key = memberKey(member);
   const repeated = answerAgain(queue, member);
   if (repeated !== null) return repeated;
-  if (isLanding(queue, key)) return { ...queue, leaving: [...queue.leaving, idOf(member)] };
+  if (isLanding(queue, key)) {
+    const others = queue.leaving.filter((other) => memberKey(other) !== key);
+    return { ...queue, leaving: [...others, idOf(member)] };
+  }
   const removed: TrainQueue = {
     ...queue,
     lanes: queue.lanes.map((lane) => without(lane, new Set([key]))),

@@ -53,6 +53,7 @@ describe('the queue of a train', () => {
     queue = beginLanding(queue).queue;
     const leaving = withdraw(queue, trainMember('a'));
     expect(leaving.outbox).toEqual([]);
+    expect(withdraw(leaving, trainMember('a'))).toEqual(leaving);
     expect(outcomes(landed(leaving, 'tip', {}))).toEqual(['a merged']);
     expect(outcomes(moved(leaving))).toEqual(['a withdrawn']);
     expect(tasks(moved(queue))).toEqual(['a']);
