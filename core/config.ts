@@ -52,6 +52,18 @@ const run = z.strictObject({
     .describe('After a failed task: `continue` with what does not depend on it, or `stop` starting tasks.'),
 });
 
+/** A list of things whose names differ, also ignoring case. */
+function named<T extends { name: string }>(list: z.ZodArray<z.ZodType<T>>, what: string) {
+  return list.superRefine((items, context) => {
+    const names = items.map(({ name }) => name.toLowerCase());
+    for (const [index, { name }] of items.entries()) {
+      if (names.indexOf(name.toLowerCase()) === index) continue;
+      const message = `${JSON.stringify(name)} is already the name of another ${what}`;
+      context.addIssue({ code: 'custom', path: [index, 'name'], message });
+    }
+  });
+}
+
 /** The agent's part of the configuration; a task file may override each key. */
 export const agentFields = {
   provider: z
@@ -99,10 +111,46 @@ const checks = z.strictObject({
   canary: z
     .strictObject({
       mode: z.enum(['off', 'env']).prefault('off').describe('`env`: prove the check by making it fail.'),
-      variable: variableName().prefault('SIGNALBOX_CANARY').describe('The environment variable to set.'),
+      variable: variableName().prefault('SIGNALBOX_CANARY').describe('The environment variable to set, to `1`.'),
+      unproven: z
+        .enum(['warn', 'block'])
+        .prefault('warn')
+        .describe(
+          'When it passes all the same: tell it with what was merged (`warn`), or merge nothing and ask (`block`).',
+        ),
     })
     .prefault({})
     .describe('Runs the integration check again with the variable set, where it must fail.'),
+});
+
+const lane = z.strictObject({
+  name: identifier('lane').describe('What it is called in the Web UI.'),
+  paths: globs().min(1, 'must name at least one path').describe('Globs of the paths that its checks depend on.'),
+  integration: commands()
+    .optional()
+    .describe('What must pass on a merged tree that changes only these paths; by default `checks.integration`.'),
+});
+
+const train = z.strictObject({
+  slots: z
+    .int()
+    .min(1)
+    .max(16)
+    .prefault(2)
+    .describe('How many integration checks run at once: of ever longer prefixes of what is to be merged.'),
+  recheck_tip: z
+    .boolean()
+    .prefault(true)
+    .describe(
+      'Before a red integration check is blamed on a task, check the branch alone once more; if it is red too, nobody is ' +
+        'blamed: nothing is merged, and a person is asked.',
+    ),
+  lanes: named(z.array(lane), 'lane')
+    .prefault([])
+    .describe(
+      'Parts of the repository whose checks do not depend on one another. Tasks that change only one of them are merged ' +
+        'without waiting for the checks of the others. By default the whole repository is checked as one.',
+    ),
 });
 
 const resource = z.strictObject({
@@ -111,14 +159,7 @@ const resource = z.strictObject({
   description: text().optional().describe('What it is, for people and planners.'),
 });
 
-const resources = z.array(resource).superRefine((list, context) => {
-  const names = list.map(({ name }) => name.toLowerCase());
-  for (const [index, { name }] of list.entries()) {
-    if (names.indexOf(name.toLowerCase()) === index) continue;
-    const message = `${JSON.stringify(name)} is already the name of another resource`;
-    context.addIssue({ code: 'custom', path: [index, 'name'], message });
-  }
-});
+const resources = named(z.array(resource), 'resource');
 
 const validator = z.strictObject({
   mode: z.enum(['off', 'warn', 'block']).prefault('off').describe('Whether it judges, and whether its word counts.'),
@@ -211,6 +252,7 @@ export const configSchema = z.strictObject({
   agent: agent.prefault({}).describe('Who works on the tasks.'),
   planner: planner.prefault({}).describe('Who plans.'),
   checks: checks.prefault({}).describe('What proves the work.'),
+  train: train.prefault({}).describe('How finished work is checked and merged.'),
   resources: resources.prefault([]).describe('Named sets of paths that tasks can lock.'),
   scope: z
     .strictObject({

@@ -65,6 +65,11 @@ export interface Halt {
   tip: string;
 }
 
+/** What a run is told of a halt: also which of its tasks wait in the train. */
+export interface TrainHalt extends Pick<Halt, 'kind' | 'reason' | 'hint' | 'detail'> {
+  tasks: string[];
+}
+
 /** The identity of a member. */
 export function memberKey(member: MemberId): string {
   return [member.run.project, member.run.run, member.task, String(member.attempt)].join('..');
