@@ -163,5 +163,5 @@ export function blamed(queue: TrainQueue, id: number, evidence: Evidence): Train
   if (culprit === undefined) return queue;
   const { member } = culprit;
   const rest = { ...queue, culprits: queue.culprits.filter((other) => other.id !== id) };
-  return answer(rest, member, { outcome: 'rejected', attempt: member.attempt, evidence });
+  return settle(answer(rest, member, { outcome: 'rejected', attempt: member.attempt, evidence }));
 }

@@ -1,7 +1,16 @@
 import { countFailures } from './ladder.ts';
 import type { RunRef } from './run-ref.ts';
 import { halt } from './train-halt.ts';
-import { landedPrefix, longestGreen, rebuilt, type Lane, type PrefixCheck, type Waiting } from './train-lane.ts';
+import {
+  areIndependent,
+  landedPrefix,
+  longestGreen,
+  rebuilt,
+  type Candidate,
+  type Lane,
+  type PrefixCheck,
+  type Waiting,
+} from './train-lane.ts';
 import { answer, settle, withdraw, type TrainQueue } from './train-queue.ts';
 import { memberKey, type LandingNews } from './train.ts';
 
@@ -22,8 +31,12 @@ export interface Landing {
 export function beginLanding(queue: TrainQueue): { queue: TrainQueue; landing: Landing | null } {
   const none = { queue, landing: null };
   if (queue.halt !== null || queue.lanes.some((lane) => lane.landing !== null)) return none;
+  // While more of a lane is being merged, what that comes to is counted from the lane's present first member.
   const lane = queue.lanes.find(
-    (other) => ['proven', 'unproven'].includes(other.canary.state) && longestGreen(other) !== undefined,
+    (other) =>
+      ['proven', 'unproven'].includes(other.canary.state) &&
+      longestGreen(other) !== undefined &&
+      other.checks.every(({ candidate }) => candidate !== null),
   );
   const check = lane === undefined ? undefined : longestGreen(lane);
   if (lane === undefined || check === undefined) return none;
@@ -45,20 +58,30 @@ export function mayGrow({ lanes }: TrainQueue): boolean {
 export function landed(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
   const lane = queue.lanes.find((other) => other.landing !== null);
   const check = lane?.checks.find((other) => other.id === lane.landing);
-  if (lane === undefined || check === undefined) return queue;
+  if (lane === undefined || check?.candidate == null) return queue;
+  const { candidate } = check;
   const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
   const next: TrainQueue = {
     ...queue,
     tip: commit,
     leaving: [],
     estimate: countFailures(queue.estimate, check.size, 0),
-    lanes: queue.lanes.map((other) => (other === lane ? landedPrefix(lane, commit) : other)),
+    lanes: queue.lanes.map((other) => {
+      if (other === lane) return landedPrefix(lane, commit);
+      return isUntouched(other, lane, candidate) ? other : rebuilt(other);
+    }),
   };
   const told = lane.members.slice(0, check.size).reduce((before, member) => {
     const merge = commits[memberKey(member)] ?? commit;
     return answer(before, member, { outcome: 'merged', attempt: member.attempt, commit: merge, ...warnings });
   }, next);
   return settle(told);
+}
+
+/** Does what is known of a lane hold on when that candidate of another one has landed? */
+function isUntouched(lane: Lane, landing: Lane, { base, tip }: Candidate): boolean {
+  // What others committed came in with it: that is news, unless the lane was built on the same.
+  return areIndependent(lane, landing) && (base === tip || lane.base === base);
 }
 
 /** The landing could not be: somebody moved the branch. Its members wait again, but for those who wanted to leave. */

@@ -174,7 +174,8 @@ export function foundGreen(lane: Lane, id: number): Lane {
 /** A prefix is red: so are longer ones, which need no verdict any more. */
 export function foundRed(lane: Lane, id: number, failure: CheckFailure): Lane {
   const check = lane.checks.find((other) => other.id === id);
-  if (check?.candidate == null) return lane;
+  // The first verdict counts.
+  if (check?.candidate == null || check.green) return lane;
   const checks = lane.checks.filter((other) => other.size < check.size || other.green);
   return { ...lane, checks, red: check.size, failure: { failure, commit: check.candidate.commit } };
 }

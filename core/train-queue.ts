@@ -95,7 +95,10 @@ export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
   const key = memberKey(member);
   const repeated = answerAgain(queue, member);
   if (repeated !== null) return repeated;
-  if (isLanding(queue, key)) return { ...queue, leaving: [...queue.leaving, idOf(member)] };
+  if (isLanding(queue, key)) {
+    const others = queue.leaving.filter((other) => memberKey(other) !== key);
+    return { ...queue, leaving: [...others, idOf(member)] };
+  }
   const removed: TrainQueue = {
     ...queue,
     lanes: queue.lanes.map((lane) => without(lane, new Set([key]))),
@@ -144,8 +147,10 @@ export function settle(queue: TrainQueue): TrainQueue {
       }
       return lane.tipCheck === null ? { ...lane, tipCheck: ++serial } : lane;
     }
-    if (lane.canary.state === 'unknown' && longestGreen(lane) !== undefined)
-      return { ...lane, canary: { state: 'running', id: ++serial } };
+    const isGreen = longestGreen(lane) !== undefined;
+    if (lane.canary.state === 'unknown' && isGreen) return { ...lane, canary: { state: 'running', id: ++serial } };
+    // What it ran on is void: it takes no place until something is green again.
+    if (lane.canary.state === 'running' && !isGreen) return { ...lane, canary: { state: 'unknown' } };
     return lane;
   });
   const isNeeded = (lane: Lane): boolean =>

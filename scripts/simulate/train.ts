@@ -22,6 +22,12 @@ export interface TrainScenario {
   seed: number;
 }
 
+/** Which members of a scenario fail, in the order in which they come. */
+export function failingMembers({ members, failureRate, seed }: TrainScenario): boolean[] {
+  const random = new Random(seed);
+  return Array.from({ length: members }, () => random.chance(failureRate));
+}
+
 /** A member for simulations and tests. */
 export function trainMember(task: string, ride: Partial<Ride> = {}): TrainMember {
   const repository = { id: '0123456789abcdef', path: '/repository', branch: 'main', host: 'host' };
@@ -37,17 +43,17 @@ export function trainMember(task: string, ride: Partial<Ride> = {}): TrainMember
 }
 
 /** Runs the train's own rules in virtual time; merging and landing take none. */
-export function simulateTrain({ members, slots, failureRate, seed }: TrainScenario): TrainOutcome {
-  const random = new Random(seed);
+export function simulateTrain(scenario: TrainScenario): TrainOutcome {
   const bad = new Set<string>();
   let queue: TrainQueue = emptyTrain();
-  for (let index = 1; index <= members; index += 1) {
-    const member = trainMember(String(index), { slots });
-    if (random.chance(failureRate)) bad.add(memberKey(member));
+  for (const [index, fails] of failingMembers(scenario).entries()) {
+    const member = trainMember(String(index + 1), { slots: scenario.slots });
+    if (fails) bad.add(memberKey(member));
     queue = submit(queue, member);
   }
   const outcome: TrainOutcome = { rounds: 0, checks: 0, merged: 0, rejected: 0 };
-  let tip = 'base';
+  let tip = 'tip-0';
+  let landings = 0;
   const verdicts = new Map<string, boolean>();
   while (membersOf(queue).length > 0) {
     queue = begin(queue, tip);
@@ -85,7 +91,8 @@ export function simulateTrain({ members, slots, failureRate, seed }: TrainScenar
     for (;;) {
       const next = beginLanding(queue);
       if (next.landing === null) break;
-      tip = next.landing.check.candidate?.commit ?? tip;
+      // A name of its own, for what is in it is merged for good.
+      tip = `tip-${++landings}`;
       queue = landed(next.queue, tip, {});
     }
     for (const { result } of queue.outbox) outcome[result.outcome === 'merged' ? 'merged' : 'rejected'] += 1;
@@ -94,7 +101,7 @@ export function simulateTrain({ members, slots, failureRate, seed }: TrainScenar
   return outcome;
 }
 
-/** Plans what can be planned, and merges it: a commit's name lists what is in it, beyond the base. */
+/** Plans what can be planned, and merges it: a commit's name lists what is in it, beyond the tip. */
 function begin(before: TrainQueue, tip: string): TrainQueue {
   const { queue, planned } = plan(before);
   return planned.reduce((next, { checks }) => {
