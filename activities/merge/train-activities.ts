@@ -1,6 +1,5 @@
 import type { AttemptRef, CandidateRequest, CandidateResult, TrainActivities } from '../../core/activities.ts';
 import { headAndTail, SignalboxError } from '../../core/failures.ts';
-import { mergeMessage } from '../../core/merge-message.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import type { LandingNews } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
@@ -10,6 +9,7 @@ import { mergeCandidate, type MergeConflict } from '../git/candidate.ts';
 import { land, publish } from '../git/landing.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
+import { MergeCommits } from './merge-commits.ts';
 
 /** The train's activities on the repository's home host. */
 export function createTrainActivities(host: ProjectHost): TrainActivities {
@@ -23,29 +23,19 @@ export function createTrainActivities(host: ProjectHost): TrainActivities {
 
 async function makeCandidate(host: ProjectHost, { run, member }: CandidateRequest): Promise<CandidateResult> {
   const bare = await host.bare(run.repository);
-  const author = host.signature();
+  const commits = new MergeCommits(host);
   const attempt = member?.attempt ?? 0;
   const commit = member?.commit ?? null;
   const { branch } = run.repository;
-  const base = await findBase({ bare, user: await host.user(run.repository), branch, author });
+  const policy = () => commits.policy(run);
+  const base = await findBase({ bare, user: await host.user(run.repository), branch, policy });
   if ('kind' in base) return conflict(base, attempt, commit, `commits on ${branch} conflict with accepted work`);
   if (member === null) return accepted(base.commit, base.accepted);
-  const { task } = await host.manifests.task(run, member.task);
-  const message = mergeMessage({
-    project: run.project,
-    run: run.run,
-    task: member.task,
-    attempt: member.attempt,
-    digest: task.digest,
-    name: member.name,
-    description: task.manifest.description,
-  });
   const merge = await mergeCandidate({
     bare,
     tip: base.commit,
     commit: member.commit,
-    message,
-    author,
+    ...(await commits.of(member)),
     // Also what others have done already: the commit is how later runs know that the task is done.
     evenIfEmpty: true,
   });
