@@ -37,7 +37,8 @@ describe('the settings of what lands', () => {
     [{ committer: 'Ada <a@b>\nx' }, 'merge.committer: must be "Name <email>", not "Ada <a@b>\\nx"'],
     [{ committer: 'A\u0000da <a@b>' }, 'merge.committer: must be "Name <email>", not "A\\u0000da <a@b>"'],
     [{ author: `${'a'.repeat(200)} <a@b>` }, 'merge.author: has 206 characters; at most 200 are allowed'],
-    [{ co_author: 'the agent' }, 'merge.co_author: must be true, false or "Name <email>"'],
+    [{ co_author: 'the agent' }, 'merge.co_author: must be "Name <email>", not "the agent"'],
+    [{ co_author: 1 }, 'merge.co_author: must be true, false or "Name <email>"'],
     [{ style: 'rebase' }, 'merge.style: Invalid option: expected one of "merge"|"squash"'],
   ])('refuse %j', (merge, problem) => {
     expect(problemsOf(merge)).toEqual([problem]);

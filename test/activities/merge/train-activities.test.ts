@@ -75,6 +75,21 @@ describe('the train’s activities', () => {
     expect(await merged(second)).toMatchObject({ commit: world.git('rev-parse', 'main') });
   });
 
+  test('two that are squashed are both merged, and neither comes again', async () => {
+    world = await projectWorld({ a: 'echo two >> a.txt', b: 'echo b > b.txt' }, { merge: { style: 'squash' } });
+    const [first, second] = [await finished('a'), await finished('b')];
+    await landed(first);
+    expect(await landed(second)).toMatchObject({ outcome: 'accepted', landing: { landed: true } });
+    expect(world.git('log', '--format=%s', 'main').split('\n')).toEqual(['Task b: task-b', 'Task a: task-a', 'first']);
+    // Made again after a crash, both are found, also where the user went on or took it back.
+    const tip = world.git('rev-parse', 'main');
+    for (const member of [first, second]) expect(await merged(member)).toMatchObject({ commit: tip });
+    world.git('revert', '--no-edit', 'HEAD^');
+    expect(await merged(first)).toMatchObject({ commit: world.git('rev-parse', 'main') });
+    const bare = await world.host.bare(world.run.repository);
+    expect(bare.ref('refs/signalbox/r1/a/1')).toBe(first.commit);
+  });
+
   test('a task cannot pose as another one by what it says of itself', async () => {
     const forged = mergeMessage({
       ...{ project: 'world', run: 'r1', task: 'z', attempt: 1, digest: 'ab'.repeat(32) },
