@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { joinUserBranch, mergeCandidate, type MergeResult } from '../../../activities/git/candidate.ts';
 import { signedDirectory, trySigner, type Signer } from '../../../activities/git/signed-commit.ts';
 import { readUserGit } from '../../../activities/git/user-git.ts';
+import { until } from '../../support/until.ts';
 import { git, makeFixture, put, type Fixture } from './support.ts';
 
 /** Is GnuPG installed here? */
@@ -95,6 +96,25 @@ describe('a signed merge commit', () => {
     );
   });
 
+  testWithGpg('by an X.509 certificate verifies', async () => {
+    const { GNUPGHOME: home = '' } = env;
+    const wish = 'Key-Type: RSA\nKey-Length: 2048\nKey-Usage: sign\nSerial: random\nName-DN: CN=Ada\n';
+    put(home, { wish: `${wish}Name-Email: ada@example.org\n`, 'gpgsm.conf': 'disable-crl-checks\n', empty: '\n' });
+    const unasked = '--batch --pinentry-mode loopback --passphrase-fd 3 3<empty';
+    run(
+      'sh',
+      '-c',
+      `cd ${home} && gpgsm ${unasked} --generate-key wish >pem 2>log && gpgsm --quiet --import pem 2>log`,
+    );
+    const [, fingerprint = ''] = /^fpr:+([0-9A-F]+)/m.exec(run('gpgsm', '--list-secret-keys', '--with-colons')) ?? [];
+    put(home, { 'trustlist.txt': `${fingerprint} S relax\n` });
+    run('gpgconf', '--kill', 'gpg-agent');
+    settings({ 'gpg.format': 'x509', 'user.signingkey': 'ada@example.org' });
+    const { commit } = await merge();
+    run('git', '-c', 'gpg.format=x509', '--git-dir', fixture.bare.gitDir, 'verify-commit', commit);
+    expect(git(fixture.bare.gitDir, 'cat-file', 'commit', commit)).toContain('-----BEGIN SIGNED MESSAGE-----');
+  });
+
   test('made again is the same one; with another key it is another one', async () => {
     // ECDSA signatures of the same text differ.
     run('ssh-keygen', '-q', '-t', 'ecdsa', '-N', '', '-f', path.join(fixture.root, 'ecdsa'));
@@ -159,6 +179,21 @@ describe('a key that nobody unlocks', () => {
   });
 });
 
+test('whoever stops waiting for a signature ends the programs that make it, too', async () => {
+  const note = path.join(fixture.root, 'pid');
+  const program = path.join(fixture.root, 'slow-gpg');
+  writeFileSync(program, `#!/bin/sh\nsleep 100 &\necho $! > ${note}\nwait\n`, { mode: 0o755 });
+  settings({ 'gpg.program': program });
+  const stop = new AbortController();
+  const commit = fixture.commitFiles(fixture.base, { 'x.txt': 'x\n' });
+  const request = { bare: fixture.bare, tip: fixture.base, commit, message: 'Merge', author: BOT, signal: stop.signal };
+  const merging = mergeCandidate({ ...request, signer: await signer() });
+  const pid = Number(await until(() => existsSync(note) && readFileSync(note, 'utf8').trim()));
+  stop.abort(new Error('enough'));
+  await expect(merging).rejects.toThrow('enough');
+  await until(() => !isAlive(pid));
+});
+
 describe('a key that is not there', () => {
   test.each([
     ['ssh', /needs to be configured/],
@@ -214,7 +249,9 @@ describe('the user’s own settings', () => {
       });
       run('chmod', '+x', evil);
       local('include.path', '../team.gitconfig');
-      settings({ 'include.path': path.join(fixture.userDirectory, 'team.gitconfig') });
+      const link = path.join(fixture.root, 'linked.gitconfig');
+    symlinkSync(path.join(fixture.userDirectory, 'team.gitconfig'), link);
+    settings({ 'include.path': link });
       gpgKey();
       const { identity, signer: found } = await facts();
       expect([identity?.email, found?.config]).toEqual([
@@ -239,3 +276,11 @@ describe('the user’s own settings', () => {
     });
   });
 });
+
+function isAlive(pid: number): boolean {
+  // One that has ended and that nobody has asked about yet is a zombie.
+  const stat = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)])
+    .stdout.toString()
+    .trim();
+  return stat !== '' && !stat.startsWith('Z');
+}
