@@ -7,10 +7,8 @@ export interface Identity {
 /** Who Signalbox's own commits are by. */
 export const OUR_IDENTITY: Identity = { name: 'Signalbox', email: 'signalbox@localhost' };
 
-// What a commit cannot hold, and a name for which git would find nothing but dots and commas.
-// eslint-disable-next-line no-control-regex -- control characters are what it refuses
-const IDENTITY =
-  /^(?<name>[^<>\u0000-\u001f\u007f]*[\p{L}\p{N}][^<>\u0000-\u001f\u007f]*) <(?<email>[^<>\s\u0000-\u001f\u007f]+)>$/u;
+// Without what a commit cannot hold; git finds no name in one of nothing but dots and commas.
+const IDENTITY = /^(?<name>[^<>\p{Cc}]*[\p{L}\p{N}][^<>\p{Cc}]*) <(?<email>[^<>\s\p{Cc}]+)>$/u;
 const LONGEST = 200;
 
 /** Says why a text does not name somebody as git does, or `null` if it does. */

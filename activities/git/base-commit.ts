@@ -15,7 +15,7 @@ export interface BaseCommit {
  * Finds the base for new work. While all accepted work has landed, the user's branch is the accepted tip, whatever they
  * did to it: what they took out on purpose does not come back. Otherwise their new commits join what has not landed yet.
  *
- * @param policy of the commit that joins them; asked for only where there is one to be made
+ * @param policy of the commit that joins them; asked for only where the two are not the same
  * @returns a conflict if the user's new commits and accepted work that has not landed yet cannot be merged
  */
 export async function findBase(request: {

@@ -3,6 +3,7 @@ import { coAuthorOf } from '../../core/co-author.ts';
 import { mergeSettings, type Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { parseIdentity, type Identity } from '../../core/identity.ts';
+import { runWorkflowId } from '../../core/ids.ts';
 import { mergeMessage, type MergeCheck, type MergeFacts, type MergeStyle } from '../../core/merge-message.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import type { TrainMember } from '../../core/train.ts';
@@ -36,7 +37,7 @@ export class MergeCommits {
    * @throws SignalboxError as {@link commitPolicy}
    */
   async policy(run: RunRef): Promise<CommitPolicy> {
-    const key = run.manifest.sha256;
+    const key = runWorkflowId(run.project, run.run);
     const known = this.#policies.get(key);
     if (known !== undefined) return await known;
     const policy = this.#readPolicy(run);

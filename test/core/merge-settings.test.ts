@@ -20,7 +20,8 @@ describe('the settings of what lands', () => {
       sign: 'auto',
     };
     expect(mergeSettings(config({}))).toEqual(defaults);
-    const { merge: _, ...older } = config({});
+    const older: Partial<Config> = config({});
+    delete older.merge;
     expect(mergeSettings(older as Config)).toEqual(defaults);
   });
 

@@ -29,11 +29,10 @@ afterEach(() => {
 });
 
 function run(program: string, ...args: string[]): string {
-  const stdio: 'pipe' = 'pipe';
   return execFileSync(program, args, {
     cwd: fixture.root,
     env: { PATH: process.env['PATH'], ...env },
-    stdio,
+    stdio: 'pipe',
   }).toString();
 }
 
@@ -250,8 +249,8 @@ describe('the user’s own settings', () => {
       run('chmod', '+x', evil);
       local('include.path', '../team.gitconfig');
       const link = path.join(fixture.root, 'linked.gitconfig');
-    symlinkSync(path.join(fixture.userDirectory, 'team.gitconfig'), link);
-    settings({ 'include.path': link });
+      symlinkSync(path.join(fixture.userDirectory, 'team.gitconfig'), link);
+      settings({ 'include.path': link });
       gpgKey();
       const { identity, signer: found } = await facts();
       expect([identity?.email, found?.config]).toEqual([
