@@ -99,7 +99,9 @@ export async function train(...args: TrainArguments): Promise<void> {
     const longest = Math.max(...checks.map(({ size }) => size));
     const members = queue.lanes[lane]?.members.slice(0, longest) ?? [];
     try {
-      const request = { repository, members: packMembers(members), prefixes: checks };
+      const [first] = members;
+      if (first === undefined) return;
+      const request = { repository, run: first.run, members: packMembers(members), prefixes: checks };
       const result = await trainActivities(repository, `merge ${nameOf(members)}`).candidates(request);
       if (result.kind === 'merged') change((before) => merged(before, ids, result));
       else {
@@ -156,7 +158,7 @@ export async function train(...args: TrainArguments): Promise<void> {
       const hint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
       tellOfLanding({ ...news, reason, hint }, []);
     };
-    const request = { repository, members: packMembers([]), prefixes: [] };
+    const request = { repository, run, members: packMembers([]), prefixes: [] };
     const joined = await trainActivities(repository, `merge ${whose}`).candidates(request);
     if (joined.kind === 'conflict') {
       fail(joined.reason);
@@ -178,11 +180,12 @@ export async function train(...args: TrainArguments): Promise<void> {
 
   /** After a halt: has the branch moved to something that may be better? */
   const lookAgain = async ({ kind, tip }: NonNullable<TrainQueue['halt']>): Promise<void> => {
-    const request = { repository, members: packMembers([]), prefixes: [] };
-    if (kind === 'error') {
+    const run = membersOf(queue)[0]?.run;
+    if (kind === 'error' || run === undefined) {
       change(resume);
       return;
     }
+    const request = { repository, run, members: packMembers([]), prefixes: [] };
     const now = await trainActivities(repository, `look at ${repository.branch}`).candidates(request);
     if (now.kind === 'merged' && now.base !== tip) change(resume);
   };

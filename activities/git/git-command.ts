@@ -11,10 +11,12 @@ export interface GitOptions {
   cwd?: string;
   /** Standard input; without it the process reads an empty one. */
   input?: string | Buffer;
-  /** Added to the hardened environment, after it. */
-  env?: Readonly<Record<string, string>>;
+  /** Added to the hardened environment, after it; `undefined` takes a variable out of it. */
+  env?: Readonly<Record<string, string | undefined>>;
   /** Aborting it kills the process and rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Give it no terminal to ask on, and end its own children with it when `signal` is aborted. */
+  ownSession?: boolean;
   /** Settings of highest precedence, as `-c name=value`. */
   config?: Readonly<Record<string, string>>;
   /** Exit codes that are answers; any other throws. By default only 0. */
@@ -54,7 +56,7 @@ const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME
  * The environment of every git process: nothing of the caller's `GIT_*` variables, of the system's or the user's
  * configuration and attributes, of replace objects or hooks; no prompts, no pager, plain pathspecs, file transport only.
  */
-function hardenedEnvironment(options: GitOptions): Record<string, string> {
+function hardenedEnvironment(options: GitOptions): Record<string, string | undefined> {
   const env: Record<string, string> = {
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',
@@ -103,12 +105,15 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
     cwd: options.cwd ?? options.workTree ?? options.gitDir ?? '/',
     env: hardenedEnvironment(options),
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: options.ownSession === true,
   });
   const seen = { stdout: [] as Buffer[], size: 0, stderr: '', truncated: false };
   const { exitCode, signal } = await new Promise<{ exitCode: number | null; signal: string | null }>(
     (resolve, reject) => {
       const abort = (): void => {
-        child.kill('SIGKILL');
+        // The leader of a session shares its number with its group.
+        if (options.ownSession === true) killGroup(child.pid);
+        else child.kill('SIGKILL');
         reject(options.signal?.reason as Error);
       };
       options.signal?.addEventListener('abort', abort, { once: true });
@@ -149,6 +154,14 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
     );
   }
   return { stdout, stderr, exitCode, truncated };
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // All of it has ended by itself.
+  }
 }
 
 /** Starts a git process that is talked to over its streams; its `error` event may come instead of `exit`. */

@@ -24,7 +24,8 @@ function read(file: string): string {
   }
 }
 
-function workTrees(user: UserRepository): WorkTree[] {
+/** All work trees of a repository, main and linked. Reads files only. */
+export function workTrees(user: UserRepository): WorkTree[] {
   const linked = path.join(user.commonDir, 'worktrees');
   const trees = existsSync(linked) ? readdirSync(linked).map((name) => path.join(linked, name)) : [];
   // Seen from a linked work tree, the shared directory tells by its name whether it has a work tree of its own.

@@ -57,6 +57,19 @@ describe('run start refuses, and starts and changes nothing:', () => {
     await refused(2, /circle: .*001 → 002 → 001|002 → 001 → 002/);
   });
 
+  test('merged work that is to be signed by a key that is not there, or by nobody', async () => {
+    world.init().config(FINE).task('001');
+    world.git('config', 'commit.gpgsign', 'true');
+    world.git('config', 'gpg.format', 'ssh');
+    expect(await refused(3, /a commit cannot be signed: .*user\.signingkey/)).toContain('merge.sign: off');
+    world.git('config', 'commit.gpgsign', 'false');
+    world.git('config', '--unset', 'user.email');
+    world.config(`${FINE}merge: { author: user }\n`);
+    expect(await refused(2, /merge\.author is user, and git has no user\.name and user\.email/)).toContain(
+      'git config',
+    );
+  });
+
   test('nothing that proves merged work', async () => {
     world.init().config('agent: { provider: command, command: "true" }\n').task('001');
     expect(await refused(2, /neither checks.integration nor checks.doctor/)).toMatch(/checks\.doctor/);

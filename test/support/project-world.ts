@@ -106,7 +106,8 @@ export async function projectWorld(
   const host = new ProjectHost({
     home,
     host: hostId(home),
-    env: process.env,
+    // Whoever runs the tests may sign their commits: nobody's key is asked for here.
+    env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null' },
     manifests: new ManifestReader(store),
     sandboxOf: () => Promise.resolve(sandbox),
     agents: createAgents({ home }),
