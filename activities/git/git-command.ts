@@ -9,6 +9,13 @@ export interface GitOptions {
   indexFile?: string;
   /** Working directory; by default the work tree, else the git directory, else `/`. */
   cwd?: string;
+  /**
+   * `none` (default): no configuration or attributes of the system or the user, for what an agent may have touched.
+   * `user`: theirs count, for work in their own checkout; hooks, monitors and automatic gc stay off.
+   */
+  configuration?: 'none' | 'user';
+  /** In a session of its own: Ctrl+C at the worker's terminal does not reach it. */
+  ownSession?: boolean;
   /** Standard input; without it the process reads an empty one. */
   input?: string | Buffer;
   /** Added to the hardened environment, after it. */
@@ -48,6 +55,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'protocol.file.allow': 'always',
 };
 
+const ISOLATION = ['GIT_CONFIG_NOSYSTEM', 'GIT_CONFIG_GLOBAL', 'GIT_ATTR_NOSYSTEM'];
+
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME'];
 
 /**
@@ -71,6 +80,7 @@ function hardenedEnvironment(options: GitOptions): Record<string, string> {
     GIT_PAGER: 'cat',
     GIT_ALLOW_PROTOCOL: 'file',
   };
+  if (options.configuration === 'user') for (const name of ISOLATION) Reflect.deleteProperty(env, name);
   for (const name of INHERITED) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
@@ -103,6 +113,7 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
     cwd: options.cwd ?? options.workTree ?? options.gitDir ?? '/',
     env: hardenedEnvironment(options),
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: options.ownSession === true,
   });
   const seen = { stdout: [] as Buffer[], size: 0, stderr: '', truncated: false };
   const { exitCode, signal } = await new Promise<{ exitCode: number | null; signal: string | null }>(

@@ -67,12 +67,17 @@ export function operationUnderWay({ gitDir, topLevel }: WorkTree): Obstacle | nu
       };
   if (existsSync(path.join(gitDir, 'BISECT_LOG')))
     return { reason: `a bisect is under way in ${where}`, hint: 'End it with "git bisect reset".' };
-  if (existsSync(path.join(gitDir, 'index.lock')))
-    return {
-      reason: `the index of ${where} is locked`,
-      hint: `Let the git command that runs there end; if none does, remove ${path.join(gitDir, 'index.lock')}.`,
-    };
   return null;
+}
+
+/** Somebody works on the index of a work tree, or `null`. */
+export function indexLocked({ gitDir, topLevel }: WorkTree): Obstacle | null {
+  const lock = path.join(gitDir, 'index.lock');
+  if (!existsSync(lock)) return null;
+  return {
+    reason: `the index of ${topLevel ?? gitDir} is locked`,
+    hint: `Let the git command that runs there end; if none does, remove ${lock}.`,
+  };
 }
 
 /**
