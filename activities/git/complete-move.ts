@@ -1,9 +1,17 @@
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
 import type { BareRepository } from './bare-repository.ts';
 import { runGit } from './git-command.ts';
 import type { Landing } from './landing-journal.ts';
-import { findMoved, movedPaths, type Found, type MovedPath, type TreeEntry, type UserGit } from './moved-paths.ts';
+import {
+  fileAt,
+  findMoved,
+  movedPaths,
+  type Found,
+  type MovedPath,
+  type TreeEntry,
+  type UserGit,
+} from './moved-paths.ts';
 import { onDisk, shownPath } from './paths.ts';
 import { fileInTheWay, type Obstacle } from './worktrees.ts';
 
@@ -82,9 +90,9 @@ async function examine(half: HalfMoved, scratch: string): Promise<Examined | 'un
   const changed = await changedBesides(git, moved, indexFile);
   if (changed !== null) return edited(half, `${shownPath(changed)} was changed`);
   for (const { path: name } of moved) {
-    const there = lstatSync(onDisk(topLevel, name), { throwIfNoEntry: false }) !== undefined;
     if (found.get(name) === 'other') return edited(half, `${shownPath(name)} was changed`);
-    if (there && skipped.has(name)) return edited(half, `${shownPath(name)} is there, though git shall skip it`);
+    if (skipped.has(name) && fileAt(topLevel, name) !== null)
+      return edited(half, `${shownPath(name)} is there, though git shall skip it`);
   }
   return { git, indexFile, side, moved, found, skipped };
 }
@@ -139,7 +147,8 @@ async function setEntries(
   indexFile: string,
 ): Promise<void> {
   if (entries.size === 0) return;
-  const line = (name: string, { mode, id }: TreeEntry): string => `${mode.toString(8).padStart(6, '0')} ${id}\t${name}\0`;
+  const line = (name: string, { mode, id }: TreeEntry): string =>
+    `${mode.toString(8).padStart(6, '0')} ${id}\t${name}\0`;
   const none = { mode: 0, id: '0'.repeat(40) };
   // Removals first: a file and a directory of one name must not meet.
   const removals = [...entries.keys()].map((name) => line(name, none));

@@ -166,7 +166,8 @@ function clearRefLocks(user: UserRepository, { branch, to }: Landing, gitDirs: r
     const text = unlessMissing(() => readFileSync(lock, 'latin1'));
     if (text === null) continue;
     const stale = Date.now() - statSync(lock).mtimeMs > STALE && ['', `${to}\n`].includes(text);
-    if (!stale) return { reason: `${lock} locks a ref`, hint: 'Let the git command that runs there end, or remove it.' };
+    if (!stale)
+      return { reason: `${lock} locks a ref`, hint: 'Let the git command that runs there end, or remove it.' };
     rmSync(lock, { force: true });
   }
   return null;

@@ -108,12 +108,13 @@ async function push({ bare, user, branch, commit, signal }: LandingRequest, thei
     '--recurse-submodules=no',
     `--receive-pack=${RECEIVE_INTO_CHECKOUT}`,
   ];
-  const gitDir = workTreesOf(user, branch)[0]?.gitDir ?? null;
+  const [tree] = workTreesOf(user, branch);
   const journal = new LandingJournal(bare, user.commonDir, branch);
-  const landing = journal.begin({ branch, from: theirs, to: commit, gitDir });
+  const landing = journal.begin({ branch, from: theirs, to: commit, gitDir: tree?.gitDir ?? null });
   const env = {
     SIGNALBOX_LANDING: landing.id,
     SIGNALBOX_LANDING_DIRECTORY: journal.directory,
+    SIGNALBOX_WORK_TREE: tree?.topLevel ?? '',
     SIGNALBOX_HOOKS: hooksIn(path.join(landingsOf(bare), 'hooks')),
   };
   try {
@@ -151,6 +152,11 @@ function explain(said: string, user: UserRepository, branch: string): Obstacle {
   const where = tree?.topLevel ?? user.commonDir;
   const locked = tree === undefined ? null : indexLocked(tree);
   if (locked !== null) return locked;
+  if (said.startsWith('Could not'))
+    return {
+      reason: `the checkout of ${branch} in ${where} could not follow, and is as it was (${said})`,
+      hint: 'Mend that there; the work itself is kept.',
+    };
   if (/unstaged|staged|Up-to-date check|Working directory|working tree/i.test(said))
     return {
       reason: `the checkout of ${branch} in ${where} is not clean (${said})`,

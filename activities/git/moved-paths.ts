@@ -99,8 +99,8 @@ export async function findMoved(
   return found;
 }
 
-/** `foreign`: what git cannot hold. A directory is no file, so it counts as nothing. */
-function fileAt(topLevel: string, name: string): Stats | null | 'foreign' {
+/** The file or symbolic link at a path; `foreign`: what git cannot hold. A directory is no file, so it is nothing. */
+export function fileAt(topLevel: string, name: string): Stats | null | 'foreign' {
   for (let slash = name.indexOf('/'); slash !== -1; slash = name.indexOf('/', slash + 1)) {
     const above = lstatSync(onDisk(topLevel, name.slice(0, slash)), { throwIfNoEntry: false });
     if (above === undefined || above.isFile() || above.isSymbolicLink()) return null;

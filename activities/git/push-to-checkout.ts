@@ -14,14 +14,19 @@ export const COMPLAINT = 'signalbox: ';
  * index and under an `index.lock` that names the landing. Git's own lock is an empty file that says nothing: after a
  * crash nobody could tell it from that of a command which the user runs right now.
  *
- * `$SIGNALBOX_LANDING` is the landing's id and `$SIGNALBOX_LANDING_DIRECTORY` a directory of ours; git sets `GIT_DIR` and
- * `GIT_WORK_TREE`, and passes the new commit.
+ * `$SIGNALBOX_LANDING` is the landing's id, `$SIGNALBOX_LANDING_DIRECTORY` a directory of ours, `$SIGNALBOX_WORK_TREE` the
+ * checkout: git itself looks for it in the wrong place where `core.worktree` or `--separate-git-dir` moved it. Git sets
+ * `GIT_DIR`, and passes the new commit.
  */
 const SCRIPT = `#!/bin/sh
 set -u
+if [ -z "$SIGNALBOX_WORK_TREE" ] || ! cd "$SIGNALBOX_WORK_TREE"; then
+  echo "${COMPLAINT}the branch is checked out somewhere else" >&2
+  exit 1
+fi
 lock=$GIT_DIR/index.lock
 mark=$GIT_DIR/index.signalbox
-export GIT_INDEX_FILE="$SIGNALBOX_LANDING_DIRECTORY/index"
+export GIT_INDEX_FILE="$SIGNALBOX_LANDING_DIRECTORY/index" GIT_WORK_TREE="$SIGNALBOX_WORK_TREE"
 refuse() {
   rm -f "$lock" "$mark"
   echo "${COMPLAINT}$1" >&2

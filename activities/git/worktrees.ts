@@ -27,12 +27,12 @@ function read(file: string): string {
 function workTrees(user: UserRepository): WorkTree[] {
   const linked = path.join(user.commonDir, 'worktrees');
   const trees = existsSync(linked) ? readdirSync(linked).map((name) => path.join(linked, name)) : [];
-  // Seen from a linked work tree, the shared directory tells by its name whether it has a work tree of its own.
-  const besides = path.basename(user.commonDir) === '.git' ? path.dirname(user.commonDir) : null;
-  const main = user.gitDir === user.commonDir ? user.topLevel : besides;
   return [
-    { gitDir: user.commonDir, topLevel: main },
-    ...trees.map((gitDir) => ({ gitDir, topLevel: path.dirname(read(path.join(gitDir, 'gitdir'))) })),
+    { gitDir: user.commonDir, topLevel: user.mainTree },
+    ...trees.map((gitDir) => ({
+      gitDir,
+      topLevel: path.dirname(path.resolve(gitDir, read(path.join(gitDir, 'gitdir')))),
+    })),
   ];
 }
 
