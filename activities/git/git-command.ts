@@ -9,14 +9,22 @@ export interface GitOptions {
   indexFile?: string;
   /** Working directory; by default the work tree, else the git directory, else `/`. */
   cwd?: string;
+  /**
+   * `none` (default): no configuration or attributes of the system or the user, for what an agent may have touched.
+   * `user`: theirs count, for work in their own checkout; hooks, monitors and automatic gc stay off.
+   */
+  configuration?: 'none' | 'user';
+  /**
+   * In a session of its own: Ctrl+C at the worker's terminal does not reach it, it has no terminal to ask on, and its own
+   * children end with it when `signal` is aborted.
+   */
+  ownSession?: boolean;
   /** Standard input; without it the process reads an empty one. */
   input?: string | Buffer;
   /** Added to the hardened environment, after it; `undefined` takes a variable out of it. */
   env?: Readonly<Record<string, string | undefined>>;
   /** Aborting it kills the process and rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Give it no terminal to ask on, and end its own children with it when `signal` is aborted. */
-  ownSession?: boolean;
   /** Settings of highest precedence, as `-c name=value`. */
   config?: Readonly<Record<string, string>>;
   /** Exit codes that are answers; any other throws. By default only 0. */
@@ -50,6 +58,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'protocol.file.allow': 'always',
 };
 
+const ISOLATION = ['GIT_CONFIG_NOSYSTEM', 'GIT_CONFIG_GLOBAL', 'GIT_ATTR_NOSYSTEM'];
+
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME'];
 
 /**
@@ -73,6 +83,7 @@ function hardenedEnvironment(options: GitOptions): Record<string, string | undef
     GIT_PAGER: 'cat',
     GIT_ALLOW_PROTOCOL: 'file',
   };
+  if (options.configuration === 'user') for (const name of ISOLATION) Reflect.deleteProperty(env, name);
   for (const name of INHERITED) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;

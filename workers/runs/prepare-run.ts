@@ -3,13 +3,10 @@ import { homeOf } from '../../activities/home.ts';
 import { loadProject, type Project } from '../../activities/catalogue/project.ts';
 import { loadTasks } from '../../activities/catalogue/task-files.ts';
 import { loadPrompts } from '../../activities/prompts/templates.ts';
+import { inspectUserRepository } from '../../activities/git/inspect-user-repository.ts';
 import { trySigner } from '../../activities/git/signed-commit.ts';
-import {
-  branchTip,
-  inspectUserRepository,
-  requireSupported,
-  type UserRepository,
-} from '../../activities/git/user-repository.ts';
+import { treeFacts } from '../../activities/git/tree-facts.ts';
+import { branchTip, requireSupported, type UserRepository } from '../../activities/git/user-repository.ts';
 import { commitPolicy } from '../../activities/merge/merge-commits.ts';
 import { mergeSettings, type Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
@@ -21,7 +18,7 @@ import { selectTasks } from '../../core/selection.ts';
 import { chooseBackend } from '../backend.ts';
 import { finishedTasks } from './finished-tasks.ts';
 import { newRunId } from './run-id.ts';
-import { reuseNotices, workNotices } from './run-notices.ts';
+import { repositoryNotices, reuseNotices, workNotices } from './run-notices.ts';
 import { taskViews } from '../../core/task-views.ts';
 
 /** What a person asked for with `run start`. */
@@ -105,6 +102,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     notices: [
       ...(backend.notice === null ? [] : [backend.notice]),
       ...workNotices(manifest, checks.verified),
+      ...repositoryNotices(await treeFacts(user, baseCommit)),
       ...reuseNotices(manifest, unlanded),
     ],
     unverified: !checks.verified,

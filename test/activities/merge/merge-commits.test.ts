@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { inspectUserRepository } from '../../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
 import { commitPolicy, MergeCommits, type MergeCommit } from '../../../activities/merge/merge-commits.ts';
 import { configSchema, type Config } from '../../../core/config.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
