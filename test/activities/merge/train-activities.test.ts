@@ -39,7 +39,12 @@ async function finished(task: string): Promise<TrainMember> {
 async function prefixesOf(...members: TrainMember[]): Promise<MergedPrefixes> {
   const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));
   const { repository } = world.run;
-  const result = await world.train('candidates', { repository, run: world.run, members: packMembers(members), prefixes });
+  const result = await world.train('candidates', {
+    repository,
+    run: world.run,
+    members: packMembers(members),
+    prefixes,
+  });
   if (result.kind !== 'merged') throw new Error(result.reason);
   return result;
 }
