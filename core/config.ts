@@ -39,7 +39,29 @@ const repository = z.strictObject({
       push: z
         .enum(['none', 'branch', 'pull_request'])
         .prefault('none')
-        .describe('What is sent there: nothing, the branches, or a pull request per task.'),
+        .describe(
+          "What is sent there: nothing; each task's branch when its work is verified; or a GitHub pull request per task, " +
+            'through which the work is merged.',
+        ),
+      integration: z
+        .boolean()
+        .prefault(false)
+        .describe('For `branch`: send the integration branch too after each landing, by fast-forward only.'),
+      labels: z.array(line()).prefault([]).describe('Labels of pull requests.'),
+      reviewers: z
+        .array(line())
+        .prefault([])
+        .describe('Who is asked to review a pull request once its work is verified: names of users, or `org/team`.'),
+      checks: z
+        .enum(['all', 'required'])
+        .prefault('all')
+        .describe(
+          "Which of a pull request's own checks must pass before it is merged: all that there are, or only those that " +
+            'the branch requires.',
+        ),
+      grace: duration()
+        .prefault('1m')
+        .describe('How long its first check may take to appear before a pull request counts as one without checks.'),
     })
     .optional()
     .describe('Where results go besides the local branch.'),
