@@ -11,6 +11,7 @@ import {
   text,
   variableName,
 } from './fields.ts';
+import { mergeDriversSchema } from './merge-drivers.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
@@ -224,6 +225,17 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Compliance of what tasks write with what they declared.'),
+  merge: z
+    .strictObject({
+      drivers: mergeDriversSchema
+        .prefault([])
+        .describe(
+          'How certain files are merged that two tasks changed; the last entry that names a file counts, before what ' +
+            '`.gitattributes` says.',
+        ),
+    })
+    .prefault({})
+    .describe('How finished work is merged.'),
   people: z
     .strictObject({
       deadline: duration().optional().describe('How long a person has for an answer; by default no bound.'),
