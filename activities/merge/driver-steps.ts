@@ -20,6 +20,7 @@ import type { ProjectHost } from '../project-host.ts';
 import type { Sandbox, StepResult } from '../sandbox/sandbox.ts';
 import { endable, type StepControl } from '../step-control.ts';
 import { stepEnvironment } from '../step-facts.ts';
+import { diskFailure } from '../system-errors.ts';
 
 /** Bytes of output kept of each stream of a command. */
 const OUTPUT_LIMIT = 1024 * 1024;
@@ -74,8 +75,8 @@ interface Work extends Merging {
 async function runCommands(merging: Merging, merge: Parameters<Resolve>[0]): ReturnType<Resolve> {
   const { host, run, member } = merging;
   const digest = createHash('sha256').update(JSON.stringify(merge)).digest('hex').slice(0, 16);
-  const label = `merge-${digest}`;
-  const directory = path.join(host.taskDirectory(run, member.task), label);
+  const directory = path.join(host.taskDirectory(run, member.task), `merge-${digest}`);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const record = path.join(directory, 'results.json');
   if (existsSync(record)) return new Map(Object.entries(resultsSchema.parse(JSON.parse(readFileSync(record, 'utf8')))));
 
@@ -84,6 +85,8 @@ async function runCommands(merging: Merging, merge: Parameters<Resolve>[0]): Ret
   const bare = await host.bare(run.repository);
   const pool = await host.pool(run.repository, sandbox);
   const attempt = { run, task: member.task, attempt: member.attempt, execution: digest };
+  const round = roundOf(directory);
+  const label = `merge-${digest}-${round}`;
   const key = stepName(host.ownerOf(attempt), label);
   const author = { ...ourSignature(), time: (await bare.commitInfo(merge.tip)).committedAt };
   const { tree, tip, commit } = merge;
@@ -97,13 +100,31 @@ async function runCommands(merging: Merging, merge: Parameters<Resolve>[0]): Ret
       results.push([file.path, await runCommand(work, file, index + 1)]);
   } catch (error) {
     // Whatever else went wrong, a step may still work in the checkout: whoever asks again finds both.
-    if (merging.control.ended.aborted) pool.release(key);
+    if (merging.control.ended.aborted) {
+      // What has run belongs to this checkout: the next one begins anew.
+      replaceFile(path.join(directory, 'round'), String(round + 1));
+      pool.release(key);
+    }
     throw error;
   }
-  writeFileSync(`${record}.new`, JSON.stringify(Object.fromEntries(results)));
-  renameSync(`${record}.new`, record);
+  replaceFile(record, JSON.stringify(Object.fromEntries(results)));
   pool.release(key);
   return new Map(results);
+}
+
+/** How often the commands of a merge were ended. */
+function roundOf(directory: string): number {
+  const file = path.join(directory, 'round');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+}
+
+function replaceFile(file: string, text: string): void {
+  try {
+    writeFileSync(`${file}.new`, text, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    throw diskFailure(error) ?? error;
+  }
 }
 
 async function runCommand(work: Work, file: DriverFile, number: number): Promise<Resolution> {

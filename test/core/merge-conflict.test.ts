@@ -43,9 +43,8 @@ describe('whose change it is', () => {
   });
 
   test('is bounded', () => {
-    const others = Array.from({ length: 50 }, (_, i) => otherWorkOf(`${i}`.padStart(40, '0'), 'x'.repeat(5000)));
-    const commits = Array.from({ length: 50 }, (_, i) => otherWorkOf(String(i).padEnd(40, '0'), 'x'.repeat(5000)));
-    expect(otherWorkWords([...others, ...commits]).length).toBeLessThan(2000);
+    const commits = Array.from({ length: 50 }, (_, i) => otherWorkOf(`${i + 10}`.padEnd(40, 'f'), 'x'.repeat(5000)));
+    expect(otherWorkWords(commits).length).toBeLessThan(2000);
     expect(otherWorkWords(commits)).toMatch(/; 46 more\.$/);
     expect(otherWorkWords([])).toBe('');
   });
