@@ -14,6 +14,7 @@ import {
   variableName,
 } from './fields.ts';
 import { identityText, OUR_IDENTITY } from './identity.ts';
+import { mergeDriversSchema } from './merge-drivers.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
@@ -280,6 +281,12 @@ const merge = z.strictObject({
     .enum(['auto', 'off'])
     .prefault('auto')
     .describe("`auto`: signs these commits with the user's key where their git signs commits (`commit.gpgsign`)."),
+  drivers: mergeDriversSchema
+    .prefault([])
+    .describe(
+      'How certain files are merged that two tasks changed; the last entry that names a file counts, before what ' +
+        '`.gitattributes` says.',
+    ),
 });
 
 const sections = z.strictObject({
@@ -331,7 +338,7 @@ const sections = z.strictObject({
     .prefault({})
     .describe('What waits for people.'),
   validators: validators.prefault({}).describe('Models that judge finished attempts.'),
-  merge: merge.prefault({}).describe('What lands on the integration branch.'),
+  merge: merge.prefault({}).describe('How finished work is merged, and what lands on the integration branch.'),
   limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
   prices: z
     .record(line(), price)
