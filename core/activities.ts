@@ -112,6 +112,8 @@ export interface TaskActivities {
 /** Finished tasks to be merged onto the accepted tip, in this order; none: only what the user committed meanwhile. */
 export interface CandidatesRequest {
   repository: RepositoryRef;
+  /** Whose configuration says by whom the user's commits are joined, if they must be. */
+  run: RunRef;
   members: PackedMembers;
   /** The prefixes of them that are to be checked, by the ids of their checks. */
   prefixes: { id: number; size: number }[];

@@ -3,14 +3,17 @@ import {
   branchName,
   branchPrefix,
   commands,
+  committer,
   duration,
   globs,
   identifier,
+  identity,
   line,
   size,
   text,
   variableName,
 } from './fields.ts';
+import { identityText, OUR_IDENTITY } from './identity.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
@@ -230,8 +233,34 @@ const sandbox = z.strictObject({
     .describe("Names of environment variables that steps get from the worker's environment."),
 });
 
-/** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */
-export const configSchema = z.strictObject({
+const merge = z.strictObject({
+  style: z
+    .enum(['merge', 'squash'])
+    .prefault('merge')
+    .describe(
+      "How a task's work lands: by a merge commit that keeps the agent's commit as its second parent, or as one commit " +
+        'with one parent.',
+    ),
+  author: committer()
+    .prefault(identityText(OUR_IDENTITY))
+    .describe("Whom these commits name as author: `Name <email>`, or `user`: the name and address of the user's git."),
+  committer: committer()
+    .prefault(identityText(OUR_IDENTITY))
+    .describe('Whom they name as committer; likewise. Servers compare it with the key of a signature.'),
+  co_author: z
+    .union([z.boolean(), identity()], 'must be true, false or "Name <email>"')
+    .prefault(false)
+    .describe(
+      'Names the agent in a `Co-authored-by` trailer: `true` for Codex as `Codex <noreply@openai.com>`, any agent by ' +
+        'its `Name <email>`.',
+    ),
+  sign: z
+    .enum(['auto', 'off'])
+    .prefault('auto')
+    .describe("`auto`: signs these commits with the user's key where their git signs commits (`commit.gpgsign`)."),
+});
+
+const sections = z.strictObject({
   version: z.literal(1).prefault(1).describe('The version of this format.'),
   project: identifier('project')
     .optional()
@@ -280,6 +309,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('What waits for people.'),
   validators: validators.prefault({}).describe('Models that judge finished attempts.'),
+  merge: merge.prefault({}).describe('What lands on the integration branch.'),
   limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
   prices: z
     .record(line(), price)
@@ -291,8 +321,20 @@ export const configSchema = z.strictObject({
   sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
 });
 
+/** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */
+export const configSchema = sections.superRefine(({ merge: { co_author: coAuthor }, agent: { provider } }, context) => {
+  if (coAuthor !== true || provider === 'codex') return;
+  const message = `true names Codex, and agent.provider is ${provider}: write "Name <email>"`;
+  context.addIssue({ code: 'custom', path: ['merge', 'co_author'], message });
+});
+
 /** A parsed configuration: keys as in the file, defaults applied, durations in milliseconds, sizes in bytes. */
 export type Config = Omit<z.output<typeof configSchema>, 'project'> & { project: string };
 
 /** A named set of paths that tasks can lock. */
 export type Resource = Config['resources'][number];
+
+/** What lands, and how. A run may be pinned to a configuration that is older than this section. */
+export function mergeSettings(config: Config): Config['merge'] {
+  return (config as Partial<Config>).merge ?? merge.parse({});
+}

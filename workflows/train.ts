@@ -99,7 +99,9 @@ export async function train(...args: TrainArguments): Promise<void> {
     const longest = Math.max(...checks.map(({ size }) => size));
     const members = queue.lanes[lane]?.members.slice(0, longest) ?? [];
     try {
-      const request = { repository, members: packMembers(members), prefixes: checks };
+      const [first] = members;
+      if (first === undefined) return;
+      const request = { repository, run: first.run, members: packMembers(members), prefixes: checks };
       const result = await trainActivities(repository, `merge ${nameOf(members)}`).candidates(request);
       if (result.kind === 'merged') change((before) => merged(before, ids, result));
       else {
@@ -156,14 +158,20 @@ export async function train(...args: TrainArguments): Promise<void> {
       const hint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
       tellOfLanding({ ...news, reason, hint }, []);
     };
-    const request = { repository, members: packMembers([]), prefixes: [] };
+    const request = { repository, run, members: packMembers([]), prefixes: [] };
     const joined = await trainActivities(repository, `merge ${whose}`).candidates(request);
-    if (joined.kind === 'conflict') return fail(joined.reason);
+    if (joined.kind === 'conflict') {
+      fail(joined.reason);
+      return;
+    }
     const { base: commit, tip } = joined;
     const session = `${firstExecutionRunId}/${queue.epoch}`;
     const check = { run, task: null, attempt: 0, lane: null, commit, session };
     const { failure } = await trainActivities(repository, `integration checks of ${whose}`).check(check);
-    if (failure !== null) return fail(`the ${failure.check} check \`${failure.command}\` fails on both together`);
+    if (failure !== null) {
+      fail(`the ${failure.check} check \`${failure.command}\` fails on both together`);
+      return;
+    }
     const advancing = trainActivities(repository, `land ${whose}`);
     const candidate = { commit, base: commit, tip };
     const step = await advancing.advance({ repository, members: packMembers([]), candidate, lane: null });
@@ -172,8 +180,12 @@ export async function train(...args: TrainArguments): Promise<void> {
 
   /** After a halt: has the branch moved to something that may be better? */
   const lookAgain = async ({ kind, tip }: NonNullable<TrainQueue['halt']>): Promise<void> => {
-    if (kind === 'error') return change(resume);
-    const request = { repository, members: packMembers([]), prefixes: [] };
+    const run = membersOf(queue)[0]?.run;
+    if (kind === 'error' || run === undefined) {
+      change(resume);
+      return;
+    }
+    const request = { repository, run, members: packMembers([]), prefixes: [] };
     const now = await trainActivities(repository, `look at ${repository.branch}`).candidates(request);
     if (now.kind === 'merged' && now.base !== tip) change(resume);
   };
@@ -223,7 +235,6 @@ export async function train(...args: TrainArguments): Promise<void> {
     queue = next.queue;
     for (const checks of next.planned) await build(checks);
     if (next.planned.length > 0) continue;
-    if (isChanged) continue;
     if (await waitForMore()) return;
   }
 }

@@ -1,13 +1,13 @@
 import type { CandidatesRequest, CandidatesResult } from '../../core/activities.ts';
 import { headAndTail } from '../../core/failures.ts';
 import type { Evidence } from '../../core/evidence.ts';
-import { mergeMessage } from '../../core/merge-message.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
 import { findBase } from '../git/base-commit.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { mergeCandidate, type MergeConflict, type MergeResult } from '../git/candidate.ts';
 import type { ProjectHost } from '../project-host.ts';
+import { MergeCommits } from './merge-commits.ts';
 
 /** Members merged one after the other. */
 export interface MergedMembers {
@@ -21,11 +21,12 @@ export interface MergedMembers {
 
 /** Merges members onto the accepted tip, with what the user committed meanwhile, and answers with the prefixes asked for. */
 export async function makeCandidates(host: ProjectHost, request: CandidatesRequest): Promise<CandidatesResult> {
-  const { repository, prefixes } = request;
+  const { repository, run, prefixes } = request;
   const { branch } = repository;
   const bare = await host.bare(repository);
   const user = await host.user(repository);
-  const base = await findBase({ bare, user, branch, author: host.signature() });
+  const policy = () => new MergeCommits(host).policy(run);
+  const base = await findBase({ bare, user, branch, policy });
   if ('kind' in base) {
     const reason = `your new commits on ${branch} conflict with accepted work that has not reached it: ${pathsOf(base)}`;
     return { kind: 'conflict', tip: bare.tip(branch) ?? '', reason, detail: detailOf(base) };
@@ -61,12 +62,13 @@ export async function mergeMembers(
   base: string,
   members: readonly TrainMember[],
 ): Promise<MergedMembers> {
+  const commits = new MergeCommits(host);
   const done: MergedMembers = { merged: [], conflicts: [], cut: null };
   let tip = base;
   for (const member of members) {
-    const merge = await mergeMember(host, bare, tip, member);
+    const merge = await mergeMember(commits, bare, tip, member);
     if (merge.kind === 'conflict') {
-      const alone = tip === base ? merge : await mergeMember(host, bare, base, member);
+      const alone = tip === base ? merge : await mergeMember(commits, bare, base, member);
       if (alone.kind !== 'conflict') {
         done.cut = done.merged.length;
         break;
@@ -87,7 +89,7 @@ const known = new Map<string, MergeResult>();
 const KEPT = 2000;
 
 async function mergeMember(
-  host: ProjectHost,
+  commits: MergeCommits,
   bare: BareRepository,
   tip: string,
   member: TrainMember,
@@ -95,7 +97,7 @@ async function mergeMember(
   const key = [bare.gitDir, tip, member.commit, memberKey(member)].join(' ');
   const before = known.get(key);
   if (before !== undefined) return before;
-  const merge = await mergeNow(host, bare, tip, member);
+  const merge = await mergeNow(commits, bare, tip, member);
   if (merge.kind === 'merged') known.set(key, merge);
   for (const oldest of known.keys()) {
     if (known.size <= KEPT) break;
@@ -105,27 +107,13 @@ async function mergeMember(
 }
 
 async function mergeNow(
-  host: ProjectHost,
+  commits: MergeCommits,
   bare: BareRepository,
   tip: string,
   member: TrainMember,
 ): Promise<MergeResult> {
-  const { run, commit } = member;
-  const { task } = await host.manifests.task(run, member.task);
-  const message = mergeMessage({
-    project: run.project,
-    run: run.run,
-    task: member.task,
-    attempt: member.attempt,
-    digest: task.digest,
-    name: member.name,
-    description: task.manifest.description,
-  });
-  // Dated by what it joins: made again it is the same commit, whose checks are known already.
-  const joined = await Promise.all([bare.commitInfo(tip), bare.commitInfo(commit)]);
-  const author = { ...host.signature(), time: Math.max(...joined.map(({ committedAt }) => committedAt)) };
   // Also what others have done already: the commit is how later runs know that the task is done.
-  return await mergeCandidate({ bare, tip, commit, message, author, evenIfEmpty: true });
+  return await mergeCandidate({ bare, tip, commit: member.commit, ...(await commits.of(member)), evenIfEmpty: true });
 }
 
 function conflictEvidence({ attempt, commit }: TrainMember, merge: MergeConflict): Evidence {

@@ -30,12 +30,18 @@ export class FakeWorld {
   readonly scripts: Record<string, TaskScript>;
   readonly calls: string[] = [];
   readonly merged: string[] = [];
+  /** How often the accepted tip was moved. */
+  landings = 0;
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
-  /** What the next integration checks say, before those by commit; passed when it is used up. */
-  checks: CheckReport[] = [];
-  readonly verdicts: Record<string, CheckReport> = {};
+  /** Is the tree of this commit red? Its name lists the tasks that are merged in it. */
+  isRed: (commit: string) => boolean = () => false;
+  /** Commits whose integration checks hang until they are released. */
+  readonly hanging = new Set<string>();
+  /** Checks of the train that run now, and the most that there ever were at once. */
+  checking = 0;
+  mostChecking = 0;
   /** What the next checks of the tip alone say, and whether the canary proves the checks. */
   tipChecks: CheckReport[] = [];
   canaries: boolean[] = [];
@@ -73,9 +79,10 @@ export class FakeWorld {
     this.views.push(taskView(task));
   }
 
-  /** Lets a turn that hangs come to its end. */
-  release(task: string): void {
-    this.#release.get(task)?.();
+  /** Lets a turn, or a check, that hangs come to its end. @param what the task, or the commit that is checked */
+  release(what: string): void {
+    this.hanging.delete(what);
+    this.#release.get(what)?.();
   }
 
   count(call: string): number {
@@ -175,7 +182,15 @@ export class FakeWorld {
         const { tip } = this;
         return Promise.resolve({ kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts });
       },
-      check: ({ commit }) => Promise.resolve(this.checks.shift() ?? this.verdicts[commit] ?? passed()),
+      check: async ({ commit }) => {
+        this.#note('check', commit);
+        this.checking += 1;
+        this.mostChecking = Math.max(this.mostChecking, this.checking);
+        const ended = this.hanging.has(commit) && (await this.#hang(commit));
+        this.checking -= 1;
+        if (ended) throw new Error('ended');
+        return this.isRed(commit) ? failed('integration') : passed();
+      },
       checkTip: () => Promise.resolve(this.tipChecks.shift() ?? passed()),
       canary: () => Promise.resolve({ proven: this.canaries.shift() ?? true }),
       blame: ({ member, failure, commit }) =>
@@ -186,6 +201,7 @@ export class FakeWorld {
         // Nested prefixes: what has landed of them since is part of the candidate.
         if (base !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
         this.tip = commit;
+        this.landings += 1;
         const commits: Record<string, string> = {};
         for (const [index, member] of members.entries()) {
           this.merged.push(member.task);

@@ -39,7 +39,12 @@ async function finished(task: string): Promise<TrainMember> {
 async function prefixesOf(...members: TrainMember[]): Promise<MergedPrefixes> {
   const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));
   const { repository } = world.run;
-  const result = await world.train('candidates', { repository, members: packMembers(members), prefixes });
+  const result = await world.train('candidates', {
+    repository,
+    run: world.run,
+    members: packMembers(members),
+    prefixes,
+  });
   if (result.kind !== 'merged') throw new Error(result.reason);
   return result;
 }
@@ -98,6 +103,21 @@ describe('the train’s activities', () => {
     ]);
     // Made again after a crash, the merge is found.
     expect(await merged(second)).toMatchObject({ commit: world.git('rev-parse', 'main') });
+  });
+
+  test('two that are squashed are both merged, and neither comes again', async () => {
+    world = await projectWorld({ a: 'echo two >> a.txt', b: 'echo b > b.txt' }, { merge: { style: 'squash' } });
+    const [first, second] = [await finished('a'), await finished('b')];
+    await landed(first);
+    expect(await landed(second)).toMatchObject({ outcome: 'accepted', landing: { landed: true } });
+    expect(world.git('log', '--format=%s', 'main').split('\n')).toEqual(['Task b: task-b', 'Task a: task-a', 'first']);
+    // Made again after a crash, both are found, also where the user went on or took it back.
+    const tip = world.git('rev-parse', 'main');
+    for (const member of [first, second]) expect(await merged(member)).toMatchObject({ commit: tip });
+    world.git('revert', '--no-edit', 'HEAD^');
+    expect(await merged(first)).toMatchObject({ commit: world.git('rev-parse', 'main') });
+    const bare = await world.host.bare(world.run.repository);
+    expect(bare.ref('refs/signalbox/r1/a/1')).toBe(first.commit);
   });
 
   test('a task cannot pose as another one by what it says of itself', async () => {
