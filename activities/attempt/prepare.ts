@@ -10,6 +10,7 @@ import type { Task } from '../../core/task-file.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { findBase } from '../git/base-commit.ts';
 import { createWorkspace } from '../git/workspace.ts';
+import { MergeCommits } from '../merge/merge-commits.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { checksOf } from './task-checks.ts';
 import { taskFileMount } from './task-file-copy.ts';
@@ -75,8 +76,8 @@ async function takeNumber(
       continue;
     }
     if (attempt < first) continue;
-    const author = host.signature();
-    const base = await findBase({ bare, user: await host.user(run.repository), branch, author });
+    const policy = () => new MergeCommits(host).policy(run);
+    const base = await findBase({ bare, user: await host.user(run.repository), branch, policy });
     if ('kind' in base) {
       throw new SignalboxError('refused', `commits on ${branch} conflict with accepted work that has not landed yet`, {
         hint: `Merge refs/remotes/signalbox/${branch} into ${branch}, then retry the task.`,

@@ -38,6 +38,8 @@ export interface CheckRequest {
   checks: readonly Check[];
   /** Makes the steps' names; the same label finds the same steps again. */
   label: string;
+  /** More of the environment. */
+  env?: Readonly<Record<string, string>>;
   /** What people gave for the task: the commands find it in their environment. */
   inputs?: Readonly<Record<string, InputValue>>;
   /** The directory of a workspace that is not needed any more, to be made the checkout. */
@@ -116,7 +118,7 @@ async function runCheck(
         stdin: '',
         workTree,
         mounts: [taskFile, { source: objects, target: objects, readOnly: true }],
-        env: { ...stepEnvironment(host, manifest, attempt, label, taskFile.target), ...given.env },
+        env: { ...stepEnvironment(host, manifest, attempt, label, taskFile.target), ...given.env, ...request.env },
         secrets: given.secrets,
         timeoutMs: manifest.config.checks.timeout,
         outputLimit: OUTPUT_LIMIT,
@@ -130,11 +132,6 @@ async function runCheck(
 }
 
 async function describeFailure(check: Check, result: StepResult): Promise<CheckFailure> {
-  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
-  const output = streams
-    .map((text) => text.trimEnd())
-    .filter((text) => text !== '')
-    .join('\n');
   return {
     check: check.name,
     command: check.command,
@@ -142,6 +139,16 @@ async function describeFailure(check: Check, result: StepResult): Promise<CheckF
     signal: result.signal,
     timedOut: result.timedOut,
     outOfMemory: result.outOfMemory,
-    output: headAndTail(output, EVIDENCE_LIMIT),
+    output: await outputOf(result),
   };
+}
+
+/** Head and tail of what a step printed, a few KB at most, for prompts and reports. */
+export async function outputOf(result: Pick<StepResult, 'stdoutPath' | 'stderrPath'>): Promise<string> {
+  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
+  const output = streams
+    .map((text) => text.trimEnd())
+    .filter((text) => text !== '')
+    .join('\n');
+  return headAndTail(output, EVIDENCE_LIMIT);
 }

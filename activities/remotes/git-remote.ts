@@ -120,7 +120,7 @@ export class GitRemote {
     const web = remote.protocol === 'https' || remote.protocol === 'http';
     const network = NETWORK.map((name) => [name, env[name]] as const).filter(([, value]) => value !== undefined);
     return {
-      userConfig: true,
+      configuration: 'user',
       env: { ...(Object.fromEntries(network) as Record<string, string>), GIT_ALLOW_PROTOCOL: remote.protocol },
       config: {
         'credential.helper': '',

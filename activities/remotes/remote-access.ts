@@ -31,7 +31,7 @@ const SSH = 'ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15
  * @throws SignalboxError `environment` when there is no such remote, or one of a kind that is not used
  */
 export async function remoteAccess(user: UserRepository, name: string, env: Env): Promise<RemoteAccess> {
-  const here = { gitDir: user.commonDir, userConfig: true, config: { 'safe.directory': '*' } };
+  const here = { gitDir: user.commonDir, configuration: 'user' as const, config: { 'safe.directory': '*' } };
   const answer = await runGit(['remote', 'get-url', '--push', name], here).catch((error: unknown) => {
     if (!(error instanceof CommandFailedError)) throw error;
     throw new SignalboxError('environment', `the repository has no remote ${name}`, {

@@ -5,6 +5,9 @@ import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRemoteActivities } from '../../activities/remotes/remote-activities.ts';
 import type { RemoteActivities } from '../../core/remote.ts';
+import type { TrainActivities } from '../../core/activities.ts';
+import { packMembers } from '../../core/packed-train.ts';
+import type { Candidate } from '../../core/train-lane.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import { gitHubServer, type GitHubServer } from './github-server.ts';
@@ -24,8 +27,10 @@ export interface RemoteWorld extends ProjectWorld {
   ): ReturnType<RemoteActivities[Name]>;
   /** Lets the agent of a task work, and gives its member for the train. */
   finished(task: string): Promise<TrainMember>;
-  /** Merges a member onto the accepted tip as the train does. */
-  candidate(member: TrainMember): Promise<{ commit: string; tip: string }>;
+  /** Merges members onto the accepted tip as the train does; without any, only what the user committed is joined. */
+  candidate(...members: TrainMember[]): Promise<Candidate>;
+  /** Accepts and lands a candidate of these members. */
+  advance(candidate: Candidate, ...members: TrainMember[]): ReturnType<TrainActivities['advance']>;
   /** Runs git in the remote's repository. */
   far(...args: string[]): string;
   /** Commits a file on a branch of the remote, as somebody else. @returns the commit */
@@ -63,14 +68,25 @@ export async function remoteWorld(scripts: Record<string, string>, remote: objec
         ...{ attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], inputs: {} },
         ...{ spent: { ...NO_USAGE }, spentMs: 0, allowance: 1 },
       });
-      await world.task('verify', { attempt, commit, round: 1, inputs: {} });
-      return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base };
+      const { ride } = await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: {} });
+      return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base, ride };
     },
-    candidate: async (member) => {
-      const candidate = await world.train('candidate', { run: world.run, member });
-      if (candidate.kind === 'conflict') throw new Error(candidate.evidence.summary);
-      return candidate;
+    candidate: async (...members) => {
+      const { run } = world;
+      const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));
+      const request = { repository: run.repository, run, members: packMembers(members), prefixes };
+      const result = await world.train('candidates', request);
+      if (result.kind === 'conflict') throw new Error(result.reason);
+      const { base, tip } = result;
+      return { commit: result.prefixes.at(-1)?.commit ?? base, base, tip };
     },
+    advance: (candidate, ...members) =>
+      world.train('advance', {
+        repository: world.run.repository,
+        members: packMembers(members),
+        candidate,
+        lane: null,
+      }),
     far: (...args) => api.state.git(...args),
     elsewhere: (file, branch = 'main') => {
       const clone = path.join(root, `clone-${(clones += 1)}`);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { examineRemote, type RemoteExamination } from '../../../activities/remotes/examine-remote.ts';
-import { inspectUserRepository } from '../../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
 import { remoteWorld, type RemoteWorld } from '../../support/remote-world.ts';
 
 let world: RemoteWorld;

@@ -18,9 +18,9 @@ afterEach(() => world.close());
 const push = (commit = member.commit): Promise<PushAnswer> =>
   world.remote('pushTask', { run: world.run, task: 'a', commit });
 const land = async (): Promise<string> => {
-  const { commit, tip } = await world.candidate(member);
-  await world.train('advance', { run: world.run, member, candidate: commit, tip });
-  return commit;
+  const candidate = await world.candidate(member);
+  await world.advance(candidate, member);
+  return candidate.commit;
 };
 const requests = (): string[] => world.server.log.map(({ what }) => what);
 
@@ -92,9 +92,7 @@ describe('the integration branch', () => {
     expect(world.far('rev-parse', 'main')).toBe(theirs);
     world.git('fetch', '-q', world.server.gitDir, 'main');
     world.git('merge', '-q', '--no-edit', 'FETCH_HEAD');
-    const candidate = await world.train('candidate', { run: world.run, member: null });
-    const { commit, tip } = candidate as { commit: string; tip: string };
-    await world.train('advance', { run: world.run, member: null, candidate: commit, tip });
+    await world.advance(await world.candidate());
     expect(await world.remote('pushIntegration', { run: world.run })).toMatchObject({ outcome: 'pushed' });
     expect(world.far('rev-parse', 'main')).toBe(world.git('rev-parse', 'main'));
   });

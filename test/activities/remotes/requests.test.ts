@@ -280,9 +280,10 @@ describe('following', () => {
     const merged = (await merge()) as { outcome: 'merged'; commit: string };
     const { commit } = merged;
     expect(await follow(commit)).toEqual({ outcome: 'ahead', commit, tip: base });
-    const request = { run: world.run, member, candidate: commit };
-    expect(await world.train('check', request)).toMatchObject({ failure: null });
-    const landed = await world.train('advance', { ...request, tip: base });
+    const { run, task, attempt } = member;
+    const check = { run, task, attempt, lane: null, commit, session: 's/1' };
+    expect(await world.train('check', check)).toMatchObject({ failure: null });
+    const landed = await world.advance({ commit, base: commit, tip: base });
     expect(landed).toMatchObject({ outcome: 'accepted', landing: { landed: true, tip: commit } });
     expect(world.git('rev-parse', 'main')).toBe(commit);
     expect(await follow(commit)).toEqual({ outcome: 'same', tip: commit });
