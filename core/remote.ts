@@ -1,3 +1,4 @@
+import type { PackedMembers } from './packed-train.ts';
 import type { TrainMember } from './train.ts';
 import type { RunRef } from './run-ref.ts';
 
@@ -121,6 +122,11 @@ export interface RemoteActivities {
   pushTask(input: { run: RunRef; task: string; commit: string }): Promise<PushAnswer>;
   /** Brings the accepted tip to the remote's integration branch, by fast-forward only. */
   pushIntegration(input: { run: RunRef }): Promise<PushAnswer>;
+  /**
+   * After a landing: makes the members' commits the remote's branches of their tasks, and brings the accepted tip to its
+   * integration branch, as their runs ask for it.
+   */
+  pushLanded(input: { members: PackedMembers }): Promise<{ refused: string[] }>;
   /**
    * Opens the task's pull request, or updates the one there is; its branch must be pushed. A draft until `ready`, then
    * reviewers are asked; it never goes back to a draft.

@@ -1,10 +1,4 @@
-import {
-  isRequestOver,
-  reduceRequest,
-  type RequestEvent,
-  type RequestState,
-  type RequestTurn,
-} from './pull-request.ts';
+import { reduceRequest, type RequestEvent, type RequestState, type RequestTurn } from './pull-request.ts';
 import type { RemoteActivities, WatchedRequest } from './remote.ts';
 import type { TrainMember } from './train.ts';
 

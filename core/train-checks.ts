@@ -1,11 +1,11 @@
 import type { CheckFailure } from './checks.ts';
 import type { Evidence } from './evidence.ts';
 import { failureRate } from './ladder.ts';
-import { halt } from './train-halt.ts';
+import { halt, tipHalt } from './train-halt.ts';
 import * as rules from './train-lane.ts';
 import type { BuiltPrefixes, Lane, PrefixCheck, Waiting } from './train-lane.ts';
 import { answer, settle, type TrainQueue } from './train-queue.ts';
-import { memberKey, type Halt, type MemberId } from './train.ts';
+import { memberKey, type MemberId } from './train.ts';
 
 /** Checks of one lane to begin: its first members, merged, by these sizes. */
 export interface PlannedChecks {
@@ -121,23 +121,12 @@ export function notMerged(queue: TrainQueue, ids: readonly number[]): TrainQueue
 /** The verdict of a prefix, or of the tip alone. */
 export function checked(queue: TrainQueue, id: number, failure: CheckFailure | null): TrainQueue {
   const ofTip = queue.lanes.find((lane) => lane.tipCheck === id);
-  if (ofTip !== undefined && failure !== null) return halt(queue, tipHalt(ofTip, failure));
+  if (ofTip !== undefined && failure !== null) return halt(queue, tipHalt(ofTip.base ?? '', failure));
   const next = queue.lanes.map((lane): Lane => {
     if (lane.tipCheck === id) return { ...lane, tipCheck: null, confirmed: lane.base };
     return failure === null ? rules.foundGreen(lane, id) : rules.foundRed(lane, id, failure);
   });
   return settle({ ...queue, lanes: next });
-}
-
-function tipHalt(lane: Lane, failure: CheckFailure): Halt {
-  const tip = lane.base ?? '';
-  return {
-    kind: 'tip',
-    reason: `the ${failure.check} check \`${failure.command}\` fails on the accepted tip ${tip.slice(0, 10)} itself, so nobody is blamed`,
-    hint: 'mend it with a commit on the branch; or, if the check was at fault, say "signalbox run resume"',
-    detail: failure.output,
-    tip,
-  };
 }
 
 /** What the canary showed: `proven`, the check fails when it should. */

@@ -1,3 +1,4 @@
+import type { CheckFailure } from './checks.ts';
 import { rebuilt, sameLane, type Lane } from './train-lane.ts';
 import { runWorkflowId } from './ids.ts';
 import { membersOf, type TrainQueue } from './train-queue.ts';
@@ -14,6 +15,17 @@ export function halt(queue: TrainQueue, why: Halt): TrainQueue {
     return { ...rebuilt(lane), members: [...lane.members, ...back], checks: landing, landing: lane.landing };
   });
   return { ...queue, halt: why, lanes, culprits: [] };
+}
+
+/** Why the train stands whose tip fails its checks by itself. */
+export function tipHalt(tip: string, failure: CheckFailure): Halt {
+  return {
+    kind: 'tip',
+    reason: `the ${failure.check} check \`${failure.command}\` fails on the accepted tip ${tip.slice(0, 10)} itself, so nobody is blamed`,
+    hint: 'mend it with a commit on the branch; or, if the check was at fault, say "signalbox run resume"',
+    detail: failure.output,
+    tip,
+  };
 }
 
 /** The train goes on after a halt: a person said so, or the tip is another. */

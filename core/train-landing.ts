@@ -3,6 +3,7 @@ import type { RunRef } from './run-ref.ts';
 import { halt } from './train-halt.ts';
 import {
   areIndependent,
+  isRequested,
   landedPrefix,
   longestGreen,
   rebuilt,
@@ -34,6 +35,7 @@ export function beginLanding(queue: TrainQueue): { queue: TrainQueue; landing: L
   // While more of a lane is being merged, what that comes to is counted from the lane's present first member.
   const lane = queue.lanes.find(
     (other) =>
+      !isRequested(other.ride) &&
       ['proven', 'unproven'].includes(other.canary.state) &&
       longestGreen(other) !== undefined &&
       other.checks.every(({ candidate }) => candidate !== null),
@@ -54,13 +56,19 @@ export function mayGrow({ lanes }: TrainQueue): boolean {
  *
  * @param commit the new accepted tip
  * @param commits each member's own merge, by its key
+ * @param notices what a person should know of it, one sentence each
  */
-export function landed(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
+export function landed(
+  queue: TrainQueue,
+  commit: string,
+  commits: Readonly<Record<string, string>>,
+  notices: readonly string[] = [],
+): TrainQueue {
   const lane = queue.lanes.find((other) => other.landing !== null);
   const check = lane?.checks.find((other) => other.id === lane.landing);
   if (lane === undefined || check?.candidate == null) return queue;
   const { candidate } = check;
-  const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
+  const warnings = [...(lane.canary.state === 'unproven' ? [UNPROVEN] : []), ...notices];
   const next: TrainQueue = {
     ...queue,
     tip: commit,
@@ -73,7 +81,12 @@ export function landed(queue: TrainQueue, commit: string, commits: Readonly<Reco
   };
   const told = lane.members.slice(0, check.size).reduce((before, member) => {
     const merge = commits[memberKey(member)] ?? commit;
-    return answer(before, member, { outcome: 'merged', attempt: member.attempt, commit: merge, ...warnings });
+    return answer(before, member, {
+      outcome: 'merged',
+      attempt: member.attempt,
+      commit: merge,
+      ...(warnings.length === 0 ? {} : { warnings }),
+    });
   }, next);
   return settle(told);
 }

@@ -73,9 +73,14 @@ export function emptyLane(ride: Ride): Lane {
   };
 }
 
+/** Is it merged through a pull request? */
+export function isRequested({ push }: Ride): boolean {
+  return push === 'pull_request';
+}
+
 /** Do these two belong into one lane? */
 export function sameLane(one: Ride, other: Ride): boolean {
-  return one.lane === other.lane && one.checks === other.checks;
+  return one.lane === other.lane && one.checks === other.checks && isRequested(one) === isRequested(other);
 }
 
 /** Says nothing of one the other's verdicts? Only named lanes, each of its own paths, are independent. */
@@ -99,7 +104,9 @@ export function longestGreen(lane: Lane): PrefixCheck | undefined {
  */
 export function prefixesToCheck(lane: Lane, free: number, places: number, rate: number): number[] {
   if (lane.landing !== null || lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
-  const waiting = Math.min(lane.members.length, lane.cut ?? Infinity);
+  // A pull request shows its own work only: it is checked on the tip, without the others.
+  const most = isRequested(lane.ride) ? 1 : (lane.cut ?? Infinity);
+  const waiting = Math.min(lane.members.length, most);
   if (waiting === 0) return [];
   if (lane.checks.length === 0) return rungs({ waiting, red: lane.red }, free, places, rate);
   if (lane.red > 0 || lane.checks.some((check) => check.green)) return [];

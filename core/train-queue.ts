@@ -1,5 +1,6 @@
 import type { CheckFailure } from './checks.ts';
 import { countFailures, UNKNOWN_FAILURES, type FailureEstimate } from './ladder.ts';
+import type { TrackedRequest } from './request-drive.ts';
 import type { RunRef } from './run-ref.ts';
 import { emptyLane, isBusy, longestGreen, sameLane, without, type Lane, type Waiting } from './train-lane.ts';
 import { memberKey, type Halt, type LandingNews, type MemberId, type TrainMember, type TrainResult } from './train.ts';
@@ -13,6 +14,21 @@ export interface Culprit {
   commit: string;
 }
 
+/** A member with its pull request. */
+export interface RequestedMember extends TrackedRequest {
+  member: Waiting;
+  /** The commit that was verified: the accepted tip with this member. */
+  candidate: string;
+  /** The commit that is on its branch on the remote. */
+  pushed: string | null;
+  /** What the train itself has to do for it: follow the remote's merge of it, or make its candidate anew. */
+  todo: { do: 'follow'; commit: string } | { do: 'rebuild' } | null;
+  /** Not before then is that done, milliseconds since the epoch; `null`: at once. */
+  pause: number | null;
+  /** It is in its lane again, since the branch on the remote has moved. */
+  isRebuilt: boolean;
+}
+
 /** What a task is to be told. */
 export interface Told {
   member: MemberId;
@@ -24,6 +40,8 @@ export interface TrainQueue {
   version: 2;
   lanes: Lane[];
   culprits: Culprit[];
+  /** Members that are green, and wait to be merged through their pull requests, or are checked again for that. */
+  requests: RequestedMember[];
   estimate: FailureEstimate;
   /** Answers that are to be sent. */
   outbox: Told[];
@@ -51,6 +69,7 @@ export function emptyTrain(): TrainQueue {
     version: 2,
     lanes: [],
     culprits: [],
+    requests: [],
     estimate: UNKNOWN_FAILURES,
     outbox: [],
     answered: [],
@@ -65,7 +84,8 @@ export function emptyTrain(): TrainQueue {
 
 /** All members that have no answer yet. */
 export function membersOf(queue: TrainQueue): Waiting[] {
-  return [...queue.lanes.flatMap((lane) => lane.members), ...queue.culprits.map((culprit) => culprit.member)];
+  const waiting = queue.requests.filter(({ isRebuilt }) => !isRebuilt).map(({ member }) => member);
+  return [...queue.lanes.flatMap((lane) => lane.members), ...queue.culprits.map(({ member }) => member), ...waiting];
 }
 
 /** The runs of these members, each once. */
@@ -103,6 +123,7 @@ export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
     ...queue,
     lanes: queue.lanes.map((lane) => without(lane, new Set([key]))),
     culprits: queue.culprits.filter((culprit) => memberKey(culprit.member) !== key),
+    requests: queue.requests.filter((request) => memberKey(request.member) !== key),
   };
   return settle(answer(removed, member, { outcome: 'withdrawn', attempt: member.attempt }));
 }

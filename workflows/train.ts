@@ -3,15 +3,17 @@ import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
 import { packMembers, packTrain, unpackTrain, type TrainArguments } from '../core/packed-train.ts';
 import type { RunRef } from '../core/run-ref.ts';
 import { merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
-import { halt, haltNews, resume } from '../core/train-halt.ts';
+import { halt, haltNews, resume, tipHalt } from '../core/train-halt.ts';
 import { beginLanding, landed, landingNews, mayGrow, moved } from '../core/train-landing.ts';
 import { isBusy, type Waiting } from '../core/train-lane.ts';
-import { membersOf, runsOf, submit, withdraw, type TrainQueue } from '../core/train-queue.ts';
+import { membersOf, runsOf, submit, withdraw, type RequestedMember, type TrainQueue } from '../core/train-queue.ts';
+import { handOver, nextErrand, pauseRequest, rebuildRequest, requestMerged } from '../core/train-requests.ts';
 import type { LandingNews } from '../core/train.ts';
-import { trainActivities } from './activity-proxies.ts';
+import { remoteActivities, trainActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { isLong, signalIfOpen } from './services.ts';
-import { errorHalt, TrainRunner } from './train-runner.ts';
+import { TrainRequests } from './train-requests.ts';
+import { errorHalt, messageOf, TrainRunner } from './train-runner.ts';
 
 /** Without work for so long, the train goes home; the next `submit` starts it again. */
 const IDLE = 600;
@@ -53,6 +55,7 @@ export async function train(...args: TrainArguments): Promise<void> {
     isChanged = true;
   };
   const runner = new TrainRunner(repository, firstExecutionRunId, change);
+  const requests = new TrainRequests(repository, change);
   /** Tells somebody while the train goes on; it stays until all are told. */
   const tell = (said: Promise<unknown>): void => {
     telling += 1;
@@ -114,6 +117,16 @@ export async function train(...args: TrainArguments): Promise<void> {
     }
   };
 
+  /** Pushes what has landed. @returns what the remote did not take, which holds up nothing */
+  const pushLanded = async (members: readonly Waiting[]): Promise<string[]> => {
+    try {
+      const pushing = remoteActivities(repository, `push ${nameOf(members)}`);
+      return (await pushing.pushLanded({ members: packMembers(members) })).refused;
+    } catch (error) {
+      return [`it could not be pushed: ${messageOf(error)}`];
+    }
+  };
+
   /** Lands what is green. @returns whether anything was */
   const landGreen = async (): Promise<boolean> => {
     if (beginLanding(queue).landing === null) return false;
@@ -138,7 +151,8 @@ export async function train(...args: TrainArguments): Promise<void> {
       landedAt = Date.now();
       if (step.outcome === 'moved') change(moved);
       else {
-        change((before) => landed(before, step.commit, step.commits));
+        const notices = lane.ride.push === 'branch' ? await pushLanded(members) : [];
+        change((before) => landed(before, step.commit, step.commits, notices));
         tellOfLanding(step.landing, runsOf(members));
       }
     } catch (error) {
@@ -178,6 +192,38 @@ export async function train(...args: TrainArguments): Promise<void> {
     if (step.outcome === 'accepted') tellOfLanding(step.landing, []);
   };
 
+  /** Accepts what the remote's branch has beyond the accepted tip, if that is green. @returns what the tip is then, or null */
+  const follow = async ({ run, task, attempt }: Waiting, contains: string | null): Promise<string | null> => {
+    const found = await remoteActivities(repository, 'follow the remote').followRemote({ run, contains });
+    if (found.outcome === 'same') return found.tip;
+    if (found.outcome !== 'ahead') return null;
+    const { commit, tip } = found;
+    const session = `${firstExecutionRunId}/${queue.epoch}`;
+    const check = { run, task, attempt, lane: null, commit, session };
+    const { failure } = await trainActivities(repository, 'integration checks of the remote').check(check);
+    if (failure !== null) {
+      change((before) => halt(before, tipHalt(commit, failure)));
+      return null;
+    }
+    const advancing = trainActivities(repository, 'land what the remote has');
+    const candidate = { commit, base: commit, tip };
+    const step = await advancing.advance({ repository, members: packMembers([]), candidate, lane: null });
+    if (step.outcome === 'moved') return null;
+    tellOfLanding(step.landing, [run]);
+    return commit;
+  };
+
+  /** Does for a pull request what moves the accepted tip. */
+  const runErrand = async (requested: RequestedMember): Promise<void> => {
+    const { member, todo } = requested;
+    const at = Date.now();
+    const contains = todo?.do === 'follow' ? todo.commit : null;
+    const tip = await follow(member, contains).catch(() => null);
+    if (tip === null) change((before) => pauseRequest(before, member, at));
+    else if (contains !== null) change((before) => requestMerged(before, member, contains));
+    else change((before) => rebuildRequest(before, requested, tip, at));
+  };
+
   /** After a halt: has the branch moved to something that may be better? */
   const lookAgain = async ({ kind, tip }: NonNullable<TrainQueue['halt']>): Promise<void> => {
     const run = membersOf(queue)[0]?.run;
@@ -194,7 +240,7 @@ export async function train(...args: TrainArguments): Promise<void> {
   const waitForMore = async (): Promise<boolean> => {
     const { halt: why, unlanded } = queue;
     isGathering = queue.lanes.length === 0;
-    const isQuiet = !queue.lanes.some(isBusy) && queue.culprits.length === 0;
+    const isQuiet = !queue.lanes.some(isBusy) && queue.culprits.length + queue.requests.length === 0;
     const seconds = why === null && unlanded === null ? IDLE : (RETRIES[tries] ?? Math.min(SLOWEST, 30 * (tries - 3)));
     const canTime = why !== null || (isQuiet && queue.lanes.every(({ members }) => members.length === 0));
     if (!canTime) await condition(() => isChanged);
@@ -222,10 +268,17 @@ export async function train(...args: TrainArguments): Promise<void> {
     tellOfHalt();
     runner.reconcile(queue);
     if (isLong()) {
-      await condition(allTold);
+      await condition(() => allTold() && requests.isIdle());
       await continueAsNew<typeof train>(...packTrain(input, queue));
     }
+    queue = handOver(queue, Date.now());
+    if (queue.halt === null) requests.reconcile(queue);
     if (await landGreen()) continue;
+    const errand = nextErrand(queue, Date.now());
+    if (errand !== null) {
+      await runErrand(errand);
+      continue;
+    }
     if (isGathering && queue.lanes.length > 0) {
       // The first of them would otherwise be checked alone.
       await sleep(GATHERING);

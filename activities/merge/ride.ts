@@ -1,3 +1,4 @@
+import { mergeSettings } from '../../core/config.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { Task } from '../../core/task-file.ts';
@@ -15,7 +16,7 @@ export function integrationChecks(manifest: RunManifest, task: Task, lane: strin
 
 /** How a task's work is to be checked and merged. @param changed the paths that differ from its base */
 export function rideOf(manifest: RunManifest, task: Task, changed: readonly string[]): Ride {
-  const { train, checks } = manifest.config;
+  const { train, checks, repository } = manifest.config;
   const lane = laneOf(manifest, changed);
   return {
     checks: definitionDigest(manifest, integrationChecks(manifest, task, lane)),
@@ -23,6 +24,8 @@ export function rideOf(manifest: RunManifest, task: Task, changed: readonly stri
     slots: train.slots,
     recheckTip: train.recheck_tip,
     canary: checks.canary.mode === 'off' ? 'off' : checks.canary.unproven,
+    push: repository.remote?.push ?? 'none',
+    style: mergeSettings(manifest.config).style,
   };
 }
 

@@ -1,11 +1,13 @@
 import { mergeMessage } from '../../core/merge-message.ts';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import type { RemoteActivities, RemoteRefusal } from '../../core/remote.ts';
+import { unpackMembers } from '../../core/packed-train.ts';
+import type { PushAnswer, RemoteActivities, RemoteRefusal } from '../../core/remote.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import type { RequestReport } from '../../core/request-body.ts';
 import { changeSummary } from '../../core/change-summary.ts';
 import { taskBranch } from '../../core/task-branch.ts';
+import { runsOf } from '../../core/train-queue.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
 import { fileStats } from '../git/diff.ts';
@@ -65,7 +67,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
       );
     });
 
-  return {
+  const activities: Omit<RemoteActivities, 'pushLanded'> = {
     pushTask: async ({ run, task, commit }) =>
       await withRemote(run, ['branch', 'pull_request'], async ({ config, git }) => {
         const bare = await host.bare(run.repository);
@@ -132,6 +134,19 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         const bare = await host.bare(run.repository);
         return await followRemote({ bare, git, name: config.name, branch: run.repository.branch, contains });
       }),
+  };
+  return {
+    ...activities,
+    pushLanded: async (input) => {
+      const members = unpackMembers(input.members);
+      const answers: PushAnswer[] = [];
+      for (const { run, task, commit } of members) answers.push(await activities.pushTask({ run, task, commit }));
+      for (const run of runsOf(members)) answers.push(await activities.pushIntegration({ run }));
+      const refused = answers.flatMap((answer) =>
+        answer.outcome === 'refused' ? [`${answer.reason}${answer.hint === null ? '' : `; ${answer.hint}`}`] : [],
+      );
+      return { refused: [...new Set(refused)] };
+    },
   };
 }
 

@@ -38,7 +38,16 @@ export function trainMember(task: string, ride: Partial<Ride> = {}): TrainMember
     attempt: 1,
     commit: `work-${task}`,
     base: 'base',
-    ride: { checks: 'checks', lane: null, slots: 2, recheckTip: true, canary: 'off', ...ride },
+    ride: {
+      checks: 'checks',
+      lane: null,
+      slots: 2,
+      recheckTip: true,
+      canary: 'off',
+      push: 'none',
+      style: 'merge',
+      ...ride,
+    },
   };
 }
 

@@ -8,6 +8,8 @@ import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type LandingNews, type Ride, type TrainMember } from '../../core/train.ts';
+import type { RemoteActivities } from '../../core/remote.ts';
+import { FakeRemote } from './fake-remote.ts';
 import { taskView } from './run-rules.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
@@ -35,6 +37,7 @@ export class FakeWorld {
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
+  readonly remote = new FakeRemote();
   /** Is the tree of this commit red? Its name lists the tasks that are merged in it. */
   isRed: (commit: string) => boolean = () => false;
   /** Commits whose integration checks hang until they are released. */
@@ -46,7 +49,15 @@ export class FakeWorld {
   tipChecks: CheckReport[] = [];
   canaries: boolean[] = [];
   /** How members are to be checked and merged. */
-  ride: Ride = { checks: 'checks', lane: null, slots: 2, recheckTip: true, canary: 'off' };
+  ride: Ride = {
+    checks: 'checks',
+    lane: null,
+    slots: 2,
+    recheckTip: true,
+    canary: 'off',
+    push: 'none',
+    style: 'merge',
+  };
   /** What agents were given, turn by turn. */
   readonly turns: Parameters<TaskActivities['turn']>[0][] = [];
   /** Paths that other tasks changed in the meantime. */
@@ -89,7 +100,7 @@ export class FakeWorld {
     return this.calls.filter((known) => known === call).length;
   }
 
-  activities(client: Client): TaskActivities & TrainActivities & RunActivities {
+  activities(client: Client): TaskActivities & TrainActivities & RunActivities & RemoteActivities {
     const real = createRunActivities({
       client,
       manifests: new ManifestReader(new ArtefactStore('/nowhere')),
@@ -99,6 +110,7 @@ export class FakeWorld {
     });
     return {
       ...real,
+      ...this.remote.activities(() => this.tip),
       loadTasks: ({ from }) => {
         const next = from + this.chunk;
         return Promise.resolve({ tasks: this.views.slice(from, next), next: next < this.views.length ? next : null });
@@ -167,6 +179,7 @@ export class FakeWorld {
         return Promise.resolve({ commit: `commit-${task}-${attempt}` });
       },
       candidates: (request) => {
+        const { tip } = this;
         const members = unpackMembers(request.members);
         const conflicts = members.flatMap((member) => {
           const { run, task, attempt } = member;
@@ -177,9 +190,10 @@ export class FakeWorld {
         const left = new Set(conflicts.map(({ member }) => memberKey(member)));
         const prefixes = request.prefixes.flatMap(({ id, size }) => {
           const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
-          return rest.length === 0 ? [] : [{ id, size: rest.length, commit: commitOf(rest) }];
+          // Only requests' commits are told apart by what they were made on: nested prefixes are, by what they begin with.
+          const on = rest[0]?.ride.push === 'pull_request' && tip !== 'base' ? `-on-${tip}` : '';
+          return rest.length === 0 ? [] : [{ id, size: rest.length, commit: `${commitOf(rest)}${on}` }];
         });
-        const { tip } = this;
         return Promise.resolve({ kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts });
       },
       check: async ({ commit }) => {
@@ -197,9 +211,9 @@ export class FakeWorld {
         Promise.resolve(checkEvidence('failed_integration', failure, member.attempt, commit)),
       advance: (request) => {
         const members = unpackMembers(request.members);
-        const { commit, base } = request.candidate;
+        const { commit, tip } = request.candidate;
         // Nested prefixes: what has landed of them since is part of the candidate.
-        if (base !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
+        if (tip !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
         this.tip = commit;
         this.landings += 1;
         const commits: Record<string, string> = {};

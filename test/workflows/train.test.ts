@@ -1,12 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
 import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
-import type { Ride, TrainMember } from '../../core/train.ts';
-import { trainMember } from '../../scripts/simulate/train.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { createTimeSkippingEnvironment } from '../support/time-skipping.ts';
+import { withTrain } from '../support/train-alone.ts';
 import { runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
 
 let env: TestWorkflowEnvironment;
@@ -15,52 +12,11 @@ beforeAll(async () => {
 });
 afterAll(() => env.teardown());
 
-/** A train by itself: its members' tasks do not exist, and need not be told. */
-interface TrainWorld {
-  world: FakeWorld;
-  submit: (task: string, ride?: Partial<Ride>) => Promise<TrainMember>;
-  handle: () => WorkflowHandle;
-  until: (condition: (queue: TrainQueue) => boolean) => Promise<TrainQueue>;
-}
-
-async function withTrain(work: (train: TrainWorld) => Promise<void>): Promise<void> {
-  const world = new FakeWorld([]);
-  const { repository } = runInput(world).run;
-  const workflowId = trainWorkflowId(repository.id, 'main');
-  const handle = (): WorkflowHandle => env.client.workflow.getHandle(workflowId);
-  await withWorkers(env, world, async () => {
-    await work({
-      world,
-      handle,
-      submit: async (task, ride = {}) => {
-        const made = trainMember(task, ride);
-        const member = { ...made, run: { ...made.run, repository } };
-        await env.client.workflow.signalWithStart('train', {
-          workflowId,
-          taskQueue: SHARED_QUEUE,
-          args: [{ version: 1, repository }],
-          signal: 'submit',
-          signalArgs: [member],
-        });
-        return member;
-      },
-      until: async (condition) => {
-        for (;;) {
-          const queue = await handle().query<TrainQueue>('queue');
-          if (condition(queue)) return queue;
-          await new Promise((resolve) => setTimeout(resolve, 20));
-        }
-      },
-    });
-    await handle().terminate();
-  });
-}
-
 const isEmpty = (queue: TrainQueue): boolean => membersOf(queue).length === 0;
 
 describe('the train', () => {
   test('lands what comes while others are checked together with them, in order, as often as need be', async () => {
-    await withTrain(async ({ world, submit, until }) => {
+    await withTrain(env, async ({ world, submit, until }) => {
       world.hanging.add('merge-a');
       await submit('a');
       await until(() => world.count('check merge-a') === 1);
@@ -75,7 +31,7 @@ describe('the train', () => {
   });
 
   test('finds the culprit, sends it back, and lands those before and behind it', async () => {
-    await withTrain(async ({ world, submit, until }) => {
+    await withTrain(env, async ({ world, submit, until }) => {
       world.isRed = (commit) => commit.split('-').includes('c');
       world.hanging.add('merge-a');
       await submit('a');
@@ -90,7 +46,7 @@ describe('the train', () => {
   });
 
   test('a member that is withdrawn while it is checked does not land; those with it do', async () => {
-    await withTrain(async ({ world, submit, handle, until }) => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
       world.hanging.add('merge-a').add('merge-a-b');
       const first = await submit('a');
       await submit('b');
@@ -103,7 +59,7 @@ describe('the train', () => {
   });
 
   test('continued as new in the middle of a check, goes on with it', async () => {
-    await withTrain(async ({ world, submit, handle, until }) => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
       world.hanging.add('merge-a');
       const member = await submit('a');
       await until(() => world.count('check merge-a') === 1);
@@ -119,7 +75,7 @@ describe('the train', () => {
   });
 
   test('lanes are checked at the same time, and land independently of each other', async () => {
-    await withTrain(async ({ world, submit, until }) => {
+    await withTrain(env, async ({ world, submit, until }) => {
       world.hanging.add('merge-a');
       await submit('a', { lane: 'web' });
       await until(() => world.count('check merge-a') === 1);

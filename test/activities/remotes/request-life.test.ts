@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { newRequest, type RequestEvent, type RequestStep } from '../../../core/pull-request.ts';
 import { driveRequest, watchedRequests, type TrackedRequest } from '../../../core/request-drive.ts';
+import type { TrainCheck } from '../../../core/activities.ts';
 import type { TrainMember } from '../../../core/train.ts';
 import { remoteWorld, type RemoteWorld } from '../../support/remote-world.ts';
 
@@ -23,10 +24,15 @@ async function happen(event: RequestEvent): Promise<void> {
   step = turn.step;
 }
 
+function checkOf(commit: string): TrainCheck {
+  const { run, task, attempt } = member;
+  return { run, task, attempt, lane: null, commit, session: 's/1' };
+}
+
 /** Makes a candidate of the member, checks it as the train does, and pushes it. */
 async function verify(): Promise<void> {
   const { commit, tip } = await world.candidate(member);
-  expect(await world.train('check', { run: world.run, member, candidate: commit })).toMatchObject({ failure: null });
+  expect(await world.train('check', checkOf(commit))).toMatchObject({ failure: null });
   expect(await world.remote('pushTask', { run: world.run, task: 'a', commit })).toMatchObject({ outcome: 'pushed' });
   const { request } = tracked ?? {};
   tracked = { member, base: tip, request: request ?? newRequest(commit, Date.now()) };
@@ -52,10 +58,10 @@ async function watch(): Promise<void> {
 async function follow(contains: string | null): Promise<string> {
   const found = await world.remote('followRemote', { run: world.run, contains });
   if (found.outcome !== 'ahead') throw new Error(JSON.stringify(found));
-  const request = { run: world.run, member, candidate: found.commit };
-  expect(await world.train('check', request)).toMatchObject({ failure: null });
-  expect(await world.train('advance', { ...request, tip: found.tip })).toMatchObject({ outcome: 'accepted' });
-  return found.commit;
+  const { commit, tip } = found;
+  expect(await world.train('check', checkOf(commit))).toMatchObject({ failure: null });
+  expect(await world.advance({ commit, base: commit, tip })).toMatchObject({ outcome: 'accepted' });
+  return commit;
 }
 
 describe('the life of a task’s pull request', () => {

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
+import type { Ride } from '../../core/train.ts';
+import { createTimeSkippingEnvironment } from '../support/time-skipping.ts';
+import { withTrain } from '../support/train-alone.ts';
+
+let env: TestWorkflowEnvironment;
+beforeAll(async () => {
+  env = await createTimeSkippingEnvironment();
+});
+afterAll(() => env.teardown());
+
+const REQUESTED: Partial<Ride> = { push: 'pull_request' };
+const isEmpty = (queue: TrainQueue): boolean => membersOf(queue).length === 0;
+const answers = (queue: TrainQueue): string[] =>
+  queue.answered.map(({ key, result }) => `${key.split('..')[2] ?? ''} ${result.outcome}`);
+
+describe('a train into a remote with pull requests', () => {
+  test('opens one for each green task, waits for its checks, merges through it, and follows', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const { remote } = world;
+      await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      expect(remote.calls).toEqual(['push a merge-a', 'open a ready']);
+      expect(world.tip).toBe('base');
+      remote.pass('a');
+      const queue = await until(isEmpty);
+      expect(world.tip).toBe('remote-merge-a');
+      expect(queue.answered[0]?.result).toMatchObject({ outcome: 'merged', commit: 'remote-merge-a' });
+    });
+  });
+
+  test('makes the others anew on what one of them became, and never merges a stale one', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const { remote } = world;
+      await submit('a', REQUESTED);
+      await submit('b', REQUESTED);
+      await until(({ requests }) => requests.filter(({ request }) => request.phase === 'waiting').length === 2);
+      remote.pass('a');
+      await until(({ requests }) => requests.length === 1);
+      remote.pass('b');
+      const queue = await until(isEmpty);
+      expect(answers(queue)).toEqual(['a merged', 'b merged']);
+      expect(remote.requests).toHaveLength(2);
+      expect(world.tip).toBe('remote-merge-b');
+    });
+  });
+
+  test('follows when a person merges, and sends back what a person closed, or what fails there', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const { remote } = world;
+      for (const task of ['a', 'b', 'c']) {
+        await submit(task, REQUESTED);
+        await until(({ requests }) => requests.some(({ member }) => member.task === task));
+        await until(({ requests }) => requests.every(({ request }) => request.phase === 'waiting'));
+      }
+      remote.merge(1);
+      await until(({ requests }) => !requests.some(({ member }) => member.task === 'a'));
+      Object.assign(remote.requests[1]!, { state: 'closed', by: 'ada' });
+      const failed = [{ name: 'ci', summary: 'no', url: null, output: 'expected 1' }];
+      remote.requests[2]!.checks = { total: 1, pending: [], failed };
+      const queue = await until(isEmpty);
+      expect(answers(queue).sort()).toEqual(['a merged', 'b rejected', 'c rejected']);
+      expect(world.tip).toBe('remote-merge-a');
+    });
+  });
+
+  test('tries again when the remote cannot be reached', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      world.remote.refusals = 2;
+      await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting' && requests[0].request.number !== null);
+      world.remote.pass('a');
+      expect(answers(await until(isEmpty))).toEqual(['a merged']);
+    });
+  });
+
+  test('a task that is withdrawn is answered, and its request stays with the people', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      const member = await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      await handle().signal('withdraw', member);
+      expect(answers(await until(isEmpty))).toEqual(['a withdrawn']);
+      expect(world.remote.requests[0]).toMatchObject({ state: 'open' });
+    });
+  });
+});
