@@ -129,16 +129,10 @@ export interface RemoteActivities {
   /** Waits until there is news of one of the requests; returns all that there is. Ends at once when it is cancelled. */
   watchRequests(input: { requests: WatchedRequest[] }): Promise<WatchAnswer>;
   /**
-   * Merges a request if its head, and where it is given the remote's integration branch, are still those that were verified.
-   * Succeeds too when it is merged already.
+   * Merges a request, as `merge.style` says, if its head, and where it is given the remote's integration branch, are still
+   * those that were verified. Succeeds too when it is merged already.
    */
-  mergeRequest(input: {
-    member: TrainMember;
-    number: number;
-    head: string;
-    base: string | null;
-    style: 'merge' | 'squash';
-  }): Promise<MergeAnswer>;
+  mergeRequest(input: { member: TrainMember; number: number; head: string; base: string | null }): Promise<MergeAnswer>;
   /** Fetches the remote's integration branch. @param input.contains a commit that must be in it, such as a request's merge */
   followRemote(input: { run: RunRef; contains: string | null }): Promise<FollowAnswer>;
 }

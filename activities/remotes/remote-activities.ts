@@ -1,4 +1,3 @@
-import { mergeMessage } from '../../core/merge-message.ts';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import type { RemoteActivities, RemoteRefusal } from '../../core/remote.ts';
@@ -9,6 +8,7 @@ import { taskBranch } from '../../core/task-branch.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
 import { fileStats } from '../git/diff.ts';
+import { MergeCommits } from '../merge/merge-commits.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
 import { followRemote } from './follow.ts';
@@ -113,11 +113,11 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         return await watchRequests({ requests, look, ended, detached, ...slow });
       }),
 
-    mergeRequest: async ({ member, number, head, base, style }) => {
+    mergeRequest: async ({ member, number, head, base }) => {
       const answer = await withRemote(member.run, ['pull_request'], async ({ access }, { ended, detached }) => {
         const client = clients.of(access);
         if ('outcome' in client) return client;
-        const message = await messageOf(host, member);
+        const { message, style } = await new MergeCommits(host).of(member);
         const { branch } = member.run.repository;
         const wish = { number, head, branch, base, style, message };
         return await mergeRequest(client, wish, AbortSignal.any([ended, detached]));
@@ -172,13 +172,4 @@ async function reportOf(host: ProjectHost, member: TrainMember, verified: boolea
     verified,
     changes: changeSummary(await fileStats(bare, member.base, member.commit)),
   };
-}
-
-async function messageOf(host: ProjectHost, member: TrainMember): Promise<string> {
-  const { run } = member;
-  const { task } = await host.manifests.task(run, member.task);
-  return mergeMessage({
-    ...{ project: run.project, run: run.run, task: member.task, attempt: member.attempt, digest: task.digest },
-    ...{ name: member.name, description: task.manifest.description },
-  });
 }

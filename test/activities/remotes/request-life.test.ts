@@ -16,17 +16,23 @@ async function happen(event: RequestEvent): Promise<void> {
       openRequest: (input) => world.remote('openRequest', input),
       mergeRequest: (input) => world.remote('mergeRequest', input),
     },
-    style: 'merge',
     now: Date.now,
   });
   tracked = { ...tracked, request: turn.state };
   step = turn.step;
 }
 
+/** The integration checks pass on a commit. */
+async function check(commit: string): Promise<void> {
+  const { run, task, attempt } = member;
+  const request = { run, task, attempt, lane: null, commit, session: 's/1' };
+  expect(await world.train('check', request)).toMatchObject({ failure: null });
+}
+
 /** Makes a candidate of the member, checks it as the train does, and pushes it. */
 async function verify(): Promise<void> {
   const { commit, tip } = await world.candidate(member);
-  expect(await world.train('check', { run: world.run, member, candidate: commit })).toMatchObject({ failure: null });
+  await check(commit);
   expect(await world.remote('pushTask', { run: world.run, task: 'a', commit })).toMatchObject({ outcome: 'pushed' });
   const { request } = tracked ?? {};
   tracked = { member, base: tip, request: request ?? newRequest(commit, Date.now()) };
@@ -52,10 +58,10 @@ async function watch(): Promise<void> {
 async function follow(contains: string | null): Promise<string> {
   const found = await world.remote('followRemote', { run: world.run, contains });
   if (found.outcome !== 'ahead') throw new Error(JSON.stringify(found));
-  const request = { run: world.run, member, candidate: found.commit };
-  expect(await world.train('check', request)).toMatchObject({ failure: null });
-  expect(await world.train('advance', { ...request, tip: found.tip })).toMatchObject({ outcome: 'accepted' });
-  return found.commit;
+  const { commit, tip } = found;
+  await check(commit);
+  expect(await world.advance({ commit, base: commit, tip })).toMatchObject({ outcome: 'accepted' });
+  return commit;
 }
 
 describe('the life of a task’s pull request', () => {
