@@ -9,6 +9,7 @@ import type { TrainMember } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
 import { fileStats } from '../git/diff.ts';
 import { MergeCommits } from '../merge/merge-commits.ts';
+import { KeyedMutex } from '../keyed-mutex.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
 import { followRemote } from './follow.ts';
@@ -40,6 +41,7 @@ interface Remote {
 /** The activities on remotes of one host. Tokens are looked for at each use: a new log-in of `gh` counts at once. */
 export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses = {}): RemoteActivities {
   const clients = new ClientCache(host, pauses);
+  const pushes = new KeyedMutex();
 
   const configOf = async (run: RunRef): Promise<RemoteConfig | null> =>
     (await host.manifests.manifest(run)).config.repository.remote ?? null;
@@ -80,9 +82,12 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         if (!config.integration) return { outcome: 'off' };
         const bare = await host.bare(run.repository);
         const { branch } = run.repository;
-        const commit = bare.tip(branch);
-        if (commit === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip`);
-        return await pushForward({ bare, git, name: config.name, branch, commit });
+        // One after the other: of several tasks that were merged at once, the first brings all of it.
+        return await pushes.run(run.repository.id, async () => {
+          const commit = bare.tip(branch);
+          if (commit === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip`);
+          return await pushForward({ bare, git, name: config.name, branch, commit });
+        });
       }),
 
     openRequest: async ({ member, ready }) =>

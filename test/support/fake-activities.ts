@@ -1,10 +1,17 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
-import type { RunActivities, TaskActivities, TrainActivities, TurnResult } from '../../core/activities.ts';
+import type {
+  PreparedAttempt,
+  RunActivities,
+  TaskActivities,
+  TrainActivities,
+  TurnResult,
+} from '../../core/activities.ts';
 import type { CheckFailure, CheckReport } from '../../core/checks.ts';
 import { checkEvidence, type Evidence } from '../../core/evidence.ts';
 import { agentsQueue, hostQueue } from '../../core/ids.ts';
+import type { PushAnswer, RemoteActivities } from '../../core/remote.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type LandingNews, type Ride, type TrainMember } from '../../core/train.ts';
@@ -52,6 +59,9 @@ export class FakeWorld {
   /** Paths that other tasks changed in the meantime. */
   changed: string[] = [];
   scope: 'off' | 'warn' | 'block' = 'warn';
+  /** Where results are pushed, and what the remote says to pushes. */
+  remote: NonNullable<PreparedAttempt['remote']> | null = null;
+  pushAnswer: PushAnswer = { outcome: 'pushed', branch: 'b', commit: 'c' };
   /** What the hook was called for, as `kind task`; while it is broken, it throws. */
   readonly notices: string[] = [];
   hookIsBroken = false;
@@ -89,7 +99,9 @@ export class FakeWorld {
     return this.calls.filter((known) => known === call).length;
   }
 
-  activities(client: Client): TaskActivities & TrainActivities & RunActivities {
+  activities(
+    client: Client,
+  ): TaskActivities & TrainActivities & RunActivities & Pick<RemoteActivities, 'pushTask' | 'pushIntegration'> {
     const real = createRunActivities({
       client,
       manifests: new ManifestReader(new ArtefactStore('/nowhere')),
@@ -108,6 +120,14 @@ export class FakeWorld {
         this.notices.push(`${wait.kind} ${task}`);
         return this.hookIsBroken ? Promise.reject(new Error('the hook is broken')) : Promise.resolve();
       },
+      pushTask: ({ task }) => {
+        this.#note('pushTask', task);
+        return Promise.resolve(this.pushAnswer);
+      },
+      pushIntegration: ({ run }) => {
+        this.#note('pushIntegration', run.run);
+        return Promise.resolve(this.pushAnswer);
+      },
       prepare: ({ task, attemptsBefore }) => {
         this.#note('prepare', task);
         this.working.add(task);
@@ -121,6 +141,7 @@ export class FakeWorld {
           agents: agentsQueue(this.host),
           hints: false,
           scope: this.scope,
+          ...(this.remote === null ? {} : { remote: this.remote }),
         });
       },
       turn: async (asked) => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { newRequest, type RequestEvent, type RequestStep } from '../../../core/pull-request.ts';
+import { newRequest, type RequestEvent, type RequestState, type RequestStep } from '../../../core/pull-request.ts';
 import { driveRequest, watchedRequests, type TrackedRequest } from '../../../core/request-drive.ts';
 import type { TrainMember } from '../../../core/train.ts';
 import { remoteWorld, type RemoteWorld } from '../../support/remote-world.ts';
@@ -30,20 +30,18 @@ async function check(commit: string): Promise<void> {
 }
 
 /** Makes a candidate of the member, checks it as the train does, and pushes it. */
-async function verify(): Promise<void> {
+async function verify(before: RequestState | null): Promise<void> {
   const { commit, tip } = await world.candidate(member);
   await check(commit);
   expect(await world.remote('pushTask', { run: world.run, task: 'a', commit })).toMatchObject({ outcome: 'pushed' });
-  const { request } = tracked ?? {};
-  tracked = { member, base: tip, request: request ?? newRequest(commit, Date.now()) };
+  tracked = { member, base: tip, request: before ?? newRequest(commit, Date.now()) };
   await happen({ type: 'pushed', at: Date.now(), head: commit });
 }
 
 async function begin(): Promise<void> {
   world = await remoteWorld({ a: 'echo two >> a.txt' }, { push: 'pull_request', grace: '1s' });
   member = await world.finished('a');
-  tracked = undefined as never;
-  await verify();
+  await verify(null);
 }
 
 /** Watches until something is to be done. */
@@ -126,7 +124,7 @@ describe('the life of a task’s pull request', () => {
     await watch();
     expect(step).toMatchObject({ do: 'rebuild' });
     await follow(null);
-    await verify();
+    await verify(tracked.request);
     const { head } = tracked.request;
     expect(head).not.toBe(first);
     expect(world.api.state.pulls).toHaveLength(1);
