@@ -136,6 +136,8 @@ describe('what the server says against the token', () => {
       passing: false,
     });
     expect(JSON.stringify(answer)).not.toContain('wrong-token');
+    // Git asks without a token first.
+    expect(world.server.log.map(({ status }) => status)).toEqual([401, 401]);
   });
 
   test('one that may only read: the right that it lacks is named', async () => {
