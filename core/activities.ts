@@ -34,6 +34,8 @@ export interface PreparedAttempt {
   hints: boolean;
   /** What is done about writes outside of what the task declared. */
   scope: 'off' | 'warn' | 'block';
+  /** Where results go besides the user's branch; absent where they go nowhere else. */
+  remote?: { push: 'branch' | 'pull_request'; integration: boolean };
 }
 
 /** What an agent's turn came to. Its whole work tree is kept in `commit`. */

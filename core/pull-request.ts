@@ -122,9 +122,10 @@ function seen(
     return wait(state, why, null);
   }
   if (checks.failed.length > 0) return rejected(state, failedEvidence(view, state.head, attempt));
+  // Made anew, it would be made ready, too.
+  if (view.draft && state.madeReady) return wait(state, 'a person made it a draft again', null);
   if (view.mergeable === 'conflict') return rebuild(state, 'it conflicts with the branch on the remote');
   if (view.mergeable === 'behind') return rebuild(state, 'the branch on the remote has moved');
-  if (view.draft && state.madeReady) return wait(state, 'a person made it a draft again', null);
   if (view.draft) return { state: { ...state, phase: 'working', waits: null }, step: { do: 'open' } };
   if (checks.pending.length > 0) return wait(state, `its checks: ${checks.pending.slice(0, 3).join(', ')}`, null);
   const until = state.pushedAt + state.graceMs;

@@ -1,4 +1,3 @@
-import type { PackedMembers } from './packed-train.ts';
 import type { TrainMember } from './train.ts';
 import type { RunRef } from './run-ref.ts';
 
@@ -123,11 +122,6 @@ export interface RemoteActivities {
   /** Brings the accepted tip to the remote's integration branch, by fast-forward only. */
   pushIntegration(input: { run: RunRef }): Promise<PushAnswer>;
   /**
-   * After a landing: makes the members' commits the remote's branches of their tasks, and brings the accepted tip to its
-   * integration branch, as their runs ask for it.
-   */
-  pushLanded(input: { members: PackedMembers }): Promise<{ refused: string[] }>;
-  /**
    * Opens the task's pull request, or updates the one there is; its branch must be pushed. A draft until `ready`, then
    * reviewers are asked; it never goes back to a draft.
    */
@@ -135,16 +129,10 @@ export interface RemoteActivities {
   /** Waits until there is news of one of the requests; returns all that there is. Ends at once when it is cancelled. */
   watchRequests(input: { requests: WatchedRequest[] }): Promise<WatchAnswer>;
   /**
-   * Merges a request if its head, and where it is given the remote's integration branch, are still those that were verified.
-   * Succeeds too when it is merged already.
+   * Merges a request, as `merge.style` says, if its head, and where it is given the remote's integration branch, are still
+   * those that were verified. Succeeds too when it is merged already.
    */
-  mergeRequest(input: {
-    member: TrainMember;
-    number: number;
-    head: string;
-    base: string | null;
-    style: 'merge' | 'squash';
-  }): Promise<MergeAnswer>;
+  mergeRequest(input: { member: TrainMember; number: number; head: string; base: string | null }): Promise<MergeAnswer>;
   /** Fetches the remote's integration branch. @param input.contains a commit that must be in it, such as a request's merge */
   followRemote(input: { run: RunRef; contains: string | null }): Promise<FollowAnswer>;
 }

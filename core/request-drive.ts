@@ -13,7 +13,6 @@ export interface TrackedRequest {
 /** What {@link driveRequest} does things with. */
 export interface RequestMeans {
   remote: Pick<RemoteActivities, 'openRequest' | 'mergeRequest'>;
-  style: 'merge' | 'squash';
   /** Milliseconds since the epoch; in a workflow its own clock. */
   now: () => number;
 }
@@ -42,7 +41,7 @@ export function nextTick(tracked: readonly TrackedRequest[]): number | null {
 export async function driveRequest(
   { member, base, request }: TrackedRequest,
   event: RequestEvent,
-  { remote, style, now }: RequestMeans,
+  { remote, now }: RequestMeans,
 ): Promise<RequestTurn> {
   let turn = reduceRequest(request, event, member.attempt);
   for (;;) {
@@ -52,7 +51,7 @@ export async function driveRequest(
       turn = reduceRequest(state, openedEvent(answer, now()), member.attempt);
     } else if (step.do === 'merge' && state.number !== null) {
       const { number, head } = state;
-      const answer = await remote.mergeRequest({ member, number, head, base, style });
+      const answer = await remote.mergeRequest({ member, number, head, base });
       turn = reduceRequest(state, { type: 'answered', at: now(), answer }, member.attempt);
     } else return turn;
   }

@@ -56,19 +56,13 @@ export function mayGrow({ lanes }: TrainQueue): boolean {
  *
  * @param commit the new accepted tip
  * @param commits each member's own merge, by its key
- * @param notices what a person should know of it, one sentence each
  */
-export function landed(
-  queue: TrainQueue,
-  commit: string,
-  commits: Readonly<Record<string, string>>,
-  notices: readonly string[] = [],
-): TrainQueue {
+export function landed(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
   const lane = queue.lanes.find((other) => other.landing !== null);
   const check = lane?.checks.find((other) => other.id === lane.landing);
   if (lane === undefined || check?.candidate == null) return queue;
   const { candidate } = check;
-  const warnings = [...(lane.canary.state === 'unproven' ? [UNPROVEN] : []), ...notices];
+  const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
   const next: TrainQueue = {
     ...queue,
     tip: commit,
@@ -85,7 +79,7 @@ export function landed(
       outcome: 'merged',
       attempt: member.attempt,
       commit: merge,
-      ...(warnings.length === 0 ? {} : { warnings }),
+      ...warnings,
     });
   }, next);
   return settle(told);

@@ -15,8 +15,6 @@ export interface Ride {
   canary: 'off' | 'warn' | 'block';
   /** Where it goes besides the user's branch: its branch is pushed, or it is merged through a pull request on the remote. */
   push: 'none' | 'branch' | 'pull_request';
-  /** How the remote is to merge its pull request. */
-  style: 'merge' | 'squash';
 }
 
 /** A finished task on its way into the integration branch. */

@@ -5,6 +5,7 @@ import { checkEvidence, type Evidence } from '../core/evidence.ts';
 import type { Ride } from '../core/train.ts';
 import { agentActivities, closingActivities, placingActivities, stepActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
+import { pushIntegrationBranch, pushTaskBranch } from './push-branches.ts';
 import { signalService } from './services.ts';
 import type { TaskContext } from './task-context.ts';
 
@@ -62,7 +63,7 @@ export class TaskAttempt {
         const evidence = checkEvidence('failed_check', report.failure, attempt.attempt, commit);
         return { kind: 'failed', evidence: context.about(evidence) };
       }
-      return (await this.#approval(prepared)) ?? (await this.#merge(attempt, prepared.base, commit, report.ride));
+      return (await this.#approval(prepared)) ?? (await this.#merge(attempt, prepared, commit, report.ride));
     } catch (error) {
       return context.cancelled ? CANCELLED : this.#lost('a step could not be carried out', error);
     } finally {
@@ -252,10 +253,13 @@ export class TaskAttempt {
   }
 
   /** Hands the verified snapshot to the train and waits for its word. Cancellation withdraws it. */
-  async #merge(attempt: AttemptRef, base: string, commit: string, ride: Ride): Promise<AttemptEnd> {
+  async #merge(attempt: AttemptRef, prepared: PreparedAttempt, commit: string, ride: Ride): Promise<AttemptEnd> {
     const context = this.#context;
     if (!(await context.mayGoOn())) return CANCELLED;
     context.status = 'merging';
+    const { base, remote } = prepared;
+    // Beside the train, which it must not hold up.
+    const pushed = pushTaskBranch(context, remote, commit);
     const { run, task: id, name } = context.input;
     const service = { workflow: 'train', repository: run.repository } as const;
     const member = { run, task: id, name, attempt: attempt.attempt, commit, base, ride };
@@ -270,8 +274,10 @@ export class TaskAttempt {
       }
       await condition(() => answered() || (context.cancelled && !withdrawing), TRAIN_REMINDER);
     }
+    await pushed;
     const result = context.trainResult;
     if (result?.outcome === 'merged') {
+      await pushIntegrationBranch(context, remote);
       context.warn(...(result.warnings ?? []));
       return { kind: 'merged', commit: result.commit };
     }

@@ -47,7 +47,7 @@ export class TrainRequests {
   /** Tells a request what happened, and does what follows. */
   async #drive(requested: RequestedMember, event: RequestEvent): Promise<void> {
     const { member, candidate } = requested;
-    const { run, task, ride } = member;
+    const { run, task } = member;
     const key = memberKey(member);
     this.#driving.add(key);
     const remote = remoteActivities(this.#repository, `pull request of ${task} ${member.name}`.slice(0, 100));
@@ -59,7 +59,7 @@ export class TrainRequests {
         if (push.outcome === 'refused') happened = { type: 'refused', at: now(), refusal: push };
         else this.#change((queue) => updateRequest(queue, member, { pushed: candidate }));
       }
-      const turn = await driveRequest(requested, happened, { remote, style: ride.style, now });
+      const turn = await driveRequest(requested, happened, { remote, now });
       this.#driving.delete(key);
       this.#change((queue) => noteRequest(queue, member, turn));
     } catch (error) {

@@ -91,8 +91,7 @@ export function errorHalt(error: unknown, what: string, tip: string): Parameters
   };
 }
 
-/** What went wrong, by the innermost cause. */
-export function messageOf(error: unknown): string {
+function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -13,7 +13,7 @@ import { remoteActivities, trainActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { isLong, signalIfOpen } from './services.ts';
 import { TrainRequests } from './train-requests.ts';
-import { errorHalt, messageOf, TrainRunner } from './train-runner.ts';
+import { errorHalt, TrainRunner } from './train-runner.ts';
 
 /** Without work for so long, the train goes home; the next `submit` starts it again. */
 const IDLE = 600;
@@ -117,16 +117,6 @@ export async function train(...args: TrainArguments): Promise<void> {
     }
   };
 
-  /** Pushes what has landed. @returns what the remote did not take, which holds up nothing */
-  const pushLanded = async (members: readonly Waiting[]): Promise<string[]> => {
-    try {
-      const pushing = remoteActivities(repository, `push ${nameOf(members)}`);
-      return (await pushing.pushLanded({ members: packMembers(members) })).refused;
-    } catch (error) {
-      return [`it could not be pushed: ${messageOf(error)}`];
-    }
-  };
-
   /** Lands what is green. @returns whether anything was */
   const landGreen = async (): Promise<boolean> => {
     if (beginLanding(queue).landing === null) return false;
@@ -151,8 +141,7 @@ export async function train(...args: TrainArguments): Promise<void> {
       landedAt = Date.now();
       if (step.outcome === 'moved') change(moved);
       else {
-        const notices = lane.ride.push === 'branch' ? await pushLanded(members) : [];
-        change((before) => landed(before, step.commit, step.commits, notices));
+        change((before) => landed(before, step.commit, step.commits));
         tellOfLanding(step.landing, runsOf(members));
       }
     } catch (error) {

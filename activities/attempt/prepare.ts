@@ -47,7 +47,14 @@ export async function prepareAttempt(
     agents: agentsQueue(host.host),
     hints: hintsOf(manifest, task),
     scope: manifest.config.scope.mode,
+    ...remoteOf(manifest),
   };
+}
+
+function remoteOf({ config }: RunManifest): Pick<PreparedAttempt, 'remote'> {
+  const { remote } = config.repository;
+  if (remote === undefined || remote.push === 'none') return {};
+  return { remote: { push: remote.push, integration: remote.integration } };
 }
 
 function hintsOf(manifest: RunManifest, task: Task): boolean {

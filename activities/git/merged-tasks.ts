@@ -72,8 +72,11 @@ export function standingMerges(histories: readonly TaskHistory[]): MergedTask[] 
         // A revert that was itself reverted is none.
         !isReverted(revert.commit, [...seen, revert.commit]),
     );
-  return histories
-    .flatMap((history) => history.merges)
+  const merges = histories.flatMap((history) => history.merges);
+  // A remote merges a pull request whose commit is such a merge itself: the outer one says whether both stand.
+  const inner = new Set(merges.map(({ work }) => work));
+  return merges
+    .filter(({ commit }) => !inner.has(commit))
     .filter(({ commit, work }) => !isReverted(commit, []) && (work === null || !isReverted(work, [])))
     .map(({ work: _, ...merge }) => merge);
 }

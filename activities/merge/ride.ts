@@ -1,4 +1,3 @@
-import { mergeSettings } from '../../core/config.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { Task } from '../../core/task-file.ts';
@@ -25,7 +24,6 @@ export function rideOf(manifest: RunManifest, task: Task, changed: readonly stri
     recheckTip: train.recheck_tip,
     canary: checks.canary.mode === 'off' ? 'off' : checks.canary.unproven,
     push: repository.remote?.push ?? 'none',
-    style: mergeSettings(manifest.config).style,
   };
 }
 

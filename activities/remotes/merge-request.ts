@@ -1,3 +1,4 @@
+import type { MergeStyle } from '../../core/merge-message.ts';
 import type { MergeAnswer } from '../../core/remote.ts';
 import { statusOf, wordsOf, type GitHubClient } from './github-client.ts';
 
@@ -9,7 +10,7 @@ export interface MergeWish {
   /** The integration branch, and where it must be: `null` for anywhere. */
   branch: string;
   base: string | null;
-  style: 'merge' | 'squash';
+  style: MergeStyle;
   /** The message of the merge commit: its first line, and the rest. */
   message: string;
 }

@@ -1,16 +1,15 @@
-import { mergeMessage } from '../../core/merge-message.ts';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { unpackMembers } from '../../core/packed-train.ts';
-import type { PushAnswer, RemoteActivities, RemoteRefusal } from '../../core/remote.ts';
+import type { RemoteActivities, RemoteRefusal } from '../../core/remote.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import type { RequestReport } from '../../core/request-body.ts';
 import { changeSummary } from '../../core/change-summary.ts';
 import { taskBranch } from '../../core/task-branch.ts';
-import { runsOf } from '../../core/train-queue.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
 import { fileStats } from '../git/diff.ts';
+import { MergeCommits } from '../merge/merge-commits.ts';
+import { KeyedMutex } from '../keyed-mutex.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
 import { followRemote } from './follow.ts';
@@ -42,6 +41,7 @@ interface Remote {
 /** The activities on remotes of one host. Tokens are looked for at each use: a new log-in of `gh` counts at once. */
 export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses = {}): RemoteActivities {
   const clients = new ClientCache(host, pauses);
+  const pushes = new KeyedMutex();
 
   const configOf = async (run: RunRef): Promise<RemoteConfig | null> =>
     (await host.manifests.manifest(run)).config.repository.remote ?? null;
@@ -67,7 +67,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
       );
     });
 
-  const activities: Omit<RemoteActivities, 'pushLanded'> = {
+  return {
     pushTask: async ({ run, task, commit }) =>
       await withRemote(run, ['branch', 'pull_request'], async ({ config, git }) => {
         const bare = await host.bare(run.repository);
@@ -82,9 +82,12 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         if (!config.integration) return { outcome: 'off' };
         const bare = await host.bare(run.repository);
         const { branch } = run.repository;
-        const commit = bare.tip(branch);
-        if (commit === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip`);
-        return await pushForward({ bare, git, name: config.name, branch, commit });
+        // One after the other: of several tasks that were merged at once, the first brings all of it.
+        return await pushes.run(run.repository.id, async () => {
+          const commit = bare.tip(branch);
+          if (commit === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip`);
+          return await pushForward({ bare, git, name: config.name, branch, commit });
+        });
       }),
 
     openRequest: async ({ member, ready }) =>
@@ -115,11 +118,11 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         return await watchRequests({ requests, look, ended, detached, ...slow });
       }),
 
-    mergeRequest: async ({ member, number, head, base, style }) => {
+    mergeRequest: async ({ member, number, head, base }) => {
       const answer = await withRemote(member.run, ['pull_request'], async ({ access }, { ended, detached }) => {
         const client = clients.of(access);
         if ('outcome' in client) return client;
-        const message = await messageOf(host, member);
+        const { message, style } = await new MergeCommits(host).of(member);
         const { branch } = member.run.repository;
         const wish = { number, head, branch, base, style, message };
         return await mergeRequest(client, wish, AbortSignal.any([ended, detached]));
@@ -134,19 +137,6 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         const bare = await host.bare(run.repository);
         return await followRemote({ bare, git, name: config.name, branch: run.repository.branch, contains });
       }),
-  };
-  return {
-    ...activities,
-    pushLanded: async (input) => {
-      const members = unpackMembers(input.members);
-      const answers: PushAnswer[] = [];
-      for (const { run, task, commit } of members) answers.push(await activities.pushTask({ run, task, commit }));
-      for (const run of runsOf(members)) answers.push(await activities.pushIntegration({ run }));
-      const refused = answers.flatMap((answer) =>
-        answer.outcome === 'refused' ? [`${answer.reason}${answer.hint === null ? '' : `; ${answer.hint}`}`] : [],
-      );
-      return { refused: [...new Set(refused)] };
-    },
   };
 }
 
@@ -187,13 +177,4 @@ async function reportOf(host: ProjectHost, member: TrainMember, verified: boolea
     verified,
     changes: changeSummary(await fileStats(bare, member.base, member.commit)),
   };
-}
-
-async function messageOf(host: ProjectHost, member: TrainMember): Promise<string> {
-  const { run } = member;
-  const { task } = await host.manifests.task(run, member.task);
-  return mergeMessage({
-    ...{ project: run.project, run: run.run, task: member.task, attempt: member.attempt, digest: task.digest },
-    ...{ name: member.name, description: task.manifest.description },
-  });
 }

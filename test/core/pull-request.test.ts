@@ -82,7 +82,7 @@ describe('a pull request', () => {
 
   test('that is a draft still is made ready; one that a person made a draft again is left alone', () => {
     expect(play({ ...opened, draft: true }, seen({ draft: true })).step).toEqual({ do: 'open' });
-    expect(play(opened, seen({ draft: true }))).toMatchObject({
+    expect(play(opened, seen({ draft: true, mergeable: 'conflict' }))).toMatchObject({
       state: { waits: 'a person made it a draft again' },
       step: { do: 'wait' },
     });

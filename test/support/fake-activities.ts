@@ -1,14 +1,20 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
-import type { RunActivities, TaskActivities, TrainActivities, TurnResult } from '../../core/activities.ts';
+import type {
+  PreparedAttempt,
+  RunActivities,
+  TaskActivities,
+  TrainActivities,
+  TurnResult,
+} from '../../core/activities.ts';
 import type { CheckFailure, CheckReport } from '../../core/checks.ts';
 import { checkEvidence, type Evidence } from '../../core/evidence.ts';
 import { agentsQueue, hostQueue } from '../../core/ids.ts';
+import type { PushAnswer, RemoteActivities } from '../../core/remote.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type LandingNews, type Ride, type TrainMember } from '../../core/train.ts';
-import type { RemoteActivities } from '../../core/remote.ts';
 import { FakeRemote } from './fake-remote.ts';
 import { taskView } from './run-rules.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
@@ -37,7 +43,8 @@ export class FakeWorld {
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
-  readonly remote = new FakeRemote();
+  /** The remote with its pull requests. */
+  readonly far = new FakeRemote();
   /** Is the tree of this commit red? Its name lists the tasks that are merged in it. */
   isRed: (commit: string) => boolean = () => false;
   /** Commits whose integration checks hang until they are released. */
@@ -56,13 +63,15 @@ export class FakeWorld {
     recheckTip: true,
     canary: 'off',
     push: 'none',
-    style: 'merge',
   };
   /** What agents were given, turn by turn. */
   readonly turns: Parameters<TaskActivities['turn']>[0][] = [];
   /** Paths that other tasks changed in the meantime. */
   changed: string[] = [];
   scope: 'off' | 'warn' | 'block' = 'warn';
+  /** Where results are pushed, and what the remote says to pushes. */
+  remote: NonNullable<PreparedAttempt['remote']> | null = null;
+  pushAnswer: PushAnswer = { outcome: 'pushed', branch: 'b', commit: 'c' };
   /** What the hook was called for, as `kind task`; while it is broken, it throws. */
   readonly notices: string[] = [];
   hookIsBroken = false;
@@ -108,9 +117,10 @@ export class FakeWorld {
       hook: null,
       webUi: () => null,
     });
+    const far = this.far.activities(() => this.tip);
     return {
       ...real,
-      ...this.remote.activities(() => this.tip),
+      ...far,
       loadTasks: ({ from }) => {
         const next = from + this.chunk;
         return Promise.resolve({ tasks: this.views.slice(from, next), next: next < this.views.length ? next : null });
@@ -119,6 +129,15 @@ export class FakeWorld {
       notify: ({ task, wait }) => {
         this.notices.push(`${wait.kind} ${task}`);
         return this.hookIsBroken ? Promise.reject(new Error('the hook is broken')) : Promise.resolve();
+      },
+      pushTask: (input) => {
+        if (this.remote === null) return far.pushTask(input);
+        this.#note('pushTask', input.task);
+        return Promise.resolve(this.pushAnswer);
+      },
+      pushIntegration: ({ run }) => {
+        this.#note('pushIntegration', run.run);
+        return Promise.resolve(this.pushAnswer);
       },
       prepare: ({ task, attemptsBefore }) => {
         this.#note('prepare', task);
@@ -133,6 +152,7 @@ export class FakeWorld {
           agents: agentsQueue(this.host),
           hints: false,
           scope: this.scope,
+          ...(this.remote === null ? {} : { remote: this.remote }),
         });
       },
       turn: async (asked) => {

@@ -70,7 +70,6 @@ export class FakeRemote {
         if (this.tip === null || this.tip === tip) return Promise.resolve({ outcome: 'same', tip });
         return Promise.resolve({ outcome: 'ahead', commit: this.tip, tip });
       },
-      pushLanded: () => Promise.resolve({ refused: [] }),
     };
   }
 

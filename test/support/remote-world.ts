@@ -39,8 +39,12 @@ export interface RemoteWorld extends ProjectWorld {
 }
 
 /** Makes a world; see {@link projectWorld}. @param remote the configuration's `repository.remote` but its name */
-export async function remoteWorld(scripts: Record<string, string>, remote: object): Promise<RemoteWorld> {
-  const world = await projectWorld(scripts, { repository: { remote: { name: 'origin', ...remote } } });
+export async function remoteWorld(
+  scripts: Record<string, string>,
+  remote: object,
+  config: object = {},
+): Promise<RemoteWorld> {
+  const world = await projectWorld(scripts, { ...config, repository: { remote: { name: 'origin', ...remote } } });
   const root = mkdtempSync(path.join(tmpdir(), 'signalbox-remote-'));
   const server = await gitHttpServer(root);
   const token = `ghp_${'s3cr3t'.repeat(6)}`;

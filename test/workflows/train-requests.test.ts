@@ -19,7 +19,7 @@ const answers = (queue: TrainQueue): string[] =>
 describe('a train into a remote with pull requests', () => {
   test('opens one for each green task, waits for its checks, merges through it, and follows', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
-      const { remote } = world;
+      const remote = world.far;
       await submit('a', REQUESTED);
       await until(({ requests }) => requests[0]?.request.phase === 'waiting');
       expect(remote.calls).toEqual(['push a merge-a', 'open a ready']);
@@ -33,7 +33,7 @@ describe('a train into a remote with pull requests', () => {
 
   test('makes the others anew on what one of them became, and never merges a stale one', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
-      const { remote } = world;
+      const remote = world.far;
       await submit('a', REQUESTED);
       await submit('b', REQUESTED);
       await until(({ requests }) => requests.filter(({ request }) => request.phase === 'waiting').length === 2);
@@ -49,7 +49,7 @@ describe('a train into a remote with pull requests', () => {
 
   test('follows when a person merges, and sends back what a person closed, or what fails there', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
-      const { remote } = world;
+      const remote = world.far;
       for (const task of ['a', 'b', 'c']) {
         await submit(task, REQUESTED);
         await until(({ requests }) => requests.some(({ member }) => member.task === task));
@@ -68,10 +68,10 @@ describe('a train into a remote with pull requests', () => {
 
   test('tries again when the remote cannot be reached', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
-      world.remote.refusals = 2;
+      world.far.refusals = 2;
       await submit('a', REQUESTED);
       await until(({ requests }) => requests[0]?.request.phase === 'waiting' && requests[0].request.number !== null);
-      world.remote.pass('a');
+      world.far.pass('a');
       expect(answers(await until(isEmpty))).toEqual(['a merged']);
     });
   });
@@ -82,7 +82,7 @@ describe('a train into a remote with pull requests', () => {
       await until(({ requests }) => requests[0]?.request.phase === 'waiting');
       await handle().signal('withdraw', member);
       expect(answers(await until(isEmpty))).toEqual(['a withdrawn']);
-      expect(world.remote.requests[0]).toMatchObject({ state: 'open' });
+      expect(world.far.requests[0]).toMatchObject({ state: 'open' });
     });
   });
 });

@@ -99,6 +99,17 @@ describe('a history of merged tasks', () => {
     expect(await merged()).toEqual([]);
   });
 
+  test('has a merge once that a remote merged once more, and not when the outer one was reverted', async () => {
+    const before = git('rev-parse', 'HEAD');
+    const inner = merge('a');
+    git('reset', '-q', '--hard', before);
+    git('merge', '-q', '--no-ff', '-m', mergeMessage({ ...noteOf('a'), name: 'a', description: undefined }), inner);
+    expect(git('log', '-1', '--format=%P')).toBe(`${before} ${inner}`);
+    expect(await merged()).toEqual(['a']);
+    git('revert', '--no-edit', '-m', '1', 'HEAD');
+    expect(await merged()).toEqual([]);
+  });
+
   test('takes no task’s description for a revert', async () => {
     const a = merge('a');
     merge('b', { description: `This reverts commit ${a}.` });

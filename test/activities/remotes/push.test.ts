@@ -1,3 +1,5 @@
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PushAnswer } from '../../../core/remote.ts';
 import type { TrainMember } from '../../../core/train.ts';
@@ -136,6 +138,8 @@ describe('what the server says against the token', () => {
       passing: false,
     });
     expect(JSON.stringify(answer)).not.toContain('wrong-token');
+    // Git asks without a token first.
+    expect(world.server.log.map(({ status }) => status)).toEqual([401, 401]);
   });
 
   test('one that may only read: the right that it lacks is named', async () => {
@@ -179,6 +183,23 @@ test('a remote that is not there, or of another kind, is told', async () => {
   expect(await push()).toMatchObject({ outcome: 'refused', reason: expect.stringContaining('of a kind') });
   world.git('remote', 'remove', 'origin');
   expect(await push()).toMatchObject({ outcome: 'refused', reason: 'the repository has no remote origin' });
+});
+
+test('ssh goes by the user’s own command, which needs no token and is given none', async () => {
+  const root = path.dirname(path.dirname(world.server.gitDir));
+  const ssh = path.join(root, 'my-ssh');
+  writeFileSync(ssh, `#!/bin/sh\necho "$@" >> ${ssh}.log; env >> ${ssh}.log; shift; cd ${root} && exec sh -c "$*"\n`);
+  chmodSync(ssh, 0o755);
+  Object.assign(world.env, { GIT_SSH_COMMAND: ssh, GIT_SSH_VARIANT: 'simple' });
+  world.git('remote', 'set-url', 'origin', 'git@forge.test:team/project.git');
+  expect(await push()).toMatchObject({ outcome: 'pushed' });
+  delete world.env['GH_TOKEN'];
+  const { commit } = await world.candidate(member);
+  expect(await push(commit)).toMatchObject({ outcome: 'pushed' });
+  expect(world.far('rev-parse', BRANCH)).toBe(commit);
+  const log = readFileSync(`${ssh}.log`, 'utf8');
+  expect(log).toContain("git@forge.test git-receive-pack 'team/project.git'");
+  expect(log).not.toContain(world.token);
 });
 
 test('a path is a remote too', async () => {

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { newRequest, type RequestEvent, type RequestStep } from '../../../core/pull-request.ts';
+import { newRequest, type RequestEvent, type RequestState, type RequestStep } from '../../../core/pull-request.ts';
 import { driveRequest, watchedRequests, type TrackedRequest } from '../../../core/request-drive.ts';
-import type { TrainCheck } from '../../../core/activities.ts';
 import type { TrainMember } from '../../../core/train.ts';
 import { remoteWorld, type RemoteWorld } from '../../support/remote-world.ts';
 
@@ -17,33 +16,32 @@ async function happen(event: RequestEvent): Promise<void> {
       openRequest: (input) => world.remote('openRequest', input),
       mergeRequest: (input) => world.remote('mergeRequest', input),
     },
-    style: 'merge',
     now: Date.now,
   });
   tracked = { ...tracked, request: turn.state };
   step = turn.step;
 }
 
-function checkOf(commit: string): TrainCheck {
+/** The integration checks pass on a commit. */
+async function check(commit: string): Promise<void> {
   const { run, task, attempt } = member;
-  return { run, task, attempt, lane: null, commit, session: 's/1' };
+  const request = { run, task, attempt, lane: null, commit, session: 's/1' };
+  expect(await world.train('check', request)).toMatchObject({ failure: null });
 }
 
 /** Makes a candidate of the member, checks it as the train does, and pushes it. */
-async function verify(): Promise<void> {
+async function verify(before: RequestState | null): Promise<void> {
   const { commit, tip } = await world.candidate(member);
-  expect(await world.train('check', checkOf(commit))).toMatchObject({ failure: null });
+  await check(commit);
   expect(await world.remote('pushTask', { run: world.run, task: 'a', commit })).toMatchObject({ outcome: 'pushed' });
-  const { request } = tracked ?? {};
-  tracked = { member, base: tip, request: request ?? newRequest(commit, Date.now()) };
+  tracked = { member, base: tip, request: before ?? newRequest(commit, Date.now()) };
   await happen({ type: 'pushed', at: Date.now(), head: commit });
 }
 
 async function begin(): Promise<void> {
   world = await remoteWorld({ a: 'echo two >> a.txt' }, { push: 'pull_request', grace: '1s' });
   member = await world.finished('a');
-  tracked = undefined as never;
-  await verify();
+  await verify(null);
 }
 
 /** Watches until something is to be done. */
@@ -59,7 +57,7 @@ async function follow(contains: string | null): Promise<string> {
   const found = await world.remote('followRemote', { run: world.run, contains });
   if (found.outcome !== 'ahead') throw new Error(JSON.stringify(found));
   const { commit, tip } = found;
-  expect(await world.train('check', checkOf(commit))).toMatchObject({ failure: null });
+  await check(commit);
   expect(await world.advance({ commit, base: commit, tip })).toMatchObject({ outcome: 'accepted' });
   return commit;
 }
@@ -126,7 +124,7 @@ describe('the life of a task’s pull request', () => {
     await watch();
     expect(step).toMatchObject({ do: 'rebuild' });
     await follow(null);
-    await verify();
+    await verify(tracked.request);
     const { head } = tracked.request;
     expect(head).not.toBe(first);
     expect(world.api.state.pulls).toHaveLength(1);

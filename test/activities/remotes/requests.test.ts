@@ -12,8 +12,9 @@ let member: TrainMember;
 let head: string;
 let base: string;
 
-async function begin(remote: object = {}): Promise<void> {
-  world = await remoteWorld({ a: 'echo two >> a.txt', b: 'echo b > b.txt' }, { push: 'pull_request', ...remote });
+async function begin(remote: object = {}, config: object = {}): Promise<void> {
+  const scripts = { a: 'echo two >> a.txt', b: 'echo b > b.txt' };
+  world = await remoteWorld(scripts, { push: 'pull_request', ...remote }, config);
   member = await world.finished('a');
   ({ commit: head, tip: base } = await world.candidate(member));
   await world.remote('pushTask', { run: world.run, task: 'a', commit: head });
@@ -29,8 +30,7 @@ const watch = (seen: string | null = null, environment?: MockActivityEnvironment
     environment,
   );
 const view = async (): Promise<RequestView> => (await watch()).views[0]!.view;
-const merge = (style: 'merge' | 'squash' = 'merge'): Promise<MergeAnswer> =>
-  world.remote('mergeRequest', { member, number: 100, head, base, style });
+const merge = (): Promise<MergeAnswer> => world.remote('mergeRequest', { member, number: 100, head, base });
 const written = (): string[] => world.api.log.map(({ what }) => what).filter((what) => !what.startsWith('GET'));
 
 describe('opening', () => {
@@ -237,8 +237,11 @@ describe('merging', () => {
   });
 
   test('squashes where that is the style', async () => {
-    await merge('squash');
-    expect(world.far('log', '-1', '--format=%P', 'main')).toBe(base);
+    await world.close();
+    await begin({}, { merge: { style: 'squash' } });
+    await open();
+    await merge();
+    expect(world.far('log', '-1', '--format=%P %s', 'main')).toBe(`${base} Task a: task-a`);
   });
 
   test('counts as done if only the answer was lost', async () => {

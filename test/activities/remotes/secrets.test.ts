@@ -60,7 +60,7 @@ test('the token is in no file, argument, environment, answer or output, however 
     const request = { run, task: 'a', number: 100, seen: null, lookAt: null };
     answers.push(await world.remote('watchRequests', { requests: [request] }));
     answers.push(
-      await world.remote('mergeRequest', { member, number: 100, head: commit, base: tip, style: 'merge' }),
+      await world.remote('mergeRequest', { member, number: 100, head: commit, base: tip }),
       await world.remote('followRemote', { run, contains: null }),
     );
   };
