@@ -45,7 +45,6 @@ export function trainMember(task: string, ride: Partial<Ride> = {}): TrainMember
       recheckTip: true,
       canary: 'off',
       push: 'none',
-      style: 'merge',
       ...ride,
     },
   };
