@@ -23,12 +23,13 @@ export interface CheckReport {
 
 /** One sentence about a failed check. */
 export function checkFailureSentence(failure: CheckFailure): string {
-  const how = failure.timedOut
-    ? 'did not end in time'
-    : failure.outOfMemory
-      ? 'ran out of memory'
-      : failure.exitCode === null
-        ? `was ended by ${failure.signal ?? 'something unknown'}`
-        : `ended with exit code ${failure.exitCode}`;
-  return `${failure.check} check \`${failure.command}\` ${how}`;
+  return `${failure.check} check \`${failure.command}\` ${endingWords(failure)}`;
+}
+
+/** How a command ended that did not succeed: the rest of a sentence that begins with it. */
+export function endingWords(ending: Pick<CheckFailure, 'exitCode' | 'signal' | 'timedOut' | 'outOfMemory'>): string {
+  if (ending.timedOut) return 'did not end in time';
+  if (ending.outOfMemory) return 'ran out of memory';
+  if (ending.exitCode === null) return `was ended by ${ending.signal ?? 'something unknown'}`;
+  return `ended with exit code ${ending.exitCode}`;
 }

@@ -14,6 +14,7 @@ import {
   variableName,
 } from './fields.ts';
 import { identityText, OUR_IDENTITY } from './identity.ts';
+import { mergeDriversSchema } from './merge-drivers.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
@@ -39,7 +40,29 @@ const repository = z.strictObject({
       push: z
         .enum(['none', 'branch', 'pull_request'])
         .prefault('none')
-        .describe('What is sent there: nothing, the branches, or a pull request per task.'),
+        .describe(
+          "What is sent there: nothing; each task's branch when its work is verified; or a GitHub pull request per task, " +
+            'through which the work is merged.',
+        ),
+      integration: z
+        .boolean()
+        .prefault(false)
+        .describe('For `branch`: send the integration branch too after each landing, by fast-forward only.'),
+      labels: z.array(line()).prefault([]).describe('Labels of pull requests.'),
+      reviewers: z
+        .array(line())
+        .prefault([])
+        .describe('Who is asked to review a pull request once its work is verified: names of users, or `org/team`.'),
+      checks: z
+        .enum(['all', 'required'])
+        .prefault('all')
+        .describe(
+          "Which of a pull request's own checks must pass before it is merged: all that there are, or only those that " +
+            'the branch requires.',
+        ),
+      grace: duration()
+        .prefault('1m')
+        .describe('How long its first check may take to appear before a pull request counts as one without checks.'),
     })
     .optional()
     .describe('Where results go besides the local branch.'),
@@ -258,6 +281,12 @@ const merge = z.strictObject({
     .enum(['auto', 'off'])
     .prefault('auto')
     .describe("`auto`: signs these commits with the user's key where their git signs commits (`commit.gpgsign`)."),
+  drivers: mergeDriversSchema
+    .prefault([])
+    .describe(
+      'How certain files are merged that two tasks changed; the last entry that names a file counts, before what ' +
+        '`.gitattributes` says.',
+    ),
 });
 
 const sections = z.strictObject({
@@ -309,7 +338,7 @@ const sections = z.strictObject({
     .prefault({})
     .describe('What waits for people.'),
   validators: validators.prefault({}).describe('Models that judge finished attempts.'),
-  merge: merge.prefault({}).describe('What lands on the integration branch.'),
+  merge: merge.prefault({}).describe('How finished work is merged, and what lands on the integration branch.'),
   limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
   prices: z
     .record(line(), price)

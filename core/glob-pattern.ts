@@ -135,6 +135,12 @@ function expandBraces(pattern: string): string[] | null {
   return results;
 }
 
+/** The patterns without braces that a glob stands for, of stars, `?`, classes and escapes; none for a refused one. */
+export function globAlternatives(pattern: string): string[] {
+  const expanded = globProblem(pattern) === null ? expandBraces(pattern) : null;
+  return (expanded ?? []).map((alternative) => alternative.replace(/^\.\//, ''));
+}
+
 /** The first brace of the outermost level: where it starts, where the text goes on, and its alternatives. */
 function findBrace(pattern: string): { start: number; end: number; options: string[] } | null {
   let start = -1;

@@ -45,7 +45,10 @@ export function rungs(state: LadderState, slots: number, places: number, rate: n
   const plan = planFor(p, block, Math.max(1, places));
   const known = Math.min(GRID, red > 0 ? Math.max(blocks, Math.ceil(waiting / block)) : blocks);
   const longest = red > 0 ? red - 1 : span;
-  const chosen = plan.best(known, red > 0 ? blocks : 0, slots).rungs.map((rung) => Math.min(rung * block, longest));
+  const chosen = plan
+    .reach(known)
+    .best(known, red > 0 ? blocks : 0, slots)
+    .rungs.map((rung) => Math.min(rung * block, longest));
   return [...new Set(chosen)];
 }
 
@@ -56,7 +59,7 @@ function horizon(p: number): number {
   return members;
 }
 
-/** The value of every state under the best choices, in expected rounds. */
+/** The value of every state under the best choices, in expected rounds; worked out as far as it was asked for. */
 class Plan {
   readonly #places: number;
   /** The chance that a prefix of so many blocks is green. */
@@ -67,14 +70,20 @@ class Plan {
   constructor(green: number, places: number) {
     this.#places = places;
     for (let blocks = 1; blocks <= GRID; blocks += 1) this.#green.push((this.#green[blocks - 1] ?? 0) * green);
-    for (let waiting = 1; waiting <= GRID; waiting += 1) {
+  }
+
+  /** Works out all states with so many blocks waiting, and fewer. */
+  reach(waiting: number): this {
+    while (this.#rounds.length <= waiting) {
+      const more = this.#rounds.length;
       const row: number[] = [];
       this.#rounds.push(row);
       // One that is red alone is sent back without a further check.
-      row[1] = this.#rounds[waiting - 1]?.[0] ?? 0;
-      for (let red = 2; red <= waiting; red += 1) row[red] = this.best(waiting, red, this.#places).rounds;
-      row[0] = this.best(waiting, 0, this.#places).rounds;
+      row[1] = this.#rounds[more - 1]?.[0] ?? 0;
+      for (let red = 2; red <= more; red += 1) row[red] = this.best(more, red, this.#places).rounds;
+      row[0] = this.best(more, 0, this.#places).rounds;
     }
+    return this;
   }
 
   /**

@@ -132,11 +132,6 @@ async function runCheck(
 }
 
 async function describeFailure(check: Check, result: StepResult): Promise<CheckFailure> {
-  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
-  const output = streams
-    .map((text) => text.trimEnd())
-    .filter((text) => text !== '')
-    .join('\n');
   return {
     check: check.name,
     command: check.command,
@@ -144,6 +139,16 @@ async function describeFailure(check: Check, result: StepResult): Promise<CheckF
     signal: result.signal,
     timedOut: result.timedOut,
     outOfMemory: result.outOfMemory,
-    output: headAndTail(output, EVIDENCE_LIMIT),
+    output: await outputOf(result),
   };
+}
+
+/** Head and tail of what a step printed, a few KB at most, for prompts and reports. */
+export async function outputOf(result: Pick<StepResult, 'stdoutPath' | 'stderrPath'>): Promise<string> {
+  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
+  const output = streams
+    .map((text) => text.trimEnd())
+    .filter((text) => text !== '')
+    .join('\n');
+  return headAndTail(output, EVIDENCE_LIMIT);
 }

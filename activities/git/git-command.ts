@@ -1,5 +1,6 @@
 import { diskFailure } from '../system-errors.ts';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { CommandFailedError, headAndTail, SignalboxError } from '../../core/failures.ts';
 
 /** What one git process is given. Paths are absolute. */
@@ -11,7 +12,7 @@ export interface GitOptions {
   cwd?: string;
   /**
    * `none` (default): no configuration or attributes of the system or the user, for what an agent may have touched.
-   * `user`: theirs count, for work in their own checkout; hooks, monitors and automatic gc stay off.
+   * `user`: theirs count, for work in their own checkout and on their remotes; hooks, monitors and automatic gc stay off.
    */
   configuration?: 'none' | 'user';
   /**
@@ -23,6 +24,8 @@ export interface GitOptions {
   input?: string | Buffer;
   /** Added to the hardened environment, after it; `undefined` takes a variable out of it. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** What the process and its children can read once, from file descriptor 3: neither listed nor in an environment. */
+  secret?: string;
   /** Aborting it kills the process and rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Settings of highest precedence, as `-c name=value`. */
@@ -115,7 +118,12 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
   const child = spawn('git', args, {
     cwd: options.cwd ?? options.workTree ?? options.gitDir ?? '/',
     env: hardenedEnvironment(options),
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [
+      options.input === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+      ...(options.secret === undefined ? [] : ['pipe' as const]),
+    ],
     detached: options.ownSession === true,
   });
   const seen = { stdout: [] as Buffer[], size: 0, stderr: '', truncated: false };
@@ -143,6 +151,11 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
       // A process that ends before it has read everything breaks the pipe; its exit code tells the story.
       child.stdin?.on('error', () => undefined);
       child.stdin?.end(options.input);
+      if (options.secret !== undefined) {
+        const secret = child.stdio[3] as Writable;
+        secret.on('error', () => undefined);
+        secret.end(options.secret);
+      }
       child.once('error', (error: NodeJS.ErrnoException) => {
         options.signal?.removeEventListener('abort', abort);
         reject(spawnFailure(error, args));

@@ -1,12 +1,14 @@
 import type { CandidatesRequest, CandidatesResult } from '../../core/activities.ts';
-import { headAndTail } from '../../core/failures.ts';
 import type { Evidence } from '../../core/evidence.ts';
+import { conflictEvidence } from '../../core/merge-conflict.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
 import { findBase } from '../git/base-commit.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
-import { mergeCandidate, type MergeConflict, type MergeResult } from '../git/candidate.ts';
+import { mergeCandidate, type MergeResult } from '../git/candidate.ts';
 import type { ProjectHost } from '../project-host.ts';
+import type { StepControl } from '../step-control.ts';
+import { memberMergeOptions } from './driver-steps.ts';
 import { MergeCommits } from './merge-commits.ts';
 
 /** Members merged one after the other. */
@@ -20,7 +22,11 @@ export interface MergedMembers {
 }
 
 /** Merges members onto the accepted tip, with what the user committed meanwhile, and answers with the prefixes asked for. */
-export async function makeCandidates(host: ProjectHost, request: CandidatesRequest): Promise<CandidatesResult> {
+export async function makeCandidates(
+  host: ProjectHost,
+  request: CandidatesRequest,
+  control: StepControl,
+): Promise<CandidatesResult> {
   const { repository, run, prefixes } = request;
   const { branch } = repository;
   const bare = await host.bare(repository);
@@ -28,11 +34,12 @@ export async function makeCandidates(host: ProjectHost, request: CandidatesReque
   const policy = () => new MergeCommits(host).policy(run);
   const base = await findBase({ bare, user, branch, policy });
   if ('kind' in base) {
-    const reason = `your new commits on ${branch} conflict with accepted work that has not reached it: ${pathsOf(base)}`;
-    return { kind: 'conflict', tip: bare.tip(branch) ?? '', reason, detail: detailOf(base) };
+    const what = `your new commits on ${branch} conflict with accepted work that has not reached it`;
+    const { summary, detail } = conflictEvidence(base, { what, attempt: 0, commit: null });
+    return { kind: 'conflict', tip: bare.tip(branch) ?? '', reason: summary, detail };
   }
   const members = unpackMembers(request.members);
-  const { merged, conflicts, cut } = await mergeMembers(host, bare, base.commit, members);
+  const { merged, conflicts, cut } = await mergeMembers({ host, bare, control }, base.commit, members);
   const left = new Set(conflicts.map(({ member }) => memberKey(member)));
   return {
     kind: 'merged',
@@ -57,23 +64,22 @@ export async function makeCandidates(host: ProjectHost, request: CandidatesReque
  * one may yet turn out to be red.
  */
 export async function mergeMembers(
-  host: ProjectHost,
-  bare: BareRepository,
+  place: { host: ProjectHost; bare: BareRepository; control: StepControl },
   base: string,
   members: readonly TrainMember[],
 ): Promise<MergedMembers> {
-  const commits = new MergeCommits(host);
+  const merging = { ...place, commits: new MergeCommits(place.host) };
   const done: MergedMembers = { merged: [], conflicts: [], cut: null };
   let tip = base;
   for (const member of members) {
-    const merge = await mergeMember(commits, bare, tip, member);
+    const merge = await mergeMember(merging, tip, member);
     if (merge.kind === 'conflict') {
-      const alone = tip === base ? merge : await mergeMember(commits, bare, base, member);
+      const alone = tip === base ? merge : await mergeMember(merging, base, member);
       if (alone.kind !== 'conflict') {
         done.cut = done.merged.length;
         break;
       }
-      done.conflicts.push({ member, evidence: conflictEvidence(member, alone) });
+      done.conflicts.push({ member, evidence: conflictEvidence(alone, aboutMember(member)) });
       continue;
     }
     if (merge.kind === 'merged') tip = merge.commit;
@@ -82,22 +88,25 @@ export async function mergeMembers(
   return done;
 }
 
+/** What merging a member takes. */
+interface Merging {
+  host: ProjectHost;
+  bare: BareRepository;
+  control: StepControl;
+  commits: MergeCommits;
+}
+
 /** Merges that were made before, by what was merged onto what: a candidate that lands is made once more. */
 const known = new Map<string, MergeResult>();
 
 /** How many of them are remembered. */
 const KEPT = 2000;
 
-async function mergeMember(
-  commits: MergeCommits,
-  bare: BareRepository,
-  tip: string,
-  member: TrainMember,
-): Promise<MergeResult> {
-  const key = [bare.gitDir, tip, member.commit, memberKey(member)].join(' ');
+async function mergeMember(merging: Merging, tip: string, member: TrainMember): Promise<MergeResult> {
+  const key = [merging.bare.gitDir, tip, member.commit, memberKey(member)].join(' ');
   const before = known.get(key);
   if (before !== undefined) return before;
-  const merge = await mergeNow(commits, bare, tip, member);
+  const merge = await mergeNow(merging, tip, member);
   if (merge.kind === 'merged') known.set(key, merge);
   for (const oldest of known.keys()) {
     if (known.size <= KEPT) break;
@@ -107,25 +116,16 @@ async function mergeMember(
 }
 
 async function mergeNow(
-  commits: MergeCommits,
-  bare: BareRepository,
+  { host, bare, control, commits }: Merging,
   tip: string,
   member: TrainMember,
 ): Promise<MergeResult> {
+  const { run, commit } = member;
+  const how = await memberMergeOptions({ host, run, member, control });
   // Also what others have done already: the commit is how later runs know that the task is done.
-  return await mergeCandidate({ bare, tip, commit: member.commit, ...(await commits.of(member)), evenIfEmpty: true });
+  return await mergeCandidate({ bare, tip, commit, ...(await commits.of(member)), ...how, evenIfEmpty: true });
 }
 
-function conflictEvidence({ attempt, commit }: TrainMember, merge: MergeConflict): Evidence {
-  const summary = `it conflicts with what was merged since: ${pathsOf(merge)}`;
-  return { kind: 'conflict', summary, detail: detailOf(merge), attempt, commit, tried: '', changes: '' };
-}
-
-function pathsOf({ files }: MergeConflict): string {
-  const paths = files.map((file) => file.path);
-  return paths.slice(0, 5).join(', ') + (paths.length > 5 ? ` and ${paths.length - 5} more` : '');
-}
-
-function detailOf({ files, hunks }: MergeConflict): string {
-  return headAndTail([...files.map((file) => file.description), hunks].join('\n'), 16_000);
+function aboutMember({ attempt, commit }: TrainMember): Parameters<typeof conflictEvidence>[1] {
+  return { what: 'it conflicts with what was merged since', attempt, commit };
 }

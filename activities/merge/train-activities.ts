@@ -9,12 +9,12 @@ import { makeCandidates } from './merge-members.ts';
 /** The train's activities on the repository's home host. */
 export function createTrainActivities(host: ProjectHost): TrainActivities {
   return {
-    candidates: (input) => attended(() => makeCandidates(host, input)),
+    candidates: (input) => attended((control) => makeCandidates(host, input, control)),
     check: (input) => attended((control) => checkCommit(host, input, control)),
     checkTip: (input) => attended((control) => checkTip(host, input, control)),
     canary: (input) => attended((control) => checkCanary(host, input, control)),
     blame: (input) => attended((control) => blame(host, input, control)),
-    advance: (input) => attended(() => advance(host, input)),
+    advance: (input) => attended((control) => advance(host, input, control)),
     land: ({ repository }) => attended(() => landTip(host, repository)),
   };
 }

@@ -17,6 +17,7 @@ import type { TaskView } from '../../core/run-state.ts';
 import { selectTasks } from '../../core/selection.ts';
 import { chooseBackend } from '../backend.ts';
 import { finishedTasks } from './finished-tasks.ts';
+import { remoteNotices } from './remote-notices.ts';
 import { newRunId } from './run-id.ts';
 import { repositoryNotices, reuseNotices, workNotices } from './run-notices.ts';
 import { taskViews } from '../../core/task-views.ts';
@@ -80,6 +81,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const baseCommit = branchTip(user, config.repository.integration_branch);
   const { finished, unlanded } = await finishedTasks({ home, project, user, tip: baseCommit, tasks: catalogue });
   const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
+  const work = tasks.some(({ manifest: { id } }) => reused[id] === undefined);
+  const remote = work ? await remoteNotices({ user, config, tip: baseCommit, env: request.env }) : [];
   const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
   const { repository } = config;
   const manifest: RunManifest = {
@@ -103,6 +106,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
       ...(backend.notice === null ? [] : [backend.notice]),
       ...workNotices(manifest, checks.verified),
       ...repositoryNotices(await treeFacts(user, baseCommit)),
+      ...remote,
       ...reuseNotices(manifest, unlanded),
     ],
     unverified: !checks.verified,

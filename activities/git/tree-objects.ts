@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import type { BareRepository } from './bare-repository.ts';
+import { readLooseObject } from './objects.ts';
+
+/** An entry of one tree object. */
+export interface TreeEntry {
+  /** As git writes it, such as `100644` or `40000`. */
+  mode: string;
+  /** Decoded as UTF-8. */
+  name: string;
+  object: string;
+}
+
+/** The mode of an entry that is a tree itself. */
+export const TREE_MODE = '40000';
+
+/** The entries of a tree that is not packed, or `null`; no process. */
+export function freshTree(bare: BareRepository, tree: string): TreeEntry[] | null {
+  const loose = readLooseObject(bare.gitDir, tree);
+  return loose?.type === 'tree' ? parseTree(loose.content) : null;
+}
+
+/** The entries of a tree. @throws CommandFailedError when there is no such tree */
+export async function readTree(bare: BareRepository, tree: string): Promise<TreeEntry[]> {
+  return freshTree(bare, tree) ?? parseTree((await bare.git(['cat-file', 'tree', tree])).stdout);
+}
+
+function parseTree(content: Buffer): TreeEntry[] {
+  const entries: TreeEntry[] = [];
+  for (let at = 0; at < content.length;) {
+    const space = content.indexOf(32, at);
+    const end = content.indexOf(0, space);
+    const mode = content.toString('latin1', at, space);
+    const name = content.toString('utf8', space + 1, end);
+    at = end + 21;
+    entries.push({ mode, name, object: content.toString('hex', end + 1, at) });
+  }
+  return entries;
+}
+
+/** Puts other blobs in the place of files of a tree, and returns the new tree. Three processes; no work tree. */
+export async function replaceFiles(
+  bare: BareRepository,
+  tree: string,
+  files: readonly { path: string; mode: string; object: string }[],
+): Promise<string> {
+  const indexFile = path.join(bare.gitDir, `merge-index-${randomUUID()}`);
+  try {
+    await bare.git(['read-tree', tree], { indexFile });
+    const input = files.map((file) => `${file.mode} ${file.object}\t${file.path}\0`).join('');
+    await bare.git(['update-index', '-z', '--index-info'], { indexFile, input });
+    return (await bare.git(['write-tree'], { indexFile })).stdout.toString().trim();
+  } finally {
+    rmSync(indexFile, { force: true });
+  }
+}
