@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { BareRepository } from '../../activities/git/bare-repository.ts';
-import { inspectUserRepository } from '../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../activities/git/inspect-user-repository.ts';
 import { rideOf } from '../../activities/merge/ride.ts';
 import { attemptRef } from '../../core/ids.ts';
 import type { Ride, TrainMember } from '../../core/train.ts';

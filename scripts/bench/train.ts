@@ -1,8 +1,8 @@
 import path from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createAgents } from '../../activities/agent/agents.ts';
 import { hostId } from '../../activities/home.ts';
-import { advance } from '../../activities/merge/advance.ts';
-import { makeCandidates } from '../../activities/merge/merge-members.ts';
+import { createTrainActivities } from '../../activities/merge/train-activities.ts';
 import { ProjectHost } from '../../activities/project-host.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
@@ -30,7 +30,14 @@ export interface TrainSize {
   files: number;
 }
 
-export const FULL_TRAIN: TrainSize = { members: 50, rates: [0, 0.02, 0.1], seconds: 2, slots: 2, seeds: 3, files: 5000 };
+export const FULL_TRAIN: TrainSize = {
+  members: 50,
+  rates: [0, 0.02, 0.1],
+  seconds: 2,
+  slots: 2,
+  seeds: 3,
+  files: 5000,
+};
 export const QUICK_TRAIN: TrainSize = { members: 10, rates: [0, 0.1], seconds: 0.5, slots: 2, seeds: 1, files: 200 };
 
 /** The goals are for so many members and places. */
@@ -96,7 +103,10 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
   const repository = await trainRepository(world, 'git', files, size);
   await repository.setTasks(benchTasks(size.members));
   const pinned = await world.pin(repository, 'git');
-  const { members } = await finishedMembers(pinned, Array.from({ length: size.members }, () => false));
+  const { members } = await finishedMembers(
+    pinned,
+    Array.from({ length: size.members }, () => false),
+  );
   const { home, run } = pinned;
   const host = new ProjectHost({
     home,
@@ -106,16 +116,20 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
     sandboxOf: () => Promise.reject(new SignalboxError('internal', 'nothing is checked here')),
     agents: createAgents({ home }),
   });
+  const { candidates, advance } = createTrainActivities(host);
+  const { repository: ref } = run;
   const packed = packMembers(members);
   const began = performance.now();
   const prefixes = [{ id: 1, size: members.length }];
-  const built = await makeCandidates(host, { repository: run.repository, members: packed, prefixes });
+  const request = { repository: ref, run, members: packed, prefixes };
+  const built = await inActivity(() => candidates(request));
   const merged = performance.now();
   const [prefix] = built.kind === 'merged' ? built.prefixes : [];
   if (built.kind !== 'merged' || prefix?.size !== members.length)
     throw new SignalboxError('internal', 'the members could not be merged');
   const candidate = { commit: prefix.commit, base: built.base, tip: built.tip };
-  const step = await advance(host, { repository: run.repository, members: packed, candidate, lane: null });
+  const landing = { repository: ref, members: packed, candidate, lane: null };
+  const step = await inActivity(() => advance(landing));
   const landed = performance.now();
   if (step.outcome !== 'accepted' || !step.landing.landed)
     throw new SignalboxError('internal', 'the members could not be landed');
@@ -129,6 +143,11 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
       met: all <= GIT.goal,
     },
   ];
+}
+
+/** Calls an activity as a worker does. */
+async function inActivity<T>(activity: () => Promise<T>): Promise<T> {
+  return (await new MockActivityEnvironment().run(activity)) as T;
 }
 
 /** A repository whose integration check takes its time, and fails where a bad file is. */

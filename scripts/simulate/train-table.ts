@@ -84,7 +84,9 @@ export function trainTable(rows: readonly TrainRow[], slots: readonly number[]):
     cell(row.bisection),
     row.oneByOne.rounds.toFixed(1),
   ]);
-  const widths = head.map((title, column) => Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)));
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...lines.map((line) => (line[column] ?? '').length)),
+  );
   const format = (line: readonly string[]): string =>
     `| ${line.map((text, column) => text.padStart(widths[column] ?? 0)).join(' | ')} |`;
   const rule = `| ${widths.map((width) => `${'-'.repeat(width - 1)}:`).join(' | ')} |`;
