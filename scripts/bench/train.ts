@@ -116,20 +116,20 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
     sandboxOf: () => Promise.reject(new SignalboxError('internal', 'nothing is checked here')),
     agents: createAgents({ home }),
   });
-  const { candidates, advance } = createTrainActivities(host);
+  const activities = createTrainActivities(host);
   const { repository: ref } = run;
   const packed = packMembers(members);
   const began = performance.now();
   const prefixes = [{ id: 1, size: members.length }];
   const request = { repository: ref, run, members: packed, prefixes };
-  const built = await inActivity(() => candidates(request));
+  const built = await inActivity(() => activities.candidates(request));
   const merged = performance.now();
   const [prefix] = built.kind === 'merged' ? built.prefixes : [];
   if (built.kind !== 'merged' || prefix?.size !== members.length)
     throw new SignalboxError('internal', 'the members could not be merged');
   const candidate = { commit: prefix.commit, base: built.base, tip: built.tip };
   const landing = { repository: ref, members: packed, candidate, lane: null };
-  const step = await inActivity(() => advance(landing));
+  const step = await inActivity(() => activities.advance(landing));
   const landed = performance.now();
   if (step.outcome !== 'accepted' || !step.landing.landed)
     throw new SignalboxError('internal', 'the members could not be landed');
@@ -147,7 +147,7 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
 
 /** Calls an activity as a worker does. */
 async function inActivity<T>(activity: () => Promise<T>): Promise<T> {
-  return (await new MockActivityEnvironment().run(activity)) as T;
+  return await new MockActivityEnvironment().run<[], T, () => Promise<T>>(activity);
 }
 
 /** A repository whose integration check takes its time, and fails where a bad file is. */
