@@ -118,6 +118,19 @@ describe('the train', () => {
     });
   });
 
+  test('continued as new while somebody asks again and again, answers them all', async () => {
+    await withTrain(async ({ submit, handle, until }) => {
+      const member = await submit('a');
+      await until(isEmpty);
+      const { runId } = await handle().describe();
+      // An answer for each: more come while those before are told.
+      for (let sent = 0; sent < 1500; sent += 100)
+        await Promise.all(Array.from({ length: 100 }, () => handle().signal('submit', member)));
+      while ((await handle().describe()).runId === runId) await new Promise((resolve) => setTimeout(resolve, 50));
+      expect((await until(({ outbox }) => outbox.length === 0)).answered).toHaveLength(1);
+    });
+  });
+
   test('lanes are checked at the same time, and land independently of each other', async () => {
     await withTrain(async ({ world, submit, until }) => {
       world.hanging.add('merge-a');
