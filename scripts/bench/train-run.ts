@@ -30,7 +30,7 @@ export class TrainRun {
 
   /** All at once. @returns seconds from the last submission to the last landing */
   async together(): Promise<number> {
-    for (const member of this.#members) await this.#submit(member);
+    await Promise.all(this.#members.map((member) => this.#submit(member)));
     const submitted = performance.now();
     const over = new AbortController();
     const landing = this.#lastLanding(over.signal);
