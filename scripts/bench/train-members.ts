@@ -30,7 +30,9 @@ export async function finishedMembers(
       '',
     ].join('\n');
   });
-  await bare.git(['fast-import', '--quiet', '--done'], { input: `${stream.join('')}done\n` });
+  // Loose objects, as snapshots of agents' work are.
+  const config = { 'fastimport.unpackLimit': '1000000' };
+  await bare.git(['fast-import', '--quiet', '--done'], { config, input: `${stream.join('')}done\n` });
   const members = manifest.tasks.slice(0, failing.length).map((task, index): TrainMember => {
     const commit = bare.ref(refs[index] ?? '') ?? '';
     const how = { ...rideOf(manifest, task, [`out/${index}.txt`]), ...ride };
