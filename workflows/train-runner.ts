@@ -1,10 +1,13 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { TrainCheck } from '../core/activities.ts';
 import type { RepositoryRef } from '../core/run-ref.ts';
 import { blamed, canaryShown, checked, jobs, type Job } from '../core/train-checks.ts';
 import { halt } from '../core/train-halt.ts';
 import type { TrainQueue } from '../core/train-queue.ts';
 import { trainActivities } from './activity-proxies.ts';
+
+/** How long a check that is not wanted any more is left to end by itself. */
+const ENDING = '500ms';
 
 /**
  * Carries out the checks that the train's state says are to run: starts what is new in it, ends what is no longer there,
@@ -15,6 +18,8 @@ export class TrainRunner {
   readonly #execution: string;
   readonly #change: (change: (queue: TrainQueue) => TrainQueue) => void;
   readonly #running = new Map<number, CancellationScope>();
+  readonly #ending = new Set<number>();
+  #wanted: ReadonlySet<number> = new Set();
 
   /** @param execution the first execution run id of the train: who may attach to its steps */
   constructor(
@@ -30,8 +35,18 @@ export class TrainRunner {
   /** Brings what runs in line with what is to run. */
   reconcile(queue: TrainQueue): void {
     const wanted = jobs(queue);
-    for (const [id, scope] of this.#running) if (!wanted.some((job) => job.id === id)) scope.cancel();
+    this.#wanted = new Set(wanted.map((job) => job.id));
+    for (const id of this.#running.keys()) if (!this.#wanted.has(id) && !this.#ending.has(id)) void this.#end(id);
     for (const job of wanted) if (!this.#running.has(job.id)) void this.#run(job);
+  }
+
+  /** Ends what is not wanted any more, unless it has ended by itself in the same moment, as checks that began together do. */
+  async #end(id: number): Promise<void> {
+    const scope = this.#running.get(id);
+    this.#ending.add(id);
+    await sleep(ENDING);
+    this.#ending.delete(id);
+    if (this.#running.get(id) === scope && !this.#wanted.has(id)) scope?.cancel();
   }
 
   async #run(job: Job): Promise<void> {

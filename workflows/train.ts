@@ -62,6 +62,11 @@ export async function train(...args: TrainArguments): Promise<void> {
     void said.finally(() => (telling -= 1));
   };
   const allTold = (): boolean => telling === 0 && queue.outbox.length === 0 && allHandlersFinished();
+  /** Waits until all are told. @returns false if somebody asked for something meanwhile, and is to be heard first */
+  const isOver = async (): Promise<boolean> => {
+    await condition(() => isChanged || (allTold() && requests.isIdle()));
+    return !isChanged;
+  };
 
   setHandler(messages.queueQuery, () => queue);
   setHandler(messages.submitSignal, (member) => change((before) => submit(before, member)));
@@ -234,10 +239,7 @@ export async function train(...args: TrainArguments): Promise<void> {
     const canTime = why !== null || (isQuiet && queue.lanes.every(({ members }) => members.length === 0));
     if (!canTime) await condition(() => isChanged);
     else if (!(await condition(() => isChanged, `${seconds}s`))) {
-      if (why === null && unlanded === null) {
-        await condition(allTold);
-        return !isChanged;
-      }
+      if (why === null && unlanded === null) return await isOver();
       tries += 1;
       try {
         const [run] = unlanded?.runs ?? [];
@@ -257,8 +259,8 @@ export async function train(...args: TrainArguments): Promise<void> {
     tellOfHalt();
     runner.reconcile(queue);
     if (isLong()) {
-      await condition(() => allTold() && requests.isIdle());
-      await continueAsNew<typeof train>(...packTrain(input, queue));
+      if (await isOver()) await continueAsNew<typeof train>(...packTrain(input, queue));
+      continue;
     }
     queue = handOver(queue, Date.now());
     if (queue.halt === null) requests.reconcile(queue);

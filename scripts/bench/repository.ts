@@ -28,8 +28,17 @@ export class BenchRepository {
     this.directory = directory;
   }
 
-  /** @param files how many files it has, each of `bytes` bytes that no compression makes much smaller */
-  static async create(directory: string, project: string, files: number, bytes: number): Promise<BenchRepository> {
+  /**
+   * @param files how many files it has, each of `bytes` bytes that no compression makes much smaller
+   * @param settings lines of its configuration
+   */
+  static async create(
+    directory: string,
+    project: string,
+    files: number,
+    bytes: number,
+    settings: readonly string[] = ['checks: { doctor: "true", integration: "true" }'],
+  ): Promise<BenchRepository> {
     mkdirSync(directory, { recursive: true });
     const repository = new BenchRepository(directory);
     await repository.#git('init', '--quiet', '--initial-branch=main');
@@ -42,7 +51,7 @@ export class BenchRepository {
       'version: 1',
       `project: ${project}`,
       `agent: { provider: command, command: ${JSON.stringify(AGENT)} }`,
-      'checks: { doctor: "true", integration: "true" }',
+      ...settings,
       'sandbox: { backend: local }',
     ];
     repository.#write('.signalbox/config.yaml', `${config.join('\n')}\n`);

@@ -3,10 +3,11 @@ import { measure, type Measurement } from './measure.ts';
 import { mib, ms, s, type Verdict } from './report.ts';
 import { BenchRepository, benchTasks } from './repository.ts';
 import { RunHistories } from './run-histories.ts';
+import { measureTrain, type TrainSize } from './train.ts';
 import type { BenchWorld } from './world.ts';
 
 /** What the bench can measure, each by itself. */
-export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand'] as const;
+export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand', 'train'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What a section found. */
@@ -20,6 +21,7 @@ export interface Size {
   quick: boolean;
   /** A directory for profiles of the worker, or `null` for none. */
   profile: string | null;
+  train: TrainSize;
 }
 
 const KIB = 1024;
@@ -37,6 +39,8 @@ export async function measureSection(world: BenchWorld, section: Section, size: 
       return await skew(world, size);
     case 'thousand':
       return await thousand(world, size);
+    case 'train':
+      return { verdicts: await measureTrain(world, size.train), measurements: [] };
   }
 }
 

@@ -7,13 +7,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { homeOf, type Home } from '../../activities/home.ts';
 import { packageRoot } from '../../activities/package-root.ts';
+import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
+import type { RunManifest } from '../../core/run-manifest.ts';
+import type { RunRef } from '../../core/run-ref.ts';
 import { WORKER_NODE_OPTIONS, WORKER_VARIABLES } from '../../workers/background-worker.ts';
 import { embeddedServer } from '../../workers/embedded.ts';
 import { isWorkerPolling } from '../../workers/runs/pollers.ts';
 import { followRun } from '../../workers/runs/follow-run.ts';
 import { prepareRun } from '../../workers/runs/prepare-run.ts';
+import { repositoryRef } from '../../workers/runs/repository-ref.ts';
 import { startRun } from '../../workers/runs/start-run.ts';
 import { openSession, type Session } from '../../workers/session.ts';
 import type { EmbeddedServer } from '../../workers/server/embedded-server.ts';
@@ -36,6 +40,13 @@ const NOTHING: Beside = () => Promise.resolve();
 export interface FinishedRun {
   description: RunDescription;
   seconds: number;
+}
+
+/** A run that is pinned, but not started. */
+export interface PinnedRun {
+  home: Home;
+  run: RunRef;
+  manifest: RunManifest;
 }
 
 /** A Signalbox home for the bench alone: a tuned embedded server, and a real worker process. */
@@ -164,6 +175,17 @@ export class BenchWorld {
       over.abort();
       await session.close();
     }
+  }
+
+  /** Pins a run of all tasks of a repository, whose finished work the caller makes up. */
+  async pin(repository: BenchRepository, runId: string): Promise<PinnedRun> {
+    const { home } = this;
+    const asked = { tasks: undefined, reuse: false, runId, maxParallel: undefined, backend: 'local' } as const;
+    const prepared = await prepareRun({ ...asked, directory: repository.directory, env: this.#env });
+    const { manifest, project, user } = prepared;
+    const pinned = await new ArtefactStore(home.artefacts).put(manifest);
+    const ref = repositoryRef(home, project, user);
+    return { home, manifest, run: { project: manifest.config.project, run: runId, repository: ref, manifest: pinned } };
   }
 
   /** Ends the processes and removes the files. */

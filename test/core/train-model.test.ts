@@ -6,7 +6,7 @@ import { trainMember } from '../../scripts/simulate/train.ts';
 
 const MEMBERS = 10;
 const RUNS = ['r1', 'r2'];
-const HISTORIES = Number(process.env['SIGNALBOX_TRAIN_HISTORIES'] ?? 400);
+const HISTORIES = Number(process.env['SIGNALBOX_TRAIN_HISTORIES'] ?? 250);
 
 const member = fc.record({
   run: fc.constantFrom(...RUNS),

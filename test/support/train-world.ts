@@ -49,7 +49,8 @@ export class TrainWorld {
   tip = 'base';
   user: string[] = ['base'];
   builds: Build[] = [];
-  landing: { landing: Landing; commit: string | 'moved' | null } | null = null;
+  /** What is being landed; once that was done, with the new tip, or `null` where the branch had moved. */
+  landing: { landing: Landing; outcome: { commit: string | null } | null } | null = null;
   /** Jobs that were begun: also those that nobody wants any more. */
   readonly begun = new Map<number, Job>();
   #proven: boolean;
@@ -265,7 +266,7 @@ export class TrainWorld {
 
   beginLanding(): void {
     const { queue, landing } = beginLanding(this.queue);
-    if (landing !== null) this.landing = { landing, commit: null };
+    if (landing !== null) this.landing = { landing, outcome: null };
     this.#step(queue);
   }
 
@@ -276,14 +277,14 @@ export class TrainWorld {
     const { check, lane, members } = landing.landing;
     const candidate = check.candidate!;
     const fresh = tokens(candidate.commit).filter((token) => !tokens(this.tip).includes(token));
-    if (landing.commit !== null) return;
+    if (landing.outcome !== null) return;
     const others = tokens(this.tip).filter((token) => !tokens(candidate.commit).includes(token));
     const independent = others.every((token) => {
       const other = this.members.get(token)?.member.ride.lane;
       return other != null && lane.ride.lane !== null && other !== lane.ride.lane;
     });
     if (this.user.some((token) => !tokens(candidate.commit).includes(token)) || !independent) {
-      landing.commit = 'moved';
+      landing.outcome = { commit: null };
       return;
     }
     const { checks } = lane.ride;
@@ -303,14 +304,14 @@ export class TrainWorld {
     this.#green.add(this.#part(commit, lane.ride));
     this.tip = commit;
     this.user = [...this.user, ...tokens(commit).filter((token) => !this.user.includes(token))];
-    landing.commit = commit;
+    landing.outcome = { commit };
   }
 
   landingOver(): void {
-    if (this.landing?.commit == null) return;
-    const { commit } = this.landing;
+    if (this.landing?.outcome == null) return;
+    const { commit } = this.landing.outcome;
     this.landing = null;
-    this.#step(commit === 'moved' ? moved(this.queue) : landed(this.queue, commit, {}));
+    this.#step(commit === null ? moved(this.queue) : landed(this.queue, commit, {}));
   }
 
   push(kind: 'o' | 'break' | 'fix'): void {

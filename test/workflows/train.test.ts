@@ -74,6 +74,21 @@ describe('the train', () => {
     });
   });
 
+  test('continued as new while somebody asks again and again, answers them all', async () => {
+    await withTrain(async ({ submit, handle, until }) => {
+      const member = await submit('a');
+      await until(isEmpty);
+      const { runId } = await handle().describe();
+      // An answer for each: more come while those before are told.
+      const ask = async (): Promise<void> => {
+        for (let sent = 0; sent < 40; sent += 1) await handle().signal('submit', member);
+      };
+      await Promise.all(Array.from({ length: 40 }, ask));
+      while ((await handle().describe()).runId === runId) await new Promise((resolve) => setTimeout(resolve, 50));
+      expect((await until(({ outbox }) => outbox.length === 0)).answered).toHaveLength(1);
+    });
+  });
+
   test('lanes are checked at the same time, and land independently of each other', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
       world.hanging.add('merge-a');
