@@ -25,6 +25,8 @@ export interface Home {
   readonly steps: string;
   /** What agents' turns used, `<project>/<run>/<step>.json`. */
   readonly usage: string;
+  /** What checks said about trees, a file each. */
+  readonly verdicts: string;
   /** Content-addressed files, by SHA-256. */
   readonly artefacts: string;
 }
@@ -44,6 +46,7 @@ export function homeOf(env: Readonly<Record<string, string | undefined>>): Home 
     checkouts: below('checkouts'),
     steps: below('steps'),
     usage: below('usage'),
+    verdicts: below('verdicts'),
     artefacts: below('artefacts'),
   };
 }

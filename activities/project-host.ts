@@ -5,11 +5,12 @@ import type { StepOwner } from '../core/ids.ts';
 import type { RunManifest } from '../core/run-manifest.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
 import type { Agent } from './agent/agent.ts';
-import { PassedChecks } from './checks/passed-checks.ts';
+import { VerdictStore } from './checks/verdict-store.ts';
 import { BareRepository } from './git/bare-repository.ts';
 import { CheckoutPool } from './git/checkout-pool.ts';
 import { ourSignature, type Signature } from './git/objects.ts';
-import { inspectUserRepository, type UserRepository } from './git/user-repository.ts';
+import { inspectUserRepository } from './git/inspect-user-repository.ts';
+import type { UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
 import { UsageLedger } from './records/usage-ledger.ts';
@@ -38,8 +39,8 @@ export class ProjectHost {
   readonly sandboxOf: ProjectHostOptions['sandboxOf'];
   /** What the turns of runs used. */
   readonly usage: UsageLedger;
-  /** What verdicts have proven, for the train. */
-  readonly passed = new PassedChecks();
+  /** What checks said about trees. */
+  readonly verdicts: VerdictStore;
   readonly #repositories = new Map<string, Promise<BareRepository>>();
   readonly #pools = new Map<string, Promise<CheckoutPool>>();
   readonly #users = new Map<string, Promise<UserRepository>>();
@@ -50,6 +51,7 @@ export class ProjectHost {
     this.env = options.env;
     this.manifests = options.manifests;
     this.usage = new UsageLedger(options.home);
+    this.verdicts = new VerdictStore(options.home.verdicts);
     this.agents = options.agents;
     this.sandboxOf = (manifest) => options.sandboxOf(manifest);
   }

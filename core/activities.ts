@@ -1,10 +1,13 @@
-import type { CheckReport } from './checks.ts';
+import type { CheckFailure, CheckReport } from './checks.ts';
 import type { AgentErrorClass } from './agent-errors.ts';
 import type { Evidence } from './evidence.ts';
 import type { InputValue, PersonWait } from './person.ts';
 import type { TaskView } from './run-state.ts';
 import type { RepositoryRef, RunRef } from './run-ref.ts';
-import type { LandingNews, TrainMember } from './train.ts';
+import type { PackedMembers } from './packed-train.ts';
+import type { MergedPrefixes } from './train-checks.ts';
+import type { Candidate } from './train-lane.ts';
+import type { LandingNews, Ride, TrainMember } from './train.ts';
 import type { Usage } from './usage.ts';
 
 /** One attempt at a task. */
@@ -90,50 +93,86 @@ export interface TaskActivities {
     inputs: Record<string, InputValue>;
   }): Promise<CheckReport>;
   /**
-   * The verdict on a snapshot, on a fresh checkout; afterwards the attempt's workspace is gone. `round` grows when a
-   * person stopped the verdict before.
+   * The verdict on a snapshot, on a fresh checkout, and how it is to be checked when it is merged; afterwards the
+   * attempt's workspace is gone. `round` grows when a person stopped the verdict before.
    */
   verify(input: {
     attempt: AttemptRef;
+    base: string;
     commit: string;
     round: number;
     inputs: Record<string, InputValue>;
-  }): Promise<CheckReport>;
+  }): Promise<CheckReport & { ride: Ride }>;
   /** Which paths that one of the globs matches differ between a base and the tip of today; at most some. */
   changedSince(input: { run: RunRef; base: string; globs: string[] }): Promise<string[]>;
   /** Ends what still runs for an attempt, keeps its work in its ref, and removes its workspace. */
   closeAttempt(input: { attempt: AttemptRef; base: string }): Promise<{ commit: string | null }>;
 }
 
-/** What is to be merged: a finished task, or (`member: null`) only what the user committed meanwhile. */
-export interface CandidateRequest {
+/** Finished tasks to be merged onto the accepted tip, in this order; none: only what the user committed meanwhile. */
+export interface CandidatesRequest {
+  repository: RepositoryRef;
+  /** Whose configuration says by whom the user's commits are joined, if they must be. */
   run: RunRef;
-  member: TrainMember | null;
+  members: PackedMembers;
+  /** The prefixes of them that are to be checked, by the ids of their checks. */
+  prefixes: { id: number; size: number }[];
 }
 
-/** A tree that could become the accepted tip, not checked yet. */
-export type CandidateResult =
-  | {
-      kind: 'merged';
-      commit: string;
-      /** The accepted tip that it would replace. */
-      tip: string;
-    }
-  | { kind: 'conflict'; evidence: Evidence };
+/** Trees that could become the accepted tip, not checked yet. */
+export type CandidatesResult =
+  | ({ kind: 'merged' } & MergedPrefixes)
+  /** The user's new commits conflict with accepted work that has not landed yet: nobody's work can be merged. */
+  | { kind: 'conflict'; tip: string; reason: string; detail: string };
+
+/** A check of one commit by the train. */
+export interface TrainCheck {
+  /** Whose pinned configuration says what is checked; `task: null`: any task's of the run. */
+  run: RunRef;
+  task: string | null;
+  attempt: number;
+  lane: string | null;
+  commit: string;
+  /** The train's execution and epoch: a red verdict counts only within it. */
+  session: string;
+}
 
 /** Activities of the train. They run on the repository's home host. */
 export interface TrainActivities {
-  /** Merges a member onto the accepted tip, with what the user committed meanwhile. */
-  candidate(input: CandidateRequest): Promise<CandidateResult>;
-  /** Runs the integration checks on exactly the candidate's tree. */
-  check(input: CandidateRequest & { candidate: string }): Promise<CheckReport>;
+  /** Merges members onto the accepted tip, with what the user committed meanwhile. The same members give the same commits. */
+  candidates(input: CandidatesRequest): Promise<CandidatesResult>;
+  /** Runs the integration checks on exactly the commit's tree, unless they are known to have passed, or failed, on it. */
+  check(input: TrainCheck): Promise<CheckReport>;
+  /** Runs the integration checks on an accepted tip, whatever is known of it. @param input.id tells repetitions apart */
+  checkTip(input: TrainCheck & { id: number }): Promise<CheckReport>;
+  /** Do the integration checks fail with the canary's variable set? Known from before for the same definition of checks. */
+  canary(input: TrainCheck): Promise<{ proven: boolean }>;
   /**
-   * Accepts the candidate by a compare-and-swap, and lands it on the user's branch. `moved`: the tip, or the user's
-   * branch, is another by now, and the candidate must be made anew. Succeeds too when the tip already contains it.
+   * Finds out whether a member that is red on the tip is red also by itself, and says what its task is to be told.
+   *
+   * @param input.commit the tip with this member, which was red
    */
-  advance(
-    input: CandidateRequest & { candidate: string; tip: string },
-  ): Promise<{ outcome: 'accepted'; landing: LandingNews } | { outcome: 'moved' }>;
+  blame(input: { member: TrainMember; commit: string; failure: CheckFailure; session: string }): Promise<Evidence>;
+  /**
+   * Accepts a green candidate by a compare-and-swap, and lands it on the user's branch. `moved`: the tip, or the user's
+   * branch, is another by now, and the candidate must be made anew. Succeeds too when the tip already contains it. In a
+   * lane, it is enough that nothing but other lanes' paths has moved: the members are then merged onto the new tip.
+   */
+  advance(input: {
+    repository: RepositoryRef;
+    members: PackedMembers;
+    candidate: Candidate;
+    lane: string | null;
+  }): Promise<
+    | {
+        outcome: 'accepted';
+        commit: string;
+        /** Each member's own merge, by its key. */
+        commits: Record<string, string>;
+        landing: LandingNews;
+      }
+    | { outcome: 'moved' }
+  >;
   /** Tries again to bring the accepted tip to the user's branch. */
   land(input: { repository: RepositoryRef }): Promise<LandingNews>;
 }

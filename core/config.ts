@@ -3,14 +3,17 @@ import {
   branchName,
   branchPrefix,
   commands,
+  committer,
   duration,
   globs,
   identifier,
+  identity,
   line,
   size,
   text,
   variableName,
 } from './fields.ts';
+import { identityText, OUR_IDENTITY } from './identity.ts';
 import { mergeDriversSchema } from './merge-drivers.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
@@ -37,7 +40,29 @@ const repository = z.strictObject({
       push: z
         .enum(['none', 'branch', 'pull_request'])
         .prefault('none')
-        .describe('What is sent there: nothing, the branches, or a pull request per task.'),
+        .describe(
+          "What is sent there: nothing; each task's branch when its work is verified; or a GitHub pull request per task, " +
+            'through which the work is merged.',
+        ),
+      integration: z
+        .boolean()
+        .prefault(false)
+        .describe('For `branch`: send the integration branch too after each landing, by fast-forward only.'),
+      labels: z.array(line()).prefault([]).describe('Labels of pull requests.'),
+      reviewers: z
+        .array(line())
+        .prefault([])
+        .describe('Who is asked to review a pull request once its work is verified: names of users, or `org/team`.'),
+      checks: z
+        .enum(['all', 'required'])
+        .prefault('all')
+        .describe(
+          "Which of a pull request's own checks must pass before it is merged: all that there are, or only those that " +
+            'the branch requires.',
+        ),
+      grace: duration()
+        .prefault('1m')
+        .describe('How long its first check may take to appear before a pull request counts as one without checks.'),
     })
     .optional()
     .describe('Where results go besides the local branch.'),
@@ -52,6 +77,18 @@ const run = z.strictObject({
     .prefault('continue')
     .describe('After a failed task: `continue` with what does not depend on it, or `stop` starting tasks.'),
 });
+
+/** A list of things whose names differ, also ignoring case. */
+function named<T extends { name: string }>(list: z.ZodArray<z.ZodType<T>>, what: string) {
+  return list.superRefine((items, context) => {
+    const names = items.map(({ name }) => name.toLowerCase());
+    for (const [index, { name }] of items.entries()) {
+      if (names.indexOf(name.toLowerCase()) === index) continue;
+      const message = `${JSON.stringify(name)} is already the name of another ${what}`;
+      context.addIssue({ code: 'custom', path: [index, 'name'], message });
+    }
+  });
+}
 
 /** The agent's part of the configuration; a task file may override each key. */
 export const agentFields = {
@@ -100,10 +137,46 @@ const checks = z.strictObject({
   canary: z
     .strictObject({
       mode: z.enum(['off', 'env']).prefault('off').describe('`env`: prove the check by making it fail.'),
-      variable: variableName().prefault('SIGNALBOX_CANARY').describe('The environment variable to set.'),
+      variable: variableName().prefault('SIGNALBOX_CANARY').describe('The environment variable to set, to `1`.'),
+      unproven: z
+        .enum(['warn', 'block'])
+        .prefault('warn')
+        .describe(
+          'When it passes all the same: tell it with what was merged (`warn`), or merge nothing and ask (`block`).',
+        ),
     })
     .prefault({})
     .describe('Runs the integration check again with the variable set, where it must fail.'),
+});
+
+const lane = z.strictObject({
+  name: identifier('lane').describe('What it is called in the Web UI.'),
+  paths: globs().min(1, 'must name at least one path').describe('Globs of the paths that its checks depend on.'),
+  integration: commands()
+    .optional()
+    .describe('What must pass on a merged tree that changes only these paths; by default `checks.integration`.'),
+});
+
+const train = z.strictObject({
+  slots: z
+    .int()
+    .min(1)
+    .max(16)
+    .prefault(2)
+    .describe('How many integration checks run at once: of ever longer prefixes of what is to be merged.'),
+  recheck_tip: z
+    .boolean()
+    .prefault(true)
+    .describe(
+      'Before a red integration check is blamed on a task, check the branch alone once more; if it is red too, nobody is ' +
+        'blamed: nothing is merged, and a person is asked.',
+    ),
+  lanes: named(z.array(lane), 'lane')
+    .prefault([])
+    .describe(
+      'Parts of the repository whose checks do not depend on one another. Tasks that change only one of them are merged ' +
+        'without waiting for the checks of the others. By default the whole repository is checked as one.',
+    ),
 });
 
 const resource = z.strictObject({
@@ -112,14 +185,7 @@ const resource = z.strictObject({
   description: text().optional().describe('What it is, for people and planners.'),
 });
 
-const resources = z.array(resource).superRefine((list, context) => {
-  const names = list.map(({ name }) => name.toLowerCase());
-  for (const [index, { name }] of list.entries()) {
-    if (names.indexOf(name.toLowerCase()) === index) continue;
-    const message = `${JSON.stringify(name)} is already the name of another resource`;
-    context.addIssue({ code: 'custom', path: [index, 'name'], message });
-  }
-});
+const resources = named(z.array(resource), 'resource');
 
 const validator = z.strictObject({
   mode: z.enum(['off', 'warn', 'block']).prefault('off').describe('Whether it judges, and whether its word counts.'),
@@ -190,8 +256,40 @@ const sandbox = z.strictObject({
     .describe("Names of environment variables that steps get from the worker's environment."),
 });
 
-/** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */
-export const configSchema = z.strictObject({
+const merge = z.strictObject({
+  style: z
+    .enum(['merge', 'squash'])
+    .prefault('merge')
+    .describe(
+      "How a task's work lands: by a merge commit that keeps the agent's commit as its second parent, or as one commit " +
+        'with one parent.',
+    ),
+  author: committer()
+    .prefault(identityText(OUR_IDENTITY))
+    .describe("Whom these commits name as author: `Name <email>`, or `user`: the name and address of the user's git."),
+  committer: committer()
+    .prefault(identityText(OUR_IDENTITY))
+    .describe('Whom they name as committer; likewise. Servers compare it with the key of a signature.'),
+  co_author: z
+    .union([z.boolean(), identity()], 'must be true, false or "Name <email>"')
+    .prefault(false)
+    .describe(
+      'Names the agent in a `Co-authored-by` trailer: `true` for Codex as `Codex <noreply@openai.com>`, any agent by ' +
+        'its `Name <email>`.',
+    ),
+  sign: z
+    .enum(['auto', 'off'])
+    .prefault('auto')
+    .describe("`auto`: signs these commits with the user's key where their git signs commits (`commit.gpgsign`)."),
+  drivers: mergeDriversSchema
+    .prefault([])
+    .describe(
+      'How certain files are merged that two tasks changed; the last entry that names a file counts, before what ' +
+        '`.gitattributes` says.',
+    ),
+});
+
+const sections = z.strictObject({
   version: z.literal(1).prefault(1).describe('The version of this format.'),
   project: identifier('project')
     .optional()
@@ -212,6 +310,7 @@ export const configSchema = z.strictObject({
   agent: agent.prefault({}).describe('Who works on the tasks.'),
   planner: planner.prefault({}).describe('Who plans.'),
   checks: checks.prefault({}).describe('What proves the work.'),
+  train: train.prefault({}).describe('How finished work is checked and merged.'),
   resources: resources.prefault([]).describe('Named sets of paths that tasks can lock.'),
   scope: z
     .strictObject({
@@ -225,17 +324,6 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('Compliance of what tasks write with what they declared.'),
-  merge: z
-    .strictObject({
-      drivers: mergeDriversSchema
-        .prefault([])
-        .describe(
-          'How certain files are merged that two tasks changed; the last entry that names a file counts, before what ' +
-            '`.gitattributes` says.',
-        ),
-    })
-    .prefault({})
-    .describe('How finished work is merged.'),
   people: z
     .strictObject({
       deadline: duration().optional().describe('How long a person has for an answer; by default no bound.'),
@@ -250,6 +338,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('What waits for people.'),
   validators: validators.prefault({}).describe('Models that judge finished attempts.'),
+  merge: merge.prefault({}).describe('How finished work is merged, and what lands on the integration branch.'),
   limits: limits.prefault({}).describe('The bounds of time, tokens and money.'),
   prices: z
     .record(line(), price)
@@ -261,8 +350,20 @@ export const configSchema = z.strictObject({
   sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
 });
 
+/** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */
+export const configSchema = sections.superRefine(({ merge: { co_author: coAuthor }, agent: { provider } }, context) => {
+  if (coAuthor !== true || provider === 'codex') return;
+  const message = `true names Codex, and agent.provider is ${provider}: write "Name <email>"`;
+  context.addIssue({ code: 'custom', path: ['merge', 'co_author'], message });
+});
+
 /** A parsed configuration: keys as in the file, defaults applied, durations in milliseconds, sizes in bytes. */
 export type Config = Omit<z.output<typeof configSchema>, 'project'> & { project: string };
 
 /** A named set of paths that tasks can lock. */
 export type Resource = Config['resources'][number];
+
+/** What lands, and how. A run may be pinned to a configuration that is older than this section. */
+export function mergeSettings(config: Config): Config['merge'] {
+  return (config as Partial<Config>).merge ?? merge.parse({});
+}

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { branchNameProblem } from './branch-name.ts';
 import { DURATION_PATTERN, durationOf } from './duration.ts';
 import { globProblem } from './glob-pattern.ts';
+import { identityProblem } from './identity.ts';
 import { type IdentifierKind, identifierProblem } from './ids.ts';
 import { SIZE_PATTERN, sizeOf } from './size.ts';
 
@@ -83,4 +84,14 @@ export function branchPrefix() {
 /** The name of an environment variable. */
 export function variableName() {
   return z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');
+}
+
+/** Whom a commit names: `Name <email>`. */
+export function identity() {
+  return checkedText(identityProblem);
+}
+
+/** Who writes commits: `Name <email>`, or `user` for whom the user's git names. */
+export function committer() {
+  return checkedText((value) => (value === 'user' ? null : identityProblem(value)));
 }

@@ -5,7 +5,7 @@ const TASK_IDENTIFIER = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const LONGEST = 63;
 
 /** What an identifier names. Project ids are lower case; run and task ids may use upper case, but are unique ignoring it. */
-export type IdentifierKind = 'project' | 'run' | 'task' | 'task name' | 'resource';
+export type IdentifierKind = 'project' | 'run' | 'task' | 'task name' | 'resource' | 'lane';
 
 /** Says why `text` is no identifier, or `null` if it is one. */
 export function identifierProblem(kind: IdentifierKind, text: string): string | null {

@@ -63,6 +63,8 @@ function apply(state: RunState, event: RunEvent): RunState {
       return applyClosed(state, event);
     case 'landing':
       return { ...state, head: event.news.tip, landing: event.news.landed ? null : event.news };
+    case 'halted':
+      return { ...state, halt: event.halt };
     case 'decideTask':
       return applyDecision(state, event.task, event.decision, event.at);
     case 'retryTask':

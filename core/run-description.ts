@@ -71,9 +71,11 @@ export function statusOf(state: RunState, views: TaskViews): { status: RunStatus
     return { status: 'paused', reason: PAUSED[state.paused] };
   }
   if (isWaitingForPeople(state, views)) {
-    return { status: 'waiting', reason: joinSentences(waitingReason(state), landingReason(state)) };
+    const reason = joinSentences(waitingReason(state), haltReason(state), landingReason(state));
+    return { status: 'waiting', reason };
   }
-  return { status: 'running', reason: landingReason(state) };
+  const reason = joinSentences(haltReason(state), landingReason(state));
+  return { status: 'running', reason: reason === '' ? null : reason };
 }
 
 /** Is nothing left to do but to say how it went? A run whose work has not landed stays open, and waits. */
@@ -95,12 +97,17 @@ function failureReason(state: RunState): string | null {
   return `${which}${rest} (${why})`;
 }
 
-function waitingReason(state: RunState): string {
+function haltReason({ halt }: RunState): string | null {
+  return halt === null ? null : `the train stands: ${halt.reason}; ${halt.hint}`;
+}
+
+function waitingReason(state: RunState): string | null {
   const waiting = Object.entries(state.tasks).filter(([, task]) => task.wait !== null);
   const [id, task] = waiting[0] ?? [];
+  if (id === undefined) return null;
   const more = waiting.length - 1;
   const others = more === 0 ? '' : `, and ${more === 1 ? '1 more task waits' : `${more} more tasks wait`} for a person`;
-  return `${id ?? ''} waits for ${WAITS_FOR[task?.wait?.kind ?? 'review']}${others}: ${task?.wait?.question ?? ''}`;
+  return `${id} waits for ${WAITS_FOR[task?.wait?.kind ?? 'review']}${others}: ${task?.wait?.question ?? ''}`;
 }
 
 function landingReason(state: RunState): string | null {

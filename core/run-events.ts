@@ -3,7 +3,7 @@ import type { Decision } from './person.ts';
 import type { ArtefactRef } from './run-ref.ts';
 import type { TaskView } from './run-state.ts';
 import type { TaskReport } from './task-report.ts';
-import type { LandingNews } from './train.ts';
+import type { LandingNews, TrainHalt } from './train.ts';
 
 /** What can happen to a run. `at` is in milliseconds since the epoch. */
 export type RunEvent = { at: number } & (
@@ -23,6 +23,7 @@ export type RunEvent = { at: number } & (
   | { type: 'report'; report: TaskReport }
   | { type: 'closed'; task: string; how: string; report: TaskReport | null }
   | { type: 'landing'; news: LandingNews }
+  | { type: 'halted'; halt: TrainHalt | null }
   | { type: 'decideTask'; task: string; decision: Decision }
   | { type: 'retryTask'; task: string; guidance: string | null }
   | { type: 'cancelTask'; task: string }

@@ -5,7 +5,7 @@ import type { Claims } from './globs.ts';
 import type { InputRequest, InputValue, PeopleSettings, PersonWait } from './person.ts';
 import type { TaskNews } from './run-messages.ts';
 import type { ArtefactRef } from './run-ref.ts';
-import type { LandingNews } from './train.ts';
+import type { LandingNews, TrainHalt } from './train.ts';
 import { addUsage, NO_USAGE, type Usage } from './usage.ts';
 
 /** A task as the scheduler sees it: the manifest without the specification. */
@@ -112,6 +112,8 @@ export interface RunState {
   head: string;
   /** Why the user's branch does not follow the accepted tip; `null` while it does. */
   landing: LandingNews | null;
+  /** Why the train stands that the run's finished tasks wait in; `null` while it goes. */
+  halt: TrainHalt | null;
 }
 
 /** The tasks' unchanging part, by id. Not part of the state: it is loaded again after a continue-as-new. */
@@ -130,6 +132,7 @@ export function initialRunState(settings: RunSettings, baseCommit: string): RunS
     seq: 0,
     head: baseCommit,
     landing: null,
+    halt: null,
   };
 }
 

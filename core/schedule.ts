@@ -120,12 +120,16 @@ export function isExhausted(state: RunState): boolean {
   return isHalted(state) || tasks.every((task) => isEnded(task) || task.status === 'blocked');
 }
 
-/** Can nothing go on but by a person's word to one of its tasks? */
+/** Can nothing go on but by a person's word: to one of its tasks, or to the train that its tasks wait in? */
 export function isWaitingForPeople(state: RunState, views: TaskViews): boolean {
   const tasks = Object.entries(state.tasks);
-  if (!tasks.some(([, task]) => task.status === 'waiting_for_person')) return false;
+  // What could not be carried out is tried again without a person.
+  const inTrain = state.halt === null || state.halt.kind === 'error' ? [] : state.halt.tasks;
+  const waits = ([id, task]: (typeof tasks)[number]): boolean =>
+    task.status === 'waiting_for_person' || (task.open && inTrain.includes(id));
+  if (!tasks.some(waits)) return false;
   return tasks.every(([id, task]) => {
-    if (isEnded(task) || task.status === 'blocked' || task.status === 'waiting_for_person') return true;
+    if (isEnded(task) || task.status === 'blocked' || waits([id, task])) return true;
     const view = views[id];
     return !task.open && !task.holds && view !== undefined && !isReady(state, view, task);
   });

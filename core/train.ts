@@ -1,6 +1,20 @@
 import type { Evidence } from './evidence.ts';
 import type { RunRef } from './run-ref.ts';
 
+/** How a member is to be checked: what its run's pinned configuration says, as its verdict found it. */
+export interface Ride {
+  /** Digest of the definition of its integration checks. Only members with the same one are checked together. */
+  checks: string;
+  /** The lane whose paths hold all that it changed, if the project has such lanes. */
+  lane: string | null;
+  /** How many checks may run at once. */
+  slots: number;
+  /** Is the tip alone checked again before a red check is blamed on a member? */
+  recheckTip: boolean;
+  /** What happens when the checks pass also with the canary's variable set. */
+  canary: 'off' | 'warn' | 'block';
+}
+
 /** A finished task on its way into the integration branch. */
 export interface TrainMember {
   run: RunRef;
@@ -10,18 +24,15 @@ export interface TrainMember {
   /** The verified snapshot, and the tip that it started from. */
   commit: string;
   base: string;
+  ride: Ride;
 }
 
-/** A task's wish to take its member out again. Answered by a {@link TrainResult}: `withdrawn`, or how it ended. */
-export interface Withdrawal {
-  run: RunRef;
-  task: string;
-  attempt: number;
-}
+/** Who a member is. */
+export type MemberId = Pick<TrainMember, 'run' | 'task' | 'attempt'>;
 
 /** What became of a member, told to its task. */
 export type TrainResult =
-  | { outcome: 'merged'; attempt: number; commit: string }
+  | { outcome: 'merged'; attempt: number; commit: string; warnings?: string[] }
   | { outcome: 'rejected'; attempt: number; evidence: Evidence }
   | { outcome: 'withdrawn'; attempt: number };
 
@@ -37,88 +48,29 @@ export interface LandingNews {
   diverged: boolean;
 }
 
-/** The train's state; plain JSON. Members are identified by run, task and attempt. */
-export interface TrainQueue {
-  version: 1;
-  waiting: TrainMember[];
-  /** The member whose candidate is being built, checked or landed. */
-  current: TrainMember | null;
-  /** Answers of the last members, so that a doubled `submit` or a late `withdraw` gets the same answer again. */
-  answered: { key: string; result: TrainResult }[];
-  /** The accepted tip has not reached the user's branch; runs to tell when it does. */
-  unlanded: { news: LandingNews; runs: RunRef[] } | null;
+/** Why the train stands and waits for a person; told to all runs that have members in it. `null` when it goes on. */
+export interface Halt {
+  /**
+   * `tip`: the accepted tip fails its own checks. `canary`: the checks prove nothing. `base`: what the user committed
+   * conflicts with accepted work that has not reached the branch. `error`: something could not be carried out; it is
+   * tried again by itself.
+   */
+  kind: 'tip' | 'canary' | 'base' | 'error';
+  /** One sentence. */
+  reason: string;
+  hint: string;
+  /** What the checks said, bounded; empty where none ran. */
+  detail: string;
+  /** The accepted tip and the user's branch at that time: another one is reason to go on by itself. */
+  tip: string;
 }
 
-const REMEMBERED = 50;
-
-/** An empty train. */
-export function emptyTrain(): TrainQueue {
-  return { version: 1, waiting: [], current: null, answered: [], unlanded: null };
+/** What a run is told of a halt: also which of its tasks wait in the train. */
+export interface TrainHalt extends Pick<Halt, 'kind' | 'reason' | 'hint' | 'detail'> {
+  tasks: string[];
 }
 
 /** The identity of a member. */
-export function memberKey(member: Pick<TrainMember, 'run' | 'task' | 'attempt'>): string {
+export function memberKey(member: MemberId): string {
   return [member.run.project, member.run.run, member.task, String(member.attempt)].join('..');
-}
-
-/** What to do after a message: the new queue, and an answer to send at once, if there is one. */
-export interface TrainStep {
-  queue: TrainQueue;
-  answer: TrainResult | null;
-}
-
-/** Takes a member in, once. One that was answered before gets that answer again. */
-export function submit(queue: TrainQueue, member: TrainMember): TrainStep {
-  const key = memberKey(member);
-  const before = queue.answered.find((answered) => answered.key === key);
-  if (before !== undefined) return { queue, answer: before.result };
-  const known = [queue.current, ...queue.waiting].some((other) => other !== null && memberKey(other) === key);
-  return { queue: known ? queue : { ...queue, waiting: [...queue.waiting, member] }, answer: null };
-}
-
-/**
- * Takes a member out. One that is in work is answered later: it is let through or dropped by whoever works on it
- * (see {@link isWithdrawn}).
- */
-export function withdraw(queue: TrainQueue, withdrawal: Withdrawal): TrainStep {
-  const key = memberKey(withdrawal);
-  const before = queue.answered.find((answered) => answered.key === key);
-  if (before !== undefined) return { queue, answer: before.result };
-  if (queue.current !== null && memberKey(queue.current) === key) return { queue, answer: null };
-  const result: TrainResult = { outcome: 'withdrawn', attempt: withdrawal.attempt };
-  const waiting = queue.waiting.filter((member) => memberKey(member) !== key);
-  return { queue: remember({ ...queue, waiting }, key, result), answer: result };
-}
-
-/** Takes the next member into work. */
-export function begin(queue: TrainQueue): TrainQueue {
-  const [current, ...waiting] = queue.waiting;
-  return current === undefined ? queue : { ...queue, current, waiting };
-}
-
-/** Records what became of the member in work. */
-export function finish(queue: TrainQueue, result: TrainResult): TrainQueue {
-  if (queue.current === null) return queue;
-  return remember({ ...queue, current: null }, memberKey(queue.current), result);
-}
-
-/**
- * Records whether the user's branch follows. Returns the runs to tell: all that wait for it, when the answer is new.
- */
-export function landing(
-  queue: TrainQueue,
-  news: LandingNews,
-  run: RunRef | null,
-): { queue: TrainQueue; tell: RunRef[] } {
-  const waiting = queue.unlanded?.runs ?? [];
-  const known = run === null || waiting.some((other) => other.project === run.project && other.run === run.run);
-  const runs = known ? waiting : [...waiting, run];
-  if (news.landed) return { queue: { ...queue, unlanded: null }, tell: waiting };
-  const same =
-    queue.unlanded !== null && queue.unlanded.news.reason === news.reason && queue.unlanded.news.tip === news.tip;
-  return { queue: { ...queue, unlanded: { news, runs } }, tell: same && known ? [] : runs };
-}
-
-function remember(queue: TrainQueue, key: string, result: TrainResult): TrainQueue {
-  return { ...queue, answered: [...queue.answered, { key, result }].slice(-REMEMBERED) };
 }

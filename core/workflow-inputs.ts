@@ -5,7 +5,7 @@ import type { Claims } from './globs.ts';
 import type { RunHead } from './packed-run.ts';
 import type { InputValue } from './person.ts';
 import type { RunSettings, TaskView } from './run-state.ts';
-import type { TrainQueue } from './train.ts';
+import type { TrainHead } from './packed-train.ts';
 import type { Usage } from './usage.ts';
 
 /** Input of the `run` workflow. `state` is there when an earlier execution handed over; its tasks are further arguments. */
@@ -53,9 +53,9 @@ export interface RepositoryInput {
   table?: LockTable;
 }
 
-/** Input of the `train` workflow. */
+/** Input of the `train` workflow. `queue` is there when an earlier execution handed over; its members are further arguments. */
 export interface TrainInput {
   version: 1;
   repository: RepositoryRef;
-  queue?: TrainQueue;
+  queue?: TrainHead;
 }

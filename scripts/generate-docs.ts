@@ -23,11 +23,12 @@ function typeOf(schema: JsonSchema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(' \\| ');
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.anyOf !== undefined) return schema.anyOf.map((option) => typeOf(option)).join(' or ');
+  if (Array.isArray(schema.type)) return schema.type.map((type) => typeOf({ type })).join(' or ');
   if (schema.type === 'array') return `list of ${typeOf(schema.items as JsonSchema)}`;
   if (schema.type === 'object') return 'mapping';
   if (schema.pattern?.includes('KiB') === true) return 'size';
   if (schema.pattern?.includes('ms)') === true) return 'duration';
-  return schema.type === 'string' ? 'text' : String(schema.type ?? 'any');
+  return schema.type === 'string' ? 'text' : (schema.type ?? 'any');
 }
 
 function defaultOf(schema: JsonSchema, required: boolean): string {

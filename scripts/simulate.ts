@@ -1,7 +1,9 @@
 import { parseArgs } from 'node:util';
 import { simulate, spreadOf, type Outcome, type Spread } from './simulate/ratios.ts';
+import { EVERY_TRAIN, simulateTrains } from './simulate/train-command.ts';
 
 const USAGE = `npm run simulate [-- [--graphs N] [--seed N] [--json]]
+npm run simulate -- train [--members N] [--slots K] [--seeds N] [--json]
 
 Schedules random task graphs in virtual time with the rules that runs use, and beside them with a barrier scheduler, which
 waits for the last task of a wave before it starts the next. Prints how much longer the graphs take than a bound that no
@@ -9,23 +11,44 @@ schedule can beat. docs/simulation.md tells what the graphs are like, and what t
 
   --graphs N  how many, 1000 by default
   --seed N    the seed of the first, 1 by default; each graph has the next one
-  --json      one JSON object instead of a table`;
+  --json      one JSON object instead of a table
+
+With "train" it simulates trains of members that finish at once, of which some fail, with the train's own rules, and beside
+them a window of single steps, bisection, and one at a time: how many rounds of checks they take.
+
+  --members N  so many members only, instead of 1, 10, 50, 100 and 1,000
+  --slots K    so many checks at once only, instead of 1, 2 and 4
+  --seeds N    how many trains of each kind, 1,000 by default; fewer are made of more than 50 members`;
 
 const GOAL = { median: 1.05, p95: 1.25 };
 
 function main(): number {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     options: {
       graphs: { type: 'string', default: '1000' },
       seed: { type: 'string', default: '1' },
+      members: { type: 'string' },
+      slots: { type: 'string' },
+      seeds: { type: 'string', default: String(EVERY_TRAIN.seeds) },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
+    allowPositionals: true,
   });
   const [graphs, seed] = [Number(values.graphs), Number(values.seed)];
   if (values.help) {
     process.stdout.write(`${USAGE}\n`);
     return 0;
+  }
+  if (positionals.length > 0) {
+    const members = values.members === undefined ? EVERY_TRAIN.members : [Number(values.members)];
+    const slots = values.slots === undefined ? EVERY_TRAIN.slots : [Number(values.slots)];
+    const seeds = Number(values.seeds);
+    const isTrain = positionals.length === 1 && positionals[0] === 'train';
+    if (isTrain && [...members, ...slots, seeds].every((number) => Number.isSafeInteger(number) && number >= 1))
+      return simulateTrains({ members, slots, seeds, json: values.json });
+    process.stderr.write(`--members, --slots and --seeds are whole numbers, at least 1\n\n${USAGE}\n`);
+    return 2;
   }
   if (!Number.isSafeInteger(graphs) || graphs < 1 || !Number.isSafeInteger(seed) || seed < 0) {
     process.stderr.write(`--graphs and --seed are whole numbers, --graphs at least 1\n\n${USAGE}\n`);

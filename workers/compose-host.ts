@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { RunActivities, TaskActivities, TrainActivities } from '../core/activities.ts';
+import type { RemoteActivities } from '../core/remote.ts';
 import type { RunManifest } from '../core/run-manifest.ts';
 import { asActivities } from '../activities/activity-failure.ts';
 import { createAgents } from '../activities/agent/agents.ts';
@@ -10,6 +11,7 @@ import { createTrainActivities } from '../activities/merge/train-activities.ts';
 import { ProjectHost } from '../activities/project-host.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
+import { createRemoteActivities } from '../activities/remotes/remote-activities.ts';
 import { createRunActivities } from '../activities/runs/run-activities.ts';
 import { createSandbox } from '../activities/sandbox/create-sandbox.ts';
 import { sandboxOptions } from './sandbox-options.ts';
@@ -18,7 +20,7 @@ import { ensureGateway } from './gateway-process.ts';
 
 /** A host's activities over the real adapters. */
 export interface ComposedHost {
-  activities: TaskActivities & TrainActivities & RunActivities;
+  activities: TaskActivities & TrainActivities & RunActivities & RemoteActivities;
   host: string;
 }
 
@@ -63,6 +65,7 @@ export function composeHost(options: {
     activities: asActivities({
       ...createTaskActivities(host),
       ...createTrainActivities(host),
+      ...createRemoteActivities(host),
       ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
     }),
     host: host.host,

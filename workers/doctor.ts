@@ -2,9 +2,11 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { findCodex } from '../activities/agent/codex-installation.ts';
 import { loadProject } from '../activities/catalogue/project.ts';
-import { branchTip, inspectUserRepository, requireSupported } from '../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../activities/git/inspect-user-repository.ts';
+import { branchTip, requireSupported } from '../activities/git/user-repository.ts';
 import { requireGit } from '../activities/git/git-command.ts';
 import { homeOf, type Home } from '../activities/home.ts';
+import { examineRemote } from '../activities/remotes/examine-remote.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
@@ -104,10 +106,21 @@ async function project(directory: string, env: Env): Promise<Finding[]> {
     return [
       ok('project', `${config.project} in ${loaded.root}`),
       ok('repository', `${config.repository.integration_branch} at ${tip.slice(0, 10)}`),
+      ...(await remote({ user, config, tip, env })),
     ];
   } catch (failure) {
     return [ok('project', `${config.project} in ${loaded.root}`), failed('repository', failure)];
   }
+}
+
+async function remote(request: Parameters<typeof examineRemote>[0]): Promise<Finding[]> {
+  const found = await examineRemote(request);
+  if (found === null) return [];
+  const { what, problem, notices } = found;
+  const findings = notices.map((notice) => warn('remote', notice, null));
+  if (problem === null) return [ok('remote', `${what} takes pushes`), ...findings];
+  const needed = request.config.repository.remote?.push === 'pull_request';
+  return [(needed ? error : warn)('remote', problem.reason, problem.hint), ...findings];
 }
 
 async function engine(env: Env): Promise<Finding> {
@@ -220,7 +233,7 @@ function ok(name: string, message: string): Finding {
   return { name, status: 'ok', message, hint: null };
 }
 
-function warn(name: string, message: string, hint: string): Finding {
+function warn(name: string, message: string, hint: string | null): Finding {
   return { name, status: 'warn', message, hint };
 }
 

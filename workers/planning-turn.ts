@@ -4,7 +4,7 @@ import type { Planner, PlanRequest } from '../activities/agent/planner.ts';
 import type { Project } from '../activities/catalogue/project.ts';
 import { BareRepository } from '../activities/git/bare-repository.ts';
 import { removeAll } from '../activities/git/clean-tree.ts';
-import { inspectUserRepository } from '../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../activities/git/inspect-user-repository.ts';
 import { createWorkspace } from '../activities/git/workspace.ts';
 import { makePrivateDirectory, type Home } from '../activities/home.ts';
 import { createSandbox } from '../activities/sandbox/create-sandbox.ts';

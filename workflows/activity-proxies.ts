@@ -1,6 +1,7 @@
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { RunActivities, TaskActivities, TrainActivities } from '../core/activities.ts';
 import { hostQueue } from '../core/ids.ts';
+import type { RemoteActivities } from '../core/remote.ts';
 import type { RepositoryRef } from '../core/run-ref.ts';
 
 /**
@@ -63,6 +64,29 @@ export function closingActivities(queue: string, summary: string): Pick<TaskActi
 /** The train's activities, where the repository lies. */
 export function trainActivities(repository: RepositoryRef, summary: string): TrainActivities {
   return proxyActivities<TrainActivities>({ ...STEP, taskQueue: hostQueue(repository.host), summary, retry: BOUNDED });
+}
+
+/** Activities on the repository's remote, where the repository lies. What a remote says no to is an answer, not a failure. */
+export function remoteActivities(repository: RepositoryRef, summary: string): Omit<RemoteActivities, 'watchRequests'> {
+  return proxyActivities<RemoteActivities>({
+    taskQueue: hostQueue(repository.host),
+    startToCloseTimeout: '2h',
+    heartbeatTimeout: '5s',
+    summary,
+    retry: BOUNDED,
+  });
+}
+
+/** Watches pull requests for as long as people take; it is cancelled when others are to be watched. */
+export function requestActivities(repository: RepositoryRef, summary: string): Pick<RemoteActivities, 'watchRequests'> {
+  return proxyActivities<RemoteActivities>({
+    taskQueue: hostQueue(repository.host),
+    startToCloseTimeout: '24h',
+    heartbeatTimeout: '5s',
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    summary,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  });
 }
 
 /** Reads what a run is pinned to, where it was started. */

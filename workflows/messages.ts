@@ -13,7 +13,8 @@ import type {
   ToldGrowth,
 } from '../core/run-messages.ts';
 import type { TaskReport } from '../core/task-report.ts';
-import type { LandingNews, TrainMember, TrainQueue, TrainResult, Withdrawal } from '../core/train.ts';
+import type { TrainQueue } from '../core/train-queue.ts';
+import type { LandingNews, MemberId, TrainHalt, TrainMember, TrainResult } from '../core/train.ts';
 import type { TaskPhase } from '../core/task-phase.ts';
 
 // To a run, from people. They carry no arguments, so that `temporal workflow signal --name pause` works as well.
@@ -48,6 +49,8 @@ export const locksSignal = defineSignal<[LocksAnswer]>('locks');
 /** The lock table is new and asks for the run's snapshot. */
 export const resyncSignal = defineSignal('resync');
 export const landingSignal = defineSignal<[LandingNews]>('landing');
+/** The train stands and waits for a person, or (`null`) goes on. */
+export const haltedSignal = defineSignal<[TrainHalt | null]>('halted');
 
 // To a task. It takes `pause`, `resume` and `stop` too, from its run.
 export const phaseQuery = defineQuery<TaskPhase>('phase');
@@ -61,7 +64,7 @@ export const trainResultSignal = defineSignal<[TrainResult]>('trainResult');
 export const syncSignal = defineSignal<[SyncRequest]>('sync');
 export const lockTableQuery = defineQuery<LockTable>('table');
 
-// To the train into a branch.
+// To the train into a branch. It takes `resume` too, from a run: a person says that it may go on after a halt.
 export const submitSignal = defineSignal<[TrainMember]>('submit');
-export const withdrawSignal = defineSignal<[Withdrawal]>('withdraw');
+export const withdrawSignal = defineSignal<[MemberId]>('withdraw');
 export const queueQuery = defineQuery<TrainQueue>('queue');

@@ -12,7 +12,7 @@ import {
 } from '@temporalio/workflow';
 import { criticalPaths } from '../core/critical-path.ts';
 import type { RunDescription } from '../core/description.ts';
-import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
+import { runWorkflowId, taskWorkflowId, trainWorkflowId } from '../core/ids.ts';
 import type { SyncRequest } from '../core/locks.ts';
 import { packRun, unpackRun, type RunArguments } from '../core/packed-run.ts';
 import { reduceRun } from '../core/reduce-run.ts';
@@ -149,6 +149,7 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
     if (told !== null && told !== '' && now.slots === 0) told = lockNews(now);
   });
   setHandler(messages.landingSignal, (news) => apply({ type: 'landing', at: Date.now(), news }));
+  setHandler(messages.haltedSignal, (halt) => apply({ type: 'halted', at: Date.now(), halt }));
   setHandler(messages.resyncSignal, () => {
     told = null;
     changed = true;
@@ -163,6 +164,9 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
       apply({ type, at: Date.now() });
       // For a task, the two are the same.
       tellTasks(type === 'interrupt' ? messages.stopSignal : signal);
+      const { id, branch } = ref.repository;
+      if (type === 'resume' && state.halt !== null)
+        post(signalIfOpen(trainWorkflowId(id, branch), messages.resumeSignal));
     });
   }
   handleUpdates({

@@ -1,8 +1,8 @@
 import { ActivityFailure, condition, workflowInfo } from '@temporalio/workflow';
 import type { AttemptRef, PreparedAttempt, TaskActivities, TurnResult } from '../core/activities.ts';
 import { backoff, ERROR_ANSWERS } from '../core/agent-errors.ts';
-import type { CheckReport } from '../core/checks.ts';
 import { checkEvidence, type Evidence } from '../core/evidence.ts';
+import type { Ride } from '../core/train.ts';
 import { agentActivities, closingActivities, placingActivities, stepActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { signalService } from './services.ts';
@@ -17,6 +17,9 @@ export type AttemptEnd =
   | { kind: 'failed'; evidence: Evidence }
   | { kind: 'given_up'; evidence: Evidence }
   | { kind: 'cancelled' };
+
+/** What a verdict says. */
+type Verdict = Awaited<ReturnType<TaskActivities['verify']>>;
 
 const CANCELLED: AttemptEnd = { kind: 'cancelled' };
 
@@ -52,14 +55,14 @@ export class TaskAttempt {
       const ended = await this.#work(attempt, prepared);
       if (ended !== null) return ended;
       const commit = context.commit ?? prepared.base;
-      const report = await this.#verify(attempt, prepared.queue, commit);
+      const report = await this.#verify(attempt, prepared, commit);
       if (report === null) return CANCELLED;
       closed = true;
       if (report.failure !== null) {
         const evidence = checkEvidence('failed_check', report.failure, attempt.attempt, commit);
         return { kind: 'failed', evidence: context.about(evidence) };
       }
-      return (await this.#approval(prepared)) ?? (await this.#merge(attempt, prepared.base, commit));
+      return (await this.#approval(prepared)) ?? (await this.#merge(attempt, prepared.base, commit, report.ride));
     } catch (error) {
       return context.cancelled ? CANCELLED : this.#lost('a step could not be carried out', error);
     } finally {
@@ -224,13 +227,13 @@ export class TaskAttempt {
   }
 
   /** The verdict; after `stop` it is asked for again on `resume`. @returns null if the task was cancelled */
-  async #verify(attempt: AttemptRef, queue: string, commit: string): Promise<CheckReport | null> {
+  async #verify(attempt: AttemptRef, { queue, base }: PreparedAttempt, commit: string): Promise<Verdict | null> {
     const context = this.#context;
     const { inputs } = context.input;
     const steps = stepActivities(queue, `attempt ${attempt.attempt} of ${attempt.task}: doctor`);
     for (let round = 1; await context.mayGoOn(); round += 1) {
       context.status = 'checking';
-      const report = await context.interruptible(() => steps.verify({ attempt, commit, round, inputs }));
+      const report = await context.interruptible(() => steps.verify({ attempt, base, commit, round, inputs }));
       if (report !== null) return report;
     }
     return null;
@@ -249,13 +252,13 @@ export class TaskAttempt {
   }
 
   /** Hands the verified snapshot to the train and waits for its word. Cancellation withdraws it. */
-  async #merge(attempt: AttemptRef, base: string, commit: string): Promise<AttemptEnd> {
+  async #merge(attempt: AttemptRef, base: string, commit: string, ride: Ride): Promise<AttemptEnd> {
     const context = this.#context;
     if (!(await context.mayGoOn())) return CANCELLED;
     context.status = 'merging';
     const { run, task: id, name } = context.input;
     const service = { workflow: 'train', repository: run.repository } as const;
-    const member = { run, task: id, name, attempt: attempt.attempt, commit, base };
+    const member = { run, task: id, name, attempt: attempt.attempt, commit, base, ride };
     const answered = (): boolean => context.trainResult?.attempt === attempt.attempt;
     let withdrawing = false;
     while (!answered()) {
@@ -268,7 +271,10 @@ export class TaskAttempt {
       await condition(() => answered() || (context.cancelled && !withdrawing), TRAIN_REMINDER);
     }
     const result = context.trainResult;
-    if (result?.outcome === 'merged') return { kind: 'merged', commit: result.commit };
+    if (result?.outcome === 'merged') {
+      context.warn(...(result.warnings ?? []));
+      return { kind: 'merged', commit: result.commit };
+    }
     if (context.cancelled || result === null || result.outcome === 'withdrawn') return CANCELLED;
     return { kind: 'failed', evidence: context.about(result.evidence) };
   }

@@ -1,161 +1,247 @@
-import { allHandlersFinished, condition, continueAsNew, setHandler } from '@temporalio/workflow';
-import type { CandidateRequest } from '../core/activities.ts';
-import { checkEvidence, type Evidence } from '../core/evidence.ts';
+import { allHandlersFinished, condition, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import { runWorkflowId, taskWorkflowId } from '../core/ids.ts';
+import { packMembers, packTrain, unpackTrain, type TrainArguments } from '../core/packed-train.ts';
 import type { RunRef } from '../core/run-ref.ts';
-import * as rules from '../core/train.ts';
-import type { LandingNews, TrainMember, TrainQueue, TrainResult } from '../core/train.ts';
-import type { TrainInput } from '../core/workflow-inputs.ts';
+import { merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
+import { halt, haltNews, resume } from '../core/train-halt.ts';
+import { beginLanding, landed, landingNews, mayGrow, moved } from '../core/train-landing.ts';
+import { isBusy, type Waiting } from '../core/train-lane.ts';
+import { membersOf, runsOf, submit, withdraw, type TrainQueue } from '../core/train-queue.ts';
+import type { LandingNews } from '../core/train.ts';
 import { trainActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { isLong, signalIfOpen } from './services.ts';
+import { errorHalt, TrainRunner } from './train-runner.ts';
 
 /** Without work for so long, the train goes home; the next `submit` starts it again. */
-const IDLE = '10m';
+const IDLE = 600;
 
-/** Seconds between tries to land what the user's repository refused: soon at first, then at a rate that costs little. */
-const LANDING_RETRIES = [2, 4, 8, 15, 30];
+/** Seconds between tries to land what the user's repository refused, or to go on after a halt: soon at first. */
+const RETRIES = [2, 4, 8, 15, 30];
 
-/** How often a candidate is made anew because somebody moved the branch meanwhile. */
-const MOST_MOVES = 20;
+/** Seconds between looks at a branch that does not go with the train, the longest. */
+const SLOWEST = 300;
 
-/** What became of a candidate. */
-type Carried =
-  { outcome: 'merged'; commit: string } | { outcome: 'rejected'; evidence: Evidence } | { outcome: 'withdrawn' };
+/** Tasks that finish in one moment ride together. */
+const GATHERING = '100ms';
+
+/** A longer prefix that began with a green one is waited for so long. */
+const SETTLING = '250ms';
+
+/** Milliseconds between two landings. */
+const LANDING_INTERVAL = 1000;
 
 /**
- * The train into one branch: merges finished tasks onto a candidate, checks exactly that tree, and lands it. It is the
- * only writer of the accepted tip.
+ * The train into one branch: merges finished tasks onto candidates, checks exactly those trees, several at once, and lands
+ * the longest that is green. It is the only writer of the accepted tip. All that it decides is in `core/train-*.ts`.
  */
-export async function train(input: TrainInput): Promise<void> {
+export async function train(...args: TrainArguments): Promise<void> {
+  const [input] = args;
   const { repository } = input;
-  let queue: TrainQueue = input.queue ?? rules.emptyTrain();
+  const { firstExecutionRunId } = workflowInfo();
+  let queue = unpackTrain(...args);
+  let isChanged = true;
   let tries = 0;
-  const withdrawn = new Set<string>();
-  const telling = new Set<Promise<void>>();
+  let landedAt = -LANDING_INTERVAL;
+  let telling = 0;
+  let isGathering = true;
+  /** What runs were last told of a halt, as JSON. */
+  const toldOfHalt = new Map<string, string>();
 
-  /** Tells a task while the train goes on; it stays until all are told. */
-  const tell = (member: TrainMember, result: TrainResult): void => {
-    const told = tellTask(member, result).finally(() => telling.delete(told));
-    telling.add(told);
+  const change = (step: (before: TrainQueue) => TrainQueue): void => {
+    queue = step(queue);
+    isChanged = true;
   };
-  const allTold = (): boolean => telling.size === 0 && allHandlersFinished();
+  const runner = new TrainRunner(repository, firstExecutionRunId, change);
+  /** Tells somebody while the train goes on; it stays until all are told. */
+  const tell = (said: Promise<unknown>): void => {
+    telling += 1;
+    void said.finally(() => (telling -= 1));
+  };
+  const allTold = (): boolean => telling === 0 && queue.outbox.length === 0 && allHandlersFinished();
 
   setHandler(messages.queueQuery, () => queue);
-  setHandler(messages.submitSignal, async (member) => {
-    const step = rules.submit(queue, member);
-    queue = step.queue;
-    if (step.answer !== null) await tellTask(member, step.answer);
-  });
-  setHandler(messages.withdrawSignal, async (withdrawal) => {
-    const step = rules.withdraw(queue, withdrawal);
-    queue = step.queue;
-    if (step.answer === null) withdrawn.add(rules.memberKey(withdrawal));
-    else await tellTask(withdrawal, step.answer);
-  });
+  setHandler(messages.submitSignal, (member) => change((before) => submit(before, member)));
+  setHandler(messages.withdrawSignal, (member) => change((before) => withdraw(before, member)));
+  setHandler(messages.resumeSignal, () => change(resume));
 
-  const landed = async (news: LandingNews, run: RunRef | null): Promise<void> => {
-    const next = rules.landing(queue, news, run);
+  const sendAnswers = (): void => {
+    const { outbox } = queue;
+    queue = { ...queue, outbox: [] };
+    for (const { member, result } of outbox) {
+      const { run, task } = member;
+      tell(signalIfOpen(taskWorkflowId(run.project, run.run, task), messages.trainResultSignal, result));
+    }
+  };
+  /** Tells the runs that have members here that the train stands, or that it goes on. */
+  const tellOfHalt = (): void => {
+    const riders = runsOf(membersOf(queue)).map(({ project, run }) => runWorkflowId(project, run));
+    for (const id of new Set([...riders, ...toldOfHalt.keys()])) {
+      const news = haltNews(queue, id);
+      const text = JSON.stringify(news);
+      if (text === (toldOfHalt.get(id) ?? 'null')) continue;
+      if (news === null) toldOfHalt.delete(id);
+      else toldOfHalt.set(id, text);
+      tell(signalIfOpen(id, messages.haltedSignal, news));
+    }
+  };
+  const tellOfLanding = (news: LandingNews, riders: readonly RunRef[]): void => {
+    const next = landingNews(queue, news, riders);
     queue = next.queue;
     tries = news.landed ? 0 : tries;
-    for (const other of next.tell) {
-      await signalIfOpen(runWorkflowId(other.project, other.run), messages.landingSignal, news);
+    for (const { project, run } of next.tell)
+      tell(signalIfOpen(runWorkflowId(project, run), messages.landingSignal, news));
+  };
+
+  /** Merges what was planned. */
+  const build = async ({ checks, lane }: PlannedChecks): Promise<void> => {
+    const ids = checks.map(({ id }) => id);
+    const longest = Math.max(...checks.map(({ size }) => size));
+    const members = queue.lanes[lane]?.members.slice(0, longest) ?? [];
+    try {
+      const [first] = members;
+      if (first === undefined) return;
+      const request = { repository, run: first.run, members: packMembers(members), prefixes: checks };
+      const result = await trainActivities(repository, `merge ${nameOf(members)}`).candidates(request);
+      if (result.kind === 'merged') change((before) => merged(before, ids, result));
+      else {
+        const { reason, detail, tip } = result;
+        const hint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
+        change((before) => halt(notMerged(before, ids), { kind: 'base', reason, hint, detail, tip }));
+      }
+    } catch (error) {
+      change((before) => halt(notMerged(before, ids), errorHalt(error, 'the tasks could not be merged', '')));
     }
   };
 
-  /** Brings a member, or only the user's own new commits, through candidate and checks to the accepted tip. */
-  const carry = async (request: CandidateRequest, name: string): Promise<Carried> => {
-    const { run, member } = request;
-    for (let moves = 0; moves < MOST_MOVES; moves += 1) {
-      const candidate = await trainActivities(repository, `merge ${name}`).candidate(request);
-      if (candidate.kind === 'conflict') return { outcome: 'rejected', evidence: candidate.evidence };
-      const checking = trainActivities(repository, `integration checks of ${name}`);
-      const report = await checking.check({ ...request, candidate: candidate.commit });
-      if (report.failure !== null) {
-        const evidence = checkEvidence('failed_integration', report.failure, member?.attempt ?? 0, candidate.commit);
-        return { outcome: 'rejected', evidence };
+  /** Lands what is green. @returns whether anything was */
+  const landGreen = async (): Promise<boolean> => {
+    if (beginLanding(queue).landing === null) return false;
+    if (mayGrow(queue)) await condition(() => !mayGrow(queue), SETTLING);
+    const wait = landedAt + LANDING_INTERVAL - Date.now();
+    if (wait > 0) await sleep(wait);
+    const begun = beginLanding(queue);
+    // It may have been withdrawn meanwhile.
+    if (begun.landing === null) return true;
+    queue = begun.queue;
+    const { members, lane, check } = begun.landing;
+    const { candidate } = check;
+    if (candidate === null) return false;
+    try {
+      const advancing = trainActivities(repository, `land ${nameOf(members)}`);
+      const step = await advancing.advance({
+        repository,
+        members: packMembers(members),
+        candidate,
+        lane: lane.ride.lane,
+      });
+      landedAt = Date.now();
+      if (step.outcome === 'moved') change(moved);
+      else {
+        change((before) => landed(before, step.commit, step.commits));
+        tellOfLanding(step.landing, runsOf(members));
       }
-      if (member !== null && withdrawn.has(rules.memberKey(member))) return { outcome: 'withdrawn' };
-      const advancing = trainActivities(repository, `land ${name}`);
-      const step = await advancing.advance({ ...request, candidate: candidate.commit, tip: candidate.tip });
-      if (step.outcome === 'moved') continue;
-      await landed(step.landing, run);
-      return { outcome: 'merged', commit: candidate.commit };
+    } catch (error) {
+      change((before) => halt(moved(before), errorHalt(error, 'checked work could not be landed', candidate.tip)));
     }
-    return { outcome: 'rejected', evidence: ejected(member, 'the branch was moved again and again') };
+    return true;
   };
 
   /** Tries again to land; joins what the user committed meanwhile if that is what keeps the two apart. */
   const landAgain = async (run: RunRef): Promise<void> => {
     const news = await trainActivities(repository, 'land the accepted tip').land({ repository });
-    await landed(news, null);
+    tellOfLanding(news, []);
     if (!news.diverged) return;
-    const end = await carry({ run, member: null }, `the commits that ${repository.branch} got meanwhile`);
-    if (end.outcome !== 'rejected') return;
-    const { summary } = end.evidence;
-    const hint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
-    await landed(
-      { ...news, reason: `your new commits do not go together with the accepted work: ${summary}`, hint },
-      null,
-    );
+    const whose = `the commits that ${repository.branch} got meanwhile`;
+    const fail = (why: string): void => {
+      const reason = `your new commits do not go together with the accepted work: ${why}`;
+      const hint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
+      tellOfLanding({ ...news, reason, hint }, []);
+    };
+    const request = { repository, run, members: packMembers([]), prefixes: [] };
+    const joined = await trainActivities(repository, `merge ${whose}`).candidates(request);
+    if (joined.kind === 'conflict') {
+      fail(joined.reason);
+      return;
+    }
+    const { base: commit, tip } = joined;
+    const session = `${firstExecutionRunId}/${queue.epoch}`;
+    const check = { run, task: null, attempt: 0, lane: null, commit, session };
+    const { failure } = await trainActivities(repository, `integration checks of ${whose}`).check(check);
+    if (failure !== null) {
+      fail(`the ${failure.check} check \`${failure.command}\` fails on both together`);
+      return;
+    }
+    const advancing = trainActivities(repository, `land ${whose}`);
+    const candidate = { commit, base: commit, tip };
+    const step = await advancing.advance({ repository, members: packMembers([]), candidate, lane: null });
+    if (step.outcome === 'accepted') tellOfLanding(step.landing, []);
   };
 
-  for (;;) {
-    const wait =
-      queue.unlanded === null ? IDLE : `${LANDING_RETRIES[Math.min(tries, LANDING_RETRIES.length - 1)] ?? 30}s`;
-    const woken = queue.current !== null || (await condition(() => queue.waiting.length > 0, wait));
-    if (!woken && queue.unlanded !== null) {
+  /** After a halt: has the branch moved to something that may be better? */
+  const lookAgain = async ({ kind, tip }: NonNullable<TrainQueue['halt']>): Promise<void> => {
+    const run = membersOf(queue)[0]?.run;
+    if (kind === 'error' || run === undefined) {
+      change(resume);
+      return;
+    }
+    const request = { repository, run, members: packMembers([]), prefixes: [] };
+    const now = await trainActivities(repository, `look at ${repository.branch}`).candidates(request);
+    if (now.kind === 'merged' && now.base !== tip) change(resume);
+  };
+
+  /** What only time brings about, when nothing else is to be done. @returns whether the train goes home */
+  const waitForMore = async (): Promise<boolean> => {
+    const { halt: why, unlanded } = queue;
+    isGathering = queue.lanes.length === 0;
+    const isQuiet = !queue.lanes.some(isBusy) && queue.culprits.length === 0;
+    const seconds = why === null && unlanded === null ? IDLE : (RETRIES[tries] ?? Math.min(SLOWEST, 30 * (tries - 3)));
+    const canTime = why !== null || (isQuiet && queue.lanes.every(({ members }) => members.length === 0));
+    if (!canTime) await condition(() => isChanged);
+    else if (!(await condition(() => isChanged, `${seconds}s`))) {
+      if (why === null && unlanded === null) {
+        await condition(allTold);
+        return !isChanged;
+      }
       tries += 1;
       try {
-        const [run] = queue.unlanded.runs;
-        if (run !== undefined) await landAgain(run);
+        const [run] = unlanded?.runs ?? [];
+        if (why !== null) await lookAgain(why);
+        else if (run !== undefined) await landAgain(run);
       } catch {
         // The next try comes by itself; the reason shown stays the one before.
       }
-    } else if (!woken) {
-      await condition(allTold);
-      if (queue.waiting.length === 0) return;
-    } else {
-      queue = queue.current === null ? rules.begin(queue) : queue;
-      const member = queue.current;
-      if (member === null) continue;
-      const carried = await carry({ run: member.run, member }, `${member.task} ${member.name}`.slice(0, 100)).catch(
-        (error: unknown): Carried => ({ outcome: 'rejected', evidence: ejected(member, messageOf(error)) }),
-      );
-      const result: TrainResult = { ...carried, attempt: member.attempt };
-      queue = rules.finish(queue, result);
-      withdrawn.delete(rules.memberKey(member));
-      tell(member, result);
+      isChanged = true;
     }
+    return false;
+  };
+
+  for (;;) {
+    isChanged = false;
+    sendAnswers();
+    tellOfHalt();
+    runner.reconcile(queue);
     if (isLong()) {
       await condition(allTold);
-      await continueAsNew<typeof train>({ ...input, queue });
+      await continueAsNew<typeof train>(...packTrain(input, queue));
     }
+    if (await landGreen()) continue;
+    if (isGathering && queue.lanes.length > 0) {
+      // The first of them would otherwise be checked alone.
+      await sleep(GATHERING);
+      isGathering = false;
+    }
+    const next = plan(queue);
+    queue = next.queue;
+    for (const checks of next.planned) await build(checks);
+    if (next.planned.length > 0) continue;
+    if (await waitForMore()) return;
   }
 }
 
-async function tellTask(member: Pick<TrainMember, 'run' | 'task'>, result: TrainResult): Promise<void> {
-  await signalIfOpen(
-    taskWorkflowId(member.run.project, member.run.run, member.task),
-    messages.trainResultSignal,
-    result,
-  );
-}
-
-function ejected(member: TrainMember | null, why: string): Evidence {
-  const summary = `it could not be merged: ${why}`.slice(0, 500);
-  return {
-    kind: 'lost',
-    summary,
-    detail: why,
-    attempt: member?.attempt ?? 0,
-    commit: member?.commit ?? null,
-    tried: '',
-    changes: '',
-  };
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+function nameOf(members: readonly Waiting[]): string {
+  const [first] = members;
+  return members.length === 1 && first !== undefined
+    ? `${first.task} ${first.name}`.slice(0, 100)
+    : `${members.length} tasks`;
 }

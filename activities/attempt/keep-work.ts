@@ -11,19 +11,27 @@ import type { ProjectHost } from '../project-host.ts';
 
 const leftOutSchema = z.array(z.object({ path: z.string(), reason: z.string() }));
 
-/** Commits the work tree of an attempt to its ref. @returns the commit, the base itself where nothing changed */
+/** How many left out files are named in warnings. */
+const MOST_NAMED = 5;
+
+/**
+ * Commits the work tree of an attempt to its ref.
+ *
+ * @returns the commit, the base itself where nothing changed, and what it could not hold, one sentence each
+ */
 export async function keepWork(
   host: ProjectHost,
   bare: BareRepository,
   attempt: AttemptRef,
   base: string,
   what: string,
-): Promise<{ commit: string; changed: number }> {
+): Promise<{ commit: string; changed: number; warnings: string[] }> {
   const ref = attemptRef(attempt.run.run, attempt.task, attempt.attempt);
   const directory = host.attemptDirectory(attempt);
   if (!existsSync(workspaceAt(directory).tree)) {
     const commit = bare.ref(ref) ?? base;
-    return { commit, changed: commit === base ? 0 : (await changedPaths(bare, base, commit)).length };
+    const changed = commit === base ? 0 : (await changedPaths(bare, base, commit)).length;
+    return { commit, changed, warnings: [] };
   }
   const kept = await snapshot({
     bare,
@@ -35,8 +43,13 @@ export async function keepWork(
   });
   // Beside the attempt's directory, which is removed when the attempt ends.
   writeFileSync(`${directory}.left-out.json`, JSON.stringify(kept.leftOut), { mode: 0o600 });
-  return { commit: kept.commit, changed: kept.changes.length };
+  const told = kept.leftOut.filter(({ reason }) => !NOT_WORK.has(reason)).slice(0, MOST_NAMED);
+  const warnings = told.map(({ path: name, reason }) => `${name} was left out of the work: it ${reason}`);
+  return { commit: kept.commit, changed: kept.changes.length, warnings };
 }
+
+/** Why something is left out that is no part of the work. */
+const NOT_WORK: ReadonlySet<string> = new Set(['is ignored', 'is, or looks like, a git directory']);
 
 /**
  * Saves the files of an attempt that a commit could not hold (too large, names that git refuses) before its work tree

@@ -5,11 +5,12 @@ import type { PreparedAttempt, TaskActivities } from '../../core/activities.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
-import type { RunRef } from '../../core/run-ref.ts';
+import { taskBranch } from '../../core/task-branch.ts';
 import type { Task } from '../../core/task-file.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { findBase } from '../git/base-commit.ts';
 import { createWorkspace } from '../git/workspace.ts';
+import { MergeCommits } from '../merge/merge-commits.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { checksOf } from './task-checks.ts';
 import { taskFileMount } from './task-file-copy.ts';
@@ -27,7 +28,7 @@ export async function prepareAttempt(
   const bare = await host.bare(run.repository);
   const { attempt, base } = await takeNumber(host, bare, input);
   const directory = host.attemptDirectory({ run, task: id, attempt });
-  const branch = branchOf(manifest, run, id);
+  const branch = taskBranch(manifest.config, run.run, id);
   taskFileMount(host, run, task);
   await createWorkspace({
     bare,
@@ -47,11 +48,6 @@ export async function prepareAttempt(
     hints: hintsOf(manifest, task),
     scope: manifest.config.scope.mode,
   };
-}
-
-/** The branch that an attempt's work is on. */
-function branchOf(manifest: RunManifest, run: RunRef, task: string): string {
-  return `${manifest.config.repository.task_branch_prefix}${run.run}/${task}`;
 }
 
 function hintsOf(manifest: RunManifest, task: Task): boolean {
@@ -80,8 +76,8 @@ async function takeNumber(
       continue;
     }
     if (attempt < first) continue;
-    const author = host.signature();
-    const base = await findBase({ bare, user: await host.user(run.repository), branch, author });
+    const policy = () => new MergeCommits(host).policy(run);
+    const base = await findBase({ bare, user: await host.user(run.repository), branch, policy });
     if ('kind' in base) {
       throw new SignalboxError('refused', `commits on ${branch} conflict with accepted work that has not landed yet`, {
         hint: `Merge refs/remotes/signalbox/${branch} into ${branch}, then retry the task.`,

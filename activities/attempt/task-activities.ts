@@ -3,10 +3,13 @@ import path from 'node:path';
 import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import { attemptRef } from '../../core/ids.ts';
+import type { RunManifest } from '../../core/run-manifest.ts';
+import { definitionKey } from '../checks/check-definition.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { changedPaths } from '../git/diff.ts';
 import { removeWorkspace } from '../git/workspace.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
+import { rideOf } from '../merge/ride.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
 import { keepWork, saveLeftOut } from './keep-work.ts';
@@ -40,7 +43,7 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         const label = `hints-${turn}`;
         return await runChecks({ host, manifest, task, attempt, commit, checks, label, inputs, control });
       }),
-    verify: ({ attempt, commit, round, inputs }) =>
+    verify: ({ attempt, base, commit, round, inputs }) =>
       alone(attempt, async (control) => {
         const { manifest, task } = await host.manifests.task(attempt.run, attempt.task);
         const { lint, doctor } = checksOf(manifest, task);
@@ -53,10 +56,11 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         // The train's check of the same tree finds no inputs, so it may come to another verdict.
         if (report.failure === null && Object.keys(inputs).length === 0) {
           const { tree } = await (await host.bare(attempt.run.repository)).commitInfo(commit);
-          host.passed.add(attempt.run, tree, checks);
+          const subject = [attempt.run.repository.id, tree, definitionKey(manifest, checks, host.env)];
+          host.verdicts.add(subject, report, label);
         }
         await removeAttempt(host, attempt);
-        return report;
+        return { ...report, ride: rideOf(manifest, task, await pathsForLanes(host, manifest, attempt, base, commit)) };
       }),
     changedSince: async ({ run, base, globs }) => {
       const bare = await host.bare(run.repository);
@@ -79,6 +83,18 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         return { commit: bare.ref(attemptRef(attempt.run.run, attempt.task, attempt.attempt)) };
       }),
   };
+}
+
+/** What the work changed, where that decides how it is merged. */
+async function pathsForLanes(
+  host: ProjectHost,
+  { config }: RunManifest,
+  { run }: AttemptRef,
+  base: string,
+  commit: string,
+): Promise<string[]> {
+  if (config.train.lanes.length === 0) return [];
+  return (await changedPaths(await host.bare(run.repository), base, commit)).map((change) => change.path);
 }
 
 /** Takes away what an attempt needed while it worked. Its work is in its ref, its transcripts are with its steps. */

@@ -85,7 +85,7 @@ export async function runTurn(
     ...kept,
     ...(await workFacts(bare, manifest, task, { base, commit: kept.commit, extra: input.extra })),
     question,
-    warnings: metered.warnings,
+    warnings: [...metered.warnings, ...kept.warnings],
   };
 }
 

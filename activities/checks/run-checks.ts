@@ -38,6 +38,8 @@ export interface CheckRequest {
   checks: readonly Check[];
   /** Makes the steps' names; the same label finds the same steps again. */
   label: string;
+  /** More of the environment. */
+  env?: Readonly<Record<string, string>>;
   /** What people gave for the task: the commands find it in their environment. */
   inputs?: Readonly<Record<string, InputValue>>;
   /** The directory of a workspace that is not needed any more, to be made the checkout. */
@@ -116,7 +118,7 @@ async function runCheck(
         stdin: '',
         workTree,
         mounts: [taskFile, { source: objects, target: objects, readOnly: true }],
-        env: { ...stepEnvironment(host, manifest, attempt, label, taskFile.target), ...given.env },
+        env: { ...stepEnvironment(host, manifest, attempt, label, taskFile.target), ...given.env, ...request.env },
         secrets: given.secrets,
         timeoutMs: manifest.config.checks.timeout,
         outputLimit: OUTPUT_LIMIT,

@@ -1,7 +1,6 @@
 import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
-import { joinUserBranch, type MergeConflict } from './candidate.ts';
-import type { Signature } from './objects.ts';
+import { joinUserBranch, type CommitPolicy, type MergeConflict } from './candidate.ts';
 import type { UserRepository } from './user-repository.ts';
 
 /** Where new work starts, and what a landing has to replace. */
@@ -16,18 +15,19 @@ export interface BaseCommit {
  * Finds the base for new work. While all accepted work has landed, the user's branch is the accepted tip, whatever they
  * did to it: what they took out on purpose does not come back. Otherwise their new commits join what has not landed yet.
  *
+ * @param policy of the commit that joins them; asked for only where the two are not the same
  * @returns a conflict if the user's new commits and accepted work that has not landed yet cannot be merged
  */
 export async function findBase(request: {
   bare: BareRepository;
   user: UserRepository;
   branch: string;
-  author: Signature;
+  policy: () => Promise<CommitPolicy>;
 }): Promise<BaseCommit | MergeConflict> {
-  const { bare, branch, author } = request;
+  const { bare, branch, policy } = request;
   const { accepted, theirs } = await followUser(request);
   if (accepted === theirs) return { accepted, commit: theirs };
-  const join = await joinUserBranch({ bare, branch, userTip: theirs, acceptedTip: accepted, author });
+  const join = await joinUserBranch({ bare, branch, userTip: theirs, acceptedTip: accepted, ...(await policy()) });
   if (join.kind === 'conflict') return join;
   return { accepted, commit: join.kind === 'up_to_date' ? accepted : join.commit };
 }

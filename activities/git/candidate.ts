@@ -1,7 +1,11 @@
+import type { Identity } from '../../core/identity.ts';
 import type { MergeConflict } from '../../core/merge-conflict.ts';
+import { isSameMerge, parseMergeMessage, type MergeStyle } from '../../core/merge-message.ts';
 import { USER_JOIN } from '../../core/other-work.ts';
 import { mergeTrees, type TreeMerge } from './merge-trees.ts';
-import { writeCommit, type Signature } from './objects.ts';
+import { taskHistory } from './merged-tasks.ts';
+import { writeCommit } from './objects.ts';
+import { writeSignedCommit, type Signer } from './signed-commit.ts';
 
 export type { MergeConflict };
 
@@ -12,33 +16,64 @@ export type MergeResult =
   | { kind: 'up_to_date' }
   | MergeConflict;
 
-/** What is to be merged onto what: `tip` becomes the first parent, `commit` the second. */
-export interface MergeRequest extends TreeMerge {
-  message: string;
-  author: Signature;
+/** Who our commits on the integration branch are by, and how they are signed. */
+export interface CommitPolicy {
+  author: Identity;
   /** By default the author. */
-  committer?: Signature;
-  /** Make a merge commit also where it changes no file, so that the result contains `commit`. */
+  committer?: Identity;
+  /** Without it they are not signed. */
+  signer?: Signer | null;
+}
+
+/**
+ * What is to be merged onto what: `tip` becomes the first parent, `commit` the second; in the style `squash` only what it
+ * changed is taken.
+ */
+export interface MergeRequest extends TreeMerge, CommitPolicy {
+  message: string;
+  /** By default `merge`. */
+  style?: MergeStyle;
+  /** Make a commit also where it changes no file, so that the history tells of `commit`. */
   evenIfEmpty?: boolean;
 }
 
 /**
- * Merges a commit onto a tip without a work tree, always with a merge commit; no ref moves. The same request gives the
- * same commit. No process when the commit was made on that very tip, else one; a few more for a conflict.
+ * Merges a commit onto a tip without a work tree, always with a commit of its own; no ref moves. It is dated by what it
+ * joins, so that the same request gives the same commit. No process when `commit` was made on that very tip, else one; a
+ * few more for a conflict, one for a look at what was squashed already, one for a signature.
  */
 export async function mergeCandidate(request: MergeRequest): Promise<MergeResult> {
-  const { bare, tip, commit } = request;
+  const { bare, tip, commit, style = 'merge', evenIfEmpty = false } = request;
   if (commit === tip) return { kind: 'up_to_date' };
   const [ours, theirs] = await Promise.all([bare.commitInfo(tip), bare.commitInfo(commit)]);
   const direct = theirs.parents.includes(tip);
+  // Its changes are on the tip and it is not: another merge would bring back what was changed or reverted since.
+  if (style === 'squash' && !direct && (await isSquashed(request))) return { kind: 'up_to_date' };
   const merge = await mergeTrees(request, { ours: ours.tree, theirs: theirs.tree, direct });
   if (merge.conflict !== null) return merge.conflict;
   if (merge.tree === ours.tree && !direct) {
-    if (request.evenIfEmpty !== true || (await bare.isAncestor(commit, tip))) return { kind: 'up_to_date' };
-  } else if (merge.tree === ours.tree && request.evenIfEmpty !== true) return { kind: 'up_to_date' };
-  const { author, committer = author, message } = request;
-  const merged = writeCommit(bare.gitDir, { tree: merge.tree, parents: [tip, commit], message, author, committer });
+    if (!evenIfEmpty || (await bare.isAncestor(commit, tip))) return { kind: 'up_to_date' };
+  } else if (merge.tree === ours.tree && !evenIfEmpty) return { kind: 'up_to_date' };
+  const { author, committer = author, message, signer = null } = request;
+  const time = Math.max(ours.committedAt, theirs.committedAt);
+  const draft = {
+    tree: merge.tree,
+    parents: style === 'squash' ? [tip] : [tip, commit],
+    message,
+    author: { ...author, time },
+    committer: { ...committer, time },
+  };
+  const merged =
+    signer === null ? writeCommit(bare.gitDir, draft) : await writeSignedCommit(bare, draft, signer, request.signal);
   return { kind: 'merged', commit: merged, tree: merge.tree };
+}
+
+/** Does the tip's history tell of this very attempt already? */
+async function isSquashed({ bare, tip, commit, message }: MergeRequest): Promise<boolean> {
+  const note = parseMergeMessage(message);
+  if (note === null) return false;
+  const { merges } = await taskHistory(bare.gitDir, tip, commit);
+  return merges.some((merge) => isSameMerge(merge, note));
 }
 
 /** What became of {@link joinUserBranch}. */
@@ -49,9 +84,9 @@ export type JoinResult =
   | { kind: 'candidate'; commit: string; fastForward: boolean }
   | MergeConflict;
 
-/** Brings commits that the user made meanwhile together with the accepted tip. Moves no ref. */
+/** Brings commits that the user made meanwhile together with the accepted tip: always by a merge. Moves no ref. */
 export async function joinUserBranch(
-  request: Omit<MergeRequest, 'tip' | 'commit' | 'message' | 'evenIfEmpty'> & {
+  request: Omit<MergeRequest, 'tip' | 'commit' | 'message' | 'evenIfEmpty' | 'style'> & {
     branch: string;
     userTip: string;
     acceptedTip: string;
@@ -61,11 +96,8 @@ export async function joinUserBranch(
   if (await bare.isAncestor(userTip, acceptedTip)) return { kind: 'up_to_date' };
   if (await bare.isAncestor(acceptedTip, userTip)) return { kind: 'candidate', commit: userTip, fastForward: true };
   const message = `${USER_JOIN}${branch}`;
-  // Dated by what it joins: made again it is the same commit, whose checks are known already.
-  const joined = await Promise.all([bare.commitInfo(userTip), bare.commitInfo(acceptedTip)]);
-  const author = { ...request.author, time: Math.max(...joined.map(({ committedAt }) => committedAt)) };
   const sides = { ours: 'the accepted work', theirs: `the commits on ${branch}` };
-  const merge = { sides, ...request, author, tip: acceptedTip, commit: userTip, message, evenIfEmpty: true };
+  const merge: MergeRequest = { sides, ...request, tip: acceptedTip, commit: userTip, message, evenIfEmpty: true };
   const result = await mergeCandidate(merge);
   return result.kind === 'merged' ? { kind: 'candidate', commit: result.commit, fastForward: false } : result;
 }

@@ -1,5 +1,6 @@
 import { diskFailure } from '../system-errors.ts';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { Writable } from 'node:stream';
 import { CommandFailedError, headAndTail, SignalboxError } from '../../core/failures.ts';
 
 /** What one git process is given. Paths are absolute. */
@@ -9,10 +10,22 @@ export interface GitOptions {
   indexFile?: string;
   /** Working directory; by default the work tree, else the git directory, else `/`. */
   cwd?: string;
+  /**
+   * `none` (default): no configuration or attributes of the system or the user, for what an agent may have touched.
+   * `user`: theirs count, for work in their own checkout and on their remotes; hooks, monitors and automatic gc stay off.
+   */
+  configuration?: 'none' | 'user';
+  /**
+   * In a session of its own: Ctrl+C at the worker's terminal does not reach it, it has no terminal to ask on, and its own
+   * children end with it when `signal` is aborted.
+   */
+  ownSession?: boolean;
   /** Standard input; without it the process reads an empty one. */
   input?: string | Buffer;
-  /** Added to the hardened environment, after it. */
-  env?: Readonly<Record<string, string>>;
+  /** Added to the hardened environment, after it; `undefined` takes a variable out of it. */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** What the process and its children can read once, from file descriptor 3: neither listed nor in an environment. */
+  secret?: string;
   /** Aborting it kills the process and rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Settings of highest precedence, as `-c name=value`. */
@@ -48,13 +61,15 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'protocol.file.allow': 'always',
 };
 
+const ISOLATION = ['GIT_CONFIG_NOSYSTEM', 'GIT_CONFIG_GLOBAL', 'GIT_ATTR_NOSYSTEM'];
+
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME'];
 
 /**
  * The environment of every git process: nothing of the caller's `GIT_*` variables, of the system's or the user's
  * configuration and attributes, of replace objects or hooks; no prompts, no pager, plain pathspecs, file transport only.
  */
-function hardenedEnvironment(options: GitOptions): Record<string, string> {
+function hardenedEnvironment(options: GitOptions): Record<string, string | undefined> {
   const env: Record<string, string> = {
     LC_ALL: 'C',
     GIT_CONFIG_NOSYSTEM: '1',
@@ -71,6 +86,7 @@ function hardenedEnvironment(options: GitOptions): Record<string, string> {
     GIT_PAGER: 'cat',
     GIT_ALLOW_PROTOCOL: 'file',
   };
+  if (options.configuration === 'user') for (const name of ISOLATION) Reflect.deleteProperty(env, name);
   for (const name of INHERITED) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
@@ -102,13 +118,21 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
   const child = spawn('git', args, {
     cwd: options.cwd ?? options.workTree ?? options.gitDir ?? '/',
     env: hardenedEnvironment(options),
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [
+      options.input === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+      ...(options.secret === undefined ? [] : ['pipe' as const]),
+    ],
+    detached: options.ownSession === true,
   });
   const seen = { stdout: [] as Buffer[], size: 0, stderr: '', truncated: false };
   const { exitCode, signal } = await new Promise<{ exitCode: number | null; signal: string | null }>(
     (resolve, reject) => {
       const abort = (): void => {
-        child.kill('SIGKILL');
+        // The leader of a session shares its number with its group.
+        if (options.ownSession === true) killGroup(child.pid);
+        else child.kill('SIGKILL');
         reject(options.signal?.reason as Error);
       };
       options.signal?.addEventListener('abort', abort, { once: true });
@@ -127,6 +151,11 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
       // A process that ends before it has read everything breaks the pipe; its exit code tells the story.
       child.stdin?.on('error', () => undefined);
       child.stdin?.end(options.input);
+      if (options.secret !== undefined) {
+        const secret = child.stdio[3] as Writable;
+        secret.on('error', () => undefined);
+        secret.end(options.secret);
+      }
       child.once('error', (error: NodeJS.ErrnoException) => {
         options.signal?.removeEventListener('abort', abort);
         reject(spawnFailure(error, args));
@@ -149,6 +178,14 @@ export async function runGit(args: readonly string[], options: GitOptions = {}):
     );
   }
   return { stdout, stderr, exitCode, truncated };
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL');
+  } catch {
+    // All of it has ended by itself.
+  }
 }
 
 /** Starts a git process that is talked to over its streams; its `error` event may come instead of `exit`. */

@@ -1,8 +1,12 @@
+import path from 'node:path';
 import { CommandFailedError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
+import { finishLanding } from './finish-landing.ts';
+import { LandingJournal, landingsOf, standOf } from './landing-journal.ts';
+import { COMPLAINT, hooksIn } from './push-to-checkout.ts';
 import { readRef } from './refs.ts';
 import { requireBranchName, type UserRepository } from './user-repository.ts';
-import { fileInTheWay, operationUnderWay, workTreesOf, type Obstacle } from './worktrees.ts';
+import { fileInTheWay, indexLocked, operationUnderWay, workTreesOf, type Obstacle } from './worktrees.ts';
 
 /** What became of {@link land}. Only `landed` changed anything. */
 export type LandingResult =
@@ -32,13 +36,19 @@ const RECEIVE_PACK = [
   "-c receive.denyCurrentBranch=updateInstead -c safe.directory='*' receive-pack",
 ].join(' ');
 
+/** With our own hook, which moves a checkout; see {@link hooksIn}. */
+const RECEIVE_INTO_CHECKOUT = RECEIVE_PACK.replace('=/dev/null', '="$SIGNALBOX_HOOKS"');
+
 /**
  * Fast-forwards the user's branch to a commit. Where the branch is checked out, ref, index and files move together or not
- * at all; a checkout that is not clean, or has a file in the way, refuses, and nothing of it changes.
+ * at all; a checkout that is not clean, or has a file in the way, refuses, and nothing of it changes. What an earlier
+ * landing left half done, because it was killed, is finished first.
  */
 export async function land(request: LandingRequest): Promise<LandingResult> {
   const { user, branch, commit } = request;
   requireBranchName(branch);
+  const unfinished = await finishLanding(request);
+  if (unfinished !== null) return { outcome: 'refused', ...unfinished };
   const theirs = readRef(user.commonDir, `refs/heads/${branch}`);
   if (theirs === commit) return { outcome: 'already' };
   if (theirs === null)
@@ -70,9 +80,15 @@ async function findObstacle({ bare, user, branch, commit }: LandingRequest, thei
   const trees = workTreesOf(user, branch);
   if (trees.length === 0) return null;
   for (const tree of trees) {
-    const obstacle = operationUnderWay(tree);
+    const obstacle = operationUnderWay(tree) ?? indexLocked(tree);
     if (obstacle !== null) return obstacle;
   }
+  const [first, second] = trees;
+  if (second !== undefined)
+    return {
+      reason: `${branch} is checked out twice, in ${String(first?.topLevel)} and in ${String(second.topLevel)}`,
+      hint: 'Take one of them to another branch: git can move only one with it.',
+    };
   // Git itself would write over an ignored file.
   const { stdout } = await bare.git(['diff-tree', '-r', '-z', '--no-renames', '--name-status', theirs, commit]);
   const fields = stdout.toString('latin1').split('\0');
@@ -90,28 +106,58 @@ async function push({ bare, user, branch, commit, signal }: LandingRequest, thei
     '--no-verify',
     '--no-follow-tags',
     '--recurse-submodules=no',
-    `--receive-pack=${RECEIVE_PACK}`,
+    `--receive-pack=${RECEIVE_INTO_CHECKOUT}`,
   ];
+  const [tree] = workTreesOf(user, branch);
+  const journal = new LandingJournal(bare, user.commonDir, branch);
+  const landing = journal.begin({ branch, from: theirs, to: commit, gitDir: tree?.gitDir ?? null });
+  const env = {
+    SIGNALBOX_LANDING: landing.id,
+    SIGNALBOX_LANDING_DIRECTORY: journal.directory,
+    SIGNALBOX_WORK_TREE: tree?.topLevel ?? '',
+    SIGNALBOX_HOOKS: hooksIn(path.join(landingsOf(bare), 'hooks')),
+  };
   try {
-    await bare.git(
-      ['push', ...flags, lease, '--', user.commonDir, `${commit}:${ref}`],
-      signal === undefined ? {} : { signal },
-    );
+    const abort = signal === undefined ? {} : { signal };
+    const where = ['--', user.commonDir, `${commit}:${ref}`];
+    await bare.git(['push', ...flags, lease, ...where], { env, ownSession: true, ...abort });
+    journal.end(landing);
     return { outcome: 'landed' };
   } catch (error) {
     if (!(error instanceof CommandFailedError)) throw error;
+    const { said, untouched } = refusal(error);
+    // Where git failed in the middle of the files, they go back; where it was killed, they go on.
+    if (untouched) journal.end(landing);
+    const stuck = await finishLanding({ bare, user, branch, goal: said === null ? 'to' : 'from' });
+    if (stuck !== null) return { outcome: 'refused', ...stuck };
+    if (standOf(landing, user.commonDir) === 'to') return { outcome: 'landed' };
     const now = readRef(user.commonDir, ref);
-    if (now === commit) return { outcome: 'landed' };
     if (now !== null && now !== theirs) return { outcome: 'diverged', theirs: now };
-    const said = /^!\t[^\t]*\t(?:\[[^\]]*\] )?\(?(.*?)\)?$/m.exec(error.facts.stdout)?.[1];
-    if (said === undefined) throw error;
+    if (said === null) throw error;
     return { outcome: 'refused', ...explain(said, user, branch) };
   }
 }
 
+/** Why the receiving side refused, in our hook's words or in git's; `untouched` if that is certain for the checkout. */
+function refusal({ facts: { stdout, stderr } }: CommandFailedError): { said: string | null; untouched: boolean } {
+  const ours = new RegExp(`^(?:remote: )?${COMPLAINT}(.*?) *$`, 'm').exec(stderr)?.[1];
+  const gits = /^!\t[^\t]*\t(?:\[[^\]]*\] )?\(?(.*?)\)?$/m.exec(stdout)?.[1];
+  if (ours === undefined) return { said: gits ?? null, untouched: false };
+  const [, detail] = /^(?:remote: )?(?:error|fatal): (.*?) *$/m.exec(stderr) ?? [];
+  return { said: detail === undefined ? ours : `${ours}: ${detail}`, untouched: !ours.startsWith('Could not') };
+}
+
 function explain(said: string, user: UserRepository, branch: string): Obstacle {
-  const where = workTreesOf(user, branch)[0]?.topLevel ?? user.commonDir;
-  if (/unstaged|staged|Up-to-date check|not be merged|Working directory|working tree/i.test(said))
+  const [tree] = workTreesOf(user, branch);
+  const where = tree?.topLevel ?? user.commonDir;
+  const locked = tree === undefined ? null : indexLocked(tree);
+  if (locked !== null) return locked;
+  if (said.startsWith('Could not'))
+    return {
+      reason: `the checkout of ${branch} in ${where} could not follow, and is as it was (${said})`,
+      hint: 'Mend that there; the work itself is kept.',
+    };
+  if (/unstaged|staged|Up-to-date check|Working directory|working tree/i.test(said))
     return {
       reason: `the checkout of ${branch} in ${where} is not clean (${said})`,
       hint: `Commit or stash the changes there ("git -C ${where} status" names them).`,

@@ -1,6 +1,5 @@
 import { parseMergeMessage, type MergeNote } from '../../core/merge-message.ts';
 import { runGit } from './git-command.ts';
-import { OUR_EMAIL } from './objects.ts';
 
 /** A commit that merged a task. */
 export interface MergedTask extends MergeNote {
@@ -9,18 +8,19 @@ export interface MergedTask extends MergeNote {
 
 /** What a history says of merged tasks: their merges, and what was taken back. */
 export interface TaskHistory {
-  /** The newest first. The second parents are what the agents wrote. */
-  merges: (MergedTask & { work: string })[];
+  /** The newest first. `work` is what the agent wrote, `null` where it was squashed. */
+  merges: (MergedTask & { work: string | null })[];
   /** Commits that say which others they revert, by ids that may be abbreviated. */
   reverts: { commit: string; of: string[] }[];
 }
 
-const FIELDS = ['%H', '%P', '%ae', '%B'];
+const FIELDS = ['%H', '%P', '%B'];
 
 /**
- * Looks through the history of a commit, in one process that only reads; 50,000 commits take less than half a second. A merge counts if its
- * message, its author and its two parents are those of ours. Anybody who can write to the branch could forge that, and
- * would only make a run leave out that task.
+ * Looks through the history of a commit, in one process that only reads; 50,000 commits take less than half a second. What
+ * counts is the message, whoever wrote it: authors are configurable, and anybody could name us. No agent's text gets into
+ * a message as more than a part of a line. Whoever can write to the branch could forge one, and would only make a run
+ * leave out that task.
  *
  * @param known a commit whose history is not looked through again; it need not exist here
  */
@@ -42,11 +42,11 @@ export async function taskHistory(gitDir: string, tip: string, known?: string): 
   const history: TaskHistory = { merges: [], reverts: [] };
   const fields = stdout.toString('utf8').split('\0');
   for (let at = 0; at + FIELDS.length < fields.length; at += FIELDS.length) {
-    const [id = '', parentIds = '', author = '', message = ''] = fields.slice(at, at + FIELDS.length);
+    const [id = '', parentIds = '', message = ''] = fields.slice(at, at + FIELDS.length);
     const commit = id.trim();
-    const [, work, ...more] = parentIds.split(' ');
-    const note = author === OUR_EMAIL && work !== undefined && more.length === 0 ? parseMergeMessage(message) : null;
-    if (note !== null && work !== undefined) {
+    const [, work = null, ...more] = parentIds.split(' ');
+    const note = more.length === 0 ? parseMergeMessage(message) : null;
+    if (note !== null) {
       // Its text is a task's description, which may say anything.
       history.merges.push({ ...note, commit, work });
       continue;
@@ -74,6 +74,6 @@ export function standingMerges(histories: readonly TaskHistory[]): MergedTask[] 
     );
   return histories
     .flatMap((history) => history.merges)
-    .filter(({ commit, work }) => !isReverted(commit, []) && !isReverted(work, []))
+    .filter(({ commit, work }) => !isReverted(commit, []) && (work === null || !isReverted(work, [])))
     .map(({ work: _, ...merge }) => merge);
 }

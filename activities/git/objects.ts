@@ -2,22 +2,30 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { deflateSync, inflateSync } from 'node:zlib';
+import { OUR_IDENTITY, type Identity } from '../../core/identity.ts';
 import { diskFailure } from '../system-errors.ts';
 
 /** Who and when, for an author or a committer. */
-export interface Signature {
-  name: string;
-  email: string;
+export interface Signature extends Identity {
   /** Seconds since 1970; written with the zone +0000. */
   time: number;
 }
 
-/** The address of whom our commits are by. */
-export const OUR_EMAIL = 'signalbox@localhost';
+/** The address of whom our commits are by, unless the configuration names somebody else. */
+export const OUR_EMAIL = OUR_IDENTITY.email;
 
 /** Who our commits are by, now. */
 export function ourSignature(): Signature {
-  return { name: 'Signalbox', email: OUR_EMAIL, time: Math.floor(Date.now() / 1000) };
+  return { ...OUR_IDENTITY, time: Math.floor(Date.now() / 1000) };
+}
+
+/** A commit to be written. */
+export interface CommitDraft {
+  tree: string;
+  parents: readonly string[];
+  message: string;
+  author: Signature;
+  committer: Signature;
 }
 
 /** The facts of a commit. */
@@ -70,18 +78,24 @@ function line(who: Signature): string {
 }
 
 /** Writes a commit and returns its id; the same arguments give the same id. */
-export function writeCommit(
-  gitDir: string,
-  commit: { tree: string; parents: readonly string[]; message: string; author: Signature; committer: Signature },
-): string {
-  const message = commit.message.replaceAll('\0', '').replace(/\n*$/, '\n');
+export function writeCommit(gitDir: string, commit: CommitDraft): string {
+  return writeLooseObject(gitDir, 'commit', commitContent(commit));
+}
+
+/** The bytes of a commit, without a signature. */
+export function commitContent(commit: CommitDraft): Buffer {
   const head = [
     `tree ${commit.tree}`,
     ...commit.parents.map((parent) => `parent ${parent}`),
     `author ${line(commit.author)}`,
     `committer ${line(commit.committer)}`,
   ];
-  return writeLooseObject(gitDir, 'commit', Buffer.from(`${head.join('\n')}\n\n${message}`));
+  return Buffer.from(`${head.join('\n')}\n\n${commitMessage(commit)}`);
+}
+
+/** The message as it is written: without NUL, with one line end at its end. */
+export function commitMessage({ message }: Pick<CommitDraft, 'message'>): string {
+  return message.replaceAll('\0', '').replace(/\n*$/, '\n');
 }
 
 /** Takes a commit object apart. */

@@ -3,6 +3,7 @@ import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import { changedPaths, type Change, type ChangeKind } from './diff.ts';
 import { differences, doubt, readIndex } from './index-file.ts';
+import { misplacedContents } from './large-files.ts';
 import { writeCommit, type Signature } from './objects.ts';
 import { shownPath } from './paths.ts';
 import { walkNew, walkTree, type Walk } from './walk.ts';
@@ -60,14 +61,18 @@ export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
   const maxFileSize = request.maxFileSize ?? 100 * 1024 * 1024;
   const walk = await walkTree(workTree, index, written, maxFileSize);
   const links = walk.untracked.filter((path) => index.directories.has(path));
-  const fresh = await withoutIgnored(bare, context, walk, new Set(links), maxFileSize);
+  const admitted = await withoutIgnored(bare, context, walk, new Set(links), maxFileSize);
+  const misplaced = await misplacedContents(bare, workTree, [...walk.changed, ...admitted]);
+  for (const path of misplaced) walk.leftOut.set(path, 'belongs into Git LFS, which takes in nothing from here');
+  const changed = walk.changed.filter((path) => !misplaced.has(path));
+  const fresh = admitted.filter((path) => !misplaced.has(path));
 
-  const { gone, buried } = sortGone(walk, new Set([...fresh, ...walk.changed]));
+  const { gone, buried } = sortGone(walk, new Set([...fresh, ...changed]));
   if (buried.length > 0) await stage(bare, context, ['--force-remove'], buried, walk.leftOut);
-  doubt(indexFile, readIndex(indexFile), walk.changed);
+  doubt(indexFile, readIndex(indexFile), changed);
   // Removals first: where a directory took the place of a file, git must still find the file's entry, or it would look
   // inside for a nested repository.
-  const staged = [...gone, ...walk.changed, ...fresh];
+  const staged = [...gone, ...changed, ...fresh];
   await stage(bare, context, ['--add', '--remove', '--replace'], staged, walk.leftOut);
   const same = staged.length + buried.length === 0 ? index.tree : null;
   const tree = same ?? (await bare.git(['write-tree'], context)).stdout.toString().trim();

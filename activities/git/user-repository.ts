@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import path from 'node:path';
-import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
-import { runGit } from './git-command.ts';
+import { realpathSync } from 'node:fs';
+import { SignalboxError } from '../../core/failures.ts';
 import { readRef } from './refs.ts';
 
 /** What Signalbox needs to know about the user's own repository. Paths are absolute and real. */
@@ -13,83 +11,21 @@ export interface UserRepository {
   commonDir: string;
   /** The top of the work tree, or `null` in a bare repository. */
   topLevel: string | null;
+  /** The top of the main work tree, which a bare repository with linked ones has not. */
+  mainTree: string | null;
   bare: boolean;
   /** The branch that is checked out, or `null` when `HEAD` is detached. */
   head: string | null;
   objectFormat: string;
   shallow: boolean;
   partial: boolean;
+  /** Its history is changed by `info/grafts`. */
+  grafted: boolean;
   refStorage: string;
   /** Names that differ only in case mean one file here, as git found out when the repository was made. */
   ignoreCase: boolean;
   /** Fetch URLs by name, with whatever credentials the configuration holds: never show or log them. */
   remotes: Record<string, string>;
-}
-
-/** Reads the repository that holds `directory`. @throws SignalboxError `environment` when there is none, or no such directory */
-export async function inspectUserRepository(directory: string): Promise<UserRepository> {
-  if (!existsSync(directory))
-    throw new SignalboxError('environment', `${directory} does not exist`, { hint: 'Check repository.path.' });
-  const trust = { 'safe.directory': '*' };
-  const queries = ['--absolute-git-dir', '--git-common-dir', '--is-bare-repository', '--is-shallow-repository'];
-  const answer = await runGit(['rev-parse', ...queries, '--show-object-format'], {
-    cwd: directory,
-    config: trust,
-  }).catch((error: unknown) => {
-    if (!(error instanceof CommandFailedError)) throw error;
-    const hint = `Run "git init" there, or name another directory in repository.path.`;
-    if (error.facts.stderr.includes('not a git repository'))
-      throw new SignalboxError('environment', `${directory} is not in a git repository`, { hint, cause: error });
-    throw new SignalboxError(
-      'environment',
-      `the repository in ${directory} cannot be read: ${error.facts.stderr.trim()}`,
-      {
-        cause: error,
-      },
-    );
-  });
-  const [gitDir = '', commonDir = '', bare = '', shallow = '', objectFormat = ''] = answer.stdout
-    .toString()
-    .split('\n');
-  const common = realpathSync(path.resolve(directory, commonDir));
-  const config = await runGit(['config', '--file', path.join(common, 'config'), '--includes', '--null', '--list'], {
-    cwd: common,
-    allowedExitCodes: [0, 1, 128],
-  });
-  const settings = config.stdout
-    .toString()
-    .split('\0')
-    .map((entry) => entry.split(/\n(.*)/s) as [string, string | undefined]);
-  const remotes: Record<string, string> = {};
-  for (const [key, value = ''] of settings) {
-    const name = /^remote\.(.+)\.url$/.exec(key)?.[1];
-    if (name !== undefined) remotes[name] ??= value;
-  }
-  const real = realpathSync(gitDir);
-  return {
-    gitDir: real,
-    commonDir: common,
-    topLevel: bare === 'true' ? null : topLevelOf(real, common, settings),
-    bare: bare === 'true',
-    head: /^ref: refs\/heads\/(.+)$/m.exec(readFileSync(path.join(real, 'HEAD'), 'utf8'))?.[1] ?? null,
-    objectFormat,
-    shallow: shallow === 'true',
-    partial: settings.some(([key]) => /^extensions\.partialclone$|^remote\..+\.promisor$/i.test(key)),
-    refStorage: settings.find(([key]) => key === 'extensions.refstorage')?.[1] ?? 'files',
-    ignoreCase: settings.findLast(([key]) => key === 'core.ignorecase')?.[1] === 'true',
-    remotes,
-  };
-}
-
-function topLevelOf(
-  gitDir: string,
-  commonDir: string,
-  settings: readonly (readonly [string, string | undefined])[],
-): string {
-  const link = path.join(gitDir, 'gitdir');
-  if (gitDir !== commonDir && existsSync(link)) return path.dirname(realpathSync(readFileSync(link, 'utf8').trim()));
-  const configured = settings.findLast(([key]) => key === 'core.worktree')?.[1];
-  return configured === undefined ? path.dirname(gitDir) : realpathSync(path.resolve(gitDir, configured));
 }
 
 /** @throws SignalboxError `environment` when the repository is of a kind that Signalbox cannot work with yet */
@@ -100,6 +36,8 @@ export function requireSupported(repository: UserRepository): void {
   if (repository.shallow) refuse('is a shallow clone, which is not supported', 'Run "git fetch --unshallow" there.');
   if (repository.partial)
     refuse('is a partial clone, whose missing objects cannot be copied', 'Make a full clone and use that one.');
+  if (repository.grafted)
+    refuse('has grafts, which hide a part of its history', 'Run "git replace --convert-graft-file" there.');
   if (repository.objectFormat !== 'sha1')
     refuse(`uses ${repository.objectFormat} object ids, which are not supported`, 'Use a repository with sha1 ids.');
   if (repository.refStorage !== 'files')

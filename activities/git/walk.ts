@@ -1,5 +1,6 @@
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { GITLINK, matches, type GitIndex } from './index-file.ts';
+import { declaredSubmodules } from './submodules.ts';
 import { isGitDirectoryName, isGitmodulesName, onDisk } from './paths.ts';
 
 /** What a walk over a work tree found, as byte-string paths. */
@@ -33,8 +34,10 @@ const PAUSE_EVERY = 2000;
 export async function walkTree(tree: string, index: GitIndex, written: number, maxFileSize: number): Promise<Walk> {
   const walk = new TreeWalk(tree, index, written, maxFileSize);
   await walk.directory('', true);
-  for (const [path] of index.entries)
-    if (!walk.seen.has(path) && !walk.underUnreadable(path)) walk.found.gone.push(path);
+  const missing = [...index.entries.values()].filter(({ path }) => !walk.seen.has(path) && !walk.underUnreadable(path));
+  // The directory of a submodule is empty here, and easily swept away: it goes only with its declaration.
+  const kept = missing.some(({ mode }) => mode === GITLINK) ? declaredSubmodules(tree) : new Set<string>();
+  for (const { path, mode } of missing) if (mode !== GITLINK || !kept.has(path)) walk.found.gone.push(path);
   return walk.found;
 }
 

@@ -24,15 +24,16 @@ function read(file: string): string {
   }
 }
 
-function workTrees(user: UserRepository): WorkTree[] {
+/** All work trees of a repository, main and linked. Reads files only. */
+export function workTrees(user: UserRepository): WorkTree[] {
   const linked = path.join(user.commonDir, 'worktrees');
   const trees = existsSync(linked) ? readdirSync(linked).map((name) => path.join(linked, name)) : [];
-  // Seen from a linked work tree, the shared directory tells by its name whether it has a work tree of its own.
-  const besides = path.basename(user.commonDir) === '.git' ? path.dirname(user.commonDir) : null;
-  const main = user.gitDir === user.commonDir ? user.topLevel : besides;
   return [
-    { gitDir: user.commonDir, topLevel: main },
-    ...trees.map((gitDir) => ({ gitDir, topLevel: path.dirname(read(path.join(gitDir, 'gitdir'))) })),
+    { gitDir: user.commonDir, topLevel: user.mainTree },
+    ...trees.map((gitDir) => ({
+      gitDir,
+      topLevel: path.dirname(path.resolve(gitDir, read(path.join(gitDir, 'gitdir')))),
+    })),
   ];
 }
 
@@ -67,12 +68,17 @@ export function operationUnderWay({ gitDir, topLevel }: WorkTree): Obstacle | nu
       };
   if (existsSync(path.join(gitDir, 'BISECT_LOG')))
     return { reason: `a bisect is under way in ${where}`, hint: 'End it with "git bisect reset".' };
-  if (existsSync(path.join(gitDir, 'index.lock')))
-    return {
-      reason: `the index of ${where} is locked`,
-      hint: `Let the git command that runs there end; if none does, remove ${path.join(gitDir, 'index.lock')}.`,
-    };
   return null;
+}
+
+/** Somebody works on the index of a work tree, or `null`. */
+export function indexLocked({ gitDir, topLevel }: WorkTree): Obstacle | null {
+  const lock = path.join(gitDir, 'index.lock');
+  if (!existsSync(lock)) return null;
+  return {
+    reason: `the index of ${topLevel ?? gitDir} is locked`,
+    hint: `Let the git command that runs there end; if none does, remove ${lock}.`,
+  };
 }
 
 /**

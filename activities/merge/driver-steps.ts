@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import type { AttemptRef } from '../../core/activities.ts';
 import { endingWords } from '../../core/checks.ts';
+import { mergeSettings } from '../../core/config.ts';
 import { stepName } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { RunRef } from '../../core/run-ref.ts';
@@ -43,7 +44,7 @@ export async function memberMergeOptions(
 ): Promise<Required<Pick<TreeMerge, 'drivers' | 'resolve' | 'ignoreCase'>>> {
   const { config } = await merging.host.manifests.manifest(merging.run);
   return {
-    drivers: config.merge.drivers,
+    drivers: mergeSettings(config).drivers,
     ignoreCase: config.repository.ignore_case ?? false,
     resolve: (merge) => runCommands(merging, merge),
   };

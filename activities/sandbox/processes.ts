@@ -1,20 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignalboxError } from '../../core/failures.ts';
+import { environmentOf, processesCarrying } from '../process-environments.ts';
 
 const ROUNDS = 120;
 
 const hasProc = process.platform === 'linux';
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'latin1');
-  } catch {
-    // The process is gone, or belongs to somebody else: either way it is none that we look for.
-    return '';
-  }
-}
 
 /**
  * Every process that carries `SIGNALBOX_STEP=<name>`, exactly, in its environment, whatever session it went to.
@@ -22,20 +12,13 @@ function read(file: string): string {
  * @param home the step's $HOME: another Signalbox on this machine may have a step of that name, which has another
  */
 export function processesOfStep(name: string, home?: string): number[] {
-  if (!hasProc) return listedOfStep(name);
-  const entry = `SIGNALBOX_STEP=${name}\0`;
-  const isOfAnother = (environment: string): boolean => {
-    const own = /(?:^|\0)HOME=([^\0]*)/.exec(environment)?.[1] ?? '';
+  const entry = `SIGNALBOX_STEP=${name}`;
+  if (!hasProc) return processesCarrying(entry);
+  const isOfAnother = (pid: number): boolean => {
+    const own = /(?:^|\0)HOME=([^\0]*)/.exec(environmentOf(pid))?.[1] ?? '';
     return home !== undefined && own.endsWith(`/${name}/home`) && own !== Buffer.from(home).toString('latin1');
   };
-  return readdirSync('/proc')
-    .filter((directory) => /^\d+$/.test(directory))
-    .filter((pid) => {
-      const environment = read(`/proc/${pid}/environ`);
-      const carries = environment.startsWith(entry) || environment.includes(`\0${entry}`);
-      return carries && !isOfAnother(environment);
-    })
-    .map(Number);
+  return processesCarrying(entry).filter((pid) => !isOfAnother(pid));
 }
 
 /**
@@ -65,24 +48,4 @@ export function kill(pid: number): void {
   } catch {
     // Gone, or not ours to kill; the callers look again and see.
   }
-}
-
-function listed(args: readonly string[]): string {
-  try {
-    return execFileSync('ps', args, {
-      encoding: 'utf8',
-      env: { PATH: process.env['PATH'], LC_ALL: 'C' },
-      stdio: 'pipe',
-    });
-  } catch {
-    return '';
-  }
-}
-
-function listedOfStep(name: string): number[] {
-  const lines = listed(['-axEww', '-o', 'pid=,command=']).split('\n');
-  return lines
-    .filter((line) => line.split(' ').includes(`SIGNALBOX_STEP=${name}`))
-    .map((line) => Number.parseInt(line.trim(), 10))
-    .filter((pid) => pid !== process.pid);
 }

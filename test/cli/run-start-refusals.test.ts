@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CliWorld } from '../support/cli.ts';
 
@@ -57,6 +57,19 @@ describe('run start refuses, and starts and changes nothing:', () => {
     await refused(2, /circle: .*001 → 002 → 001|002 → 001 → 002/);
   });
 
+  test('merged work that is to be signed by a key that is not there, or by nobody', async () => {
+    world.init().config(FINE).task('001');
+    world.git('config', 'commit.gpgsign', 'true');
+    world.git('config', 'gpg.format', 'ssh');
+    expect(await refused(3, /a commit cannot be signed: .*user\.signingkey/)).toContain('merge.sign: off');
+    world.git('config', 'commit.gpgsign', 'false');
+    world.git('config', '--unset', 'user.email');
+    world.config(`${FINE}merge: { author: user }\n`);
+    expect(await refused(2, /merge\.author is user, and git has no user\.name and user\.email/)).toContain(
+      'git config',
+    );
+  });
+
   test('nothing that proves merged work', async () => {
     world.init().config('agent: { provider: command, command: "true" }\n').task('001');
     expect(await refused(2, /neither checks.integration nor checks.doctor/)).toMatch(/checks\.doctor/);
@@ -79,6 +92,56 @@ describe('run start refuses, and starts and changes nothing:', () => {
     world.init().config(FINE).task('001');
     world.env['SIGNALBOX_HOME'] = `${world.repository}/.signalbox/home`;
     await refused(3, /inside the repository/);
+  });
+
+  test.each<[string, (place: string) => void, RegExp, RegExp]>([
+    [
+      'a shallow clone',
+      (place) => world.git('clone', '-q', '--depth=1', `file://${world.repository}`, place),
+      /is a shallow clone/,
+      /git fetch --unshallow/,
+    ],
+    [
+      'a partial clone',
+      (place) => {
+        world.git('config', 'uploadpack.allowFilter', 'true');
+        world.git('clone', '-q', '--filter=blob:none', `file://${world.repository}`, place);
+      },
+      /is a partial clone/,
+      /full clone/,
+    ],
+    [
+      'object ids that are sha256',
+      (place) => {
+        world.git('init', '-q', '-b', 'main', '--object-format=sha256', place);
+        world.git('-C', place, '-c', 'user.name=A', '-c', 'user.email=a@b', 'commit', '-q', '--allow-empty', '-m', 'x');
+      },
+      /uses sha256 object ids/,
+      /sha1 ids/,
+    ],
+    [
+      'refs in a reftable',
+      (place) => {
+        world.git('clone', '-q', world.repository, place);
+        world.git('-C', place, 'config', 'core.repositoryformatversion', '1');
+        world.git('-C', place, 'config', 'extensions.refstorage', 'reftable');
+      },
+      /reftable, which is not supported/,
+      /git refs migrate/,
+    ],
+    [
+      'grafts',
+      (place) => {
+        world.git('clone', '-q', world.repository, place);
+        writeFileSync(`${place}/.git/info/grafts`, world.git('rev-parse', 'HEAD'));
+      },
+      /has grafts/,
+      /convert-graft-file/,
+    ],
+  ])('a repository with %s', async (_, make, message, hint) => {
+    world.init().config(`${FINE}repository: { path: ../kind }\n`).task('001').commit('tasks');
+    make(`${world.root}/kind`);
+    expect(await refused(3, message)).toMatch(hint);
   });
 
   test('a Temporal address that does not answer', async () => {
@@ -134,6 +197,16 @@ describe('run start --dry-run', () => {
     expect(tasks.map(({ id }) => id)).toEqual(['003', '002', '001']);
     expect(stderr).toMatch(/001, 003 declare no scope/);
     expect(existsSync(world.home)).toBe(false);
+  });
+
+  test('says what agents and checks do not see of the repository', async () => {
+    world.init().config(FINE).task('001', 'files: { writes: [a] }').write('.gitattributes', '*.bin filter=lfs\n');
+    world.git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},vendor/lib`);
+    world.commit('kinds');
+    const { code, stderr } = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/files in Git LFS are pointers to agents/);
+    expect(stderr).toMatch(/the submodule vendor\/lib is an empty directory/);
   });
 
   test('says that results are unverified when no check is wanted', async () => {

@@ -6,6 +6,9 @@ import { leastInAnyOrder, type Exclusion } from '../../scripts/simulate/order-bo
 import { leastParallel } from '../../scripts/simulate/parallel-bound.ts';
 import { simulate, spreadOf, type Outcome } from '../../scripts/simulate/ratios.ts';
 import { makespanOf, type Span } from '../../scripts/simulate/span.ts';
+import { simulateBisection, simulateOneByOne, simulateWindow } from '../../scripts/simulate/train-references.ts';
+import { missedGoals, TRAIN_GOALS, trainRow } from '../../scripts/simulate/train-table.ts';
+import { failingMembers, simulateTrain, type TrainScenario } from '../../scripts/simulate/train.ts';
 
 const GRAPHS = 60;
 let outcomes: Outcome[];
@@ -142,5 +145,49 @@ describe('the bounds', () => {
 
   test('of three tasks of which each excludes the others is what they take together', () => {
     expect(heaviestClique([3, 4, 5, 9], (a, b) => a < 3 && b < 3)).toBe(12);
+  });
+});
+
+describe('the simulated train', () => {
+  const scenario = (seed: number, more: Partial<TrainScenario> = {}): TrainScenario => ({
+    members: 50,
+    slots: 2,
+    failureRate: 0.1,
+    seed,
+    ...more,
+  });
+
+  test('of 50 with two places needs as few rounds as the goals say, and fewer than what other queues do', () => {
+    const rows = TRAIN_GOALS.map(({ failureRate }) => trainRow(50, failureRate, [2], 150));
+    expect(missedGoals(rows)).toEqual([]);
+    for (const { ladder, window, bisection, oneByOne, failureRate } of rows) {
+      expect(ladder[2]!.rounds).toBeLessThan(window[2]!.rounds);
+      expect(ladder[2]!.rounds).toBeLessThan(oneByOne.rounds);
+      // Bisection begins with all at once: nothing is faster where nothing fails.
+      if (failureRate > 0) expect(ladder[2]!.rounds).toBeLessThan(bisection.rounds);
+    }
+  });
+
+  test('merges who does not fail, sends back who does, and takes the same rounds for the same seed', () => {
+    for (const [seed, slots] of [1, 2, 3, 4, 5, 6].map((seed): [number, number] => [seed, 1 + (seed % 3)])) {
+      const bad = failingMembers(scenario(seed)).filter(Boolean).length;
+      for (const simulate of [simulateTrain, simulateWindow, simulateBisection, simulateOneByOne]) {
+        const outcome = simulate(scenario(seed, { slots }));
+        expect(outcome).toMatchObject({ merged: 50 - bad, rejected: bad });
+        expect(simulate(scenario(seed, { slots }))).toEqual(outcome);
+      }
+    }
+  });
+
+  test('of 1,000 scales as that of 50', () => {
+    const { rounds, checks } = simulateTrain(scenario(1, { members: 1000, failureRate: 0.02 }));
+    expect(rounds).toBeLessThanOrEqual(20 * 6);
+    expect(checks).toBeLessThanOrEqual(2 * rounds);
+  });
+
+  test('misses a goal where it is slower than that', () => {
+    const row = trainRow(50, 0, [2], 1);
+    const slow = { ...row, ladder: { 2: { rounds: 3, checks: 6 } } };
+    expect(missedGoals([row, slow])).toEqual(['50 members, 0% failing: 3.00 rounds, at most 2']);
   });
 });

@@ -3,9 +3,11 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import type { RunActivities, TaskActivities, TrainActivities, TurnResult } from '../../core/activities.ts';
 import type { CheckFailure, CheckReport } from '../../core/checks.ts';
+import { checkEvidence, type Evidence } from '../../core/evidence.ts';
 import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { TaskView } from '../../core/run-state.ts';
-import type { LandingNews } from '../../core/train.ts';
+import { unpackMembers } from '../../core/packed-train.ts';
+import { memberKey, type LandingNews, type Ride, type TrainMember } from '../../core/train.ts';
 import { taskView } from './run-rules.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
@@ -28,9 +30,23 @@ export class FakeWorld {
   readonly scripts: Record<string, TaskScript>;
   readonly calls: string[] = [];
   readonly merged: string[] = [];
+  /** How often the accepted tip was moved. */
+  landings = 0;
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
+  /** Is the tree of this commit red? Its name lists the tasks that are merged in it. */
+  isRed: (commit: string) => boolean = () => false;
+  /** Commits whose integration checks hang until they are released. */
+  readonly hanging = new Set<string>();
+  /** Checks of the train that run now, and the most that there ever were at once. */
+  checking = 0;
+  mostChecking = 0;
+  /** What the next checks of the tip alone say, and whether the canary proves the checks. */
+  tipChecks: CheckReport[] = [];
+  canaries: boolean[] = [];
+  /** How members are to be checked and merged. */
+  ride: Ride = { checks: 'checks', lane: null, slots: 2, recheckTip: true, canary: 'off' };
   /** What agents were given, turn by turn. */
   readonly turns: Parameters<TaskActivities['turn']>[0][] = [];
   /** Paths that other tasks changed in the meantime. */
@@ -63,9 +79,10 @@ export class FakeWorld {
     this.views.push(taskView(task));
   }
 
-  /** Lets a turn that hangs come to its end. */
-  release(task: string): void {
-    this.#release.get(task)?.();
+  /** Lets a turn, or a check, that hangs come to its end. @param what the task, or the commit that is checked */
+  release(what: string): void {
+    this.hanging.delete(what);
+    this.#release.get(what)?.();
   }
 
   count(call: string): number {
@@ -141,37 +158,57 @@ export class FakeWorld {
       hints: () => Promise.resolve(passed()),
       verify: ({ attempt: { task, attempt } }) => {
         this.#note('verify', task);
-        return Promise.resolve(nth(this.scripts[task]?.verify, attempt) === 'fail' ? failed('doctor') : passed());
+        const report = nth(this.scripts[task]?.verify, attempt) === 'fail' ? failed('doctor') : passed();
+        return Promise.resolve({ ...report, ride: this.ride });
       },
       changedSince: () => Promise.resolve(this.changed),
       closeAttempt: ({ attempt: { task, attempt } }) => {
         this.#note('close', task);
         return Promise.resolve({ commit: `commit-${task}-${attempt}` });
       },
-      candidate: ({ member }) => {
-        const task = member?.task ?? 'user';
-        this.#note('candidate', task);
-        if (nth(this.scripts[task]?.candidate, member?.attempt ?? 1) !== 'conflict') {
-          return Promise.resolve({ kind: 'merged', commit: `merge-${task}`, tip: this.tip });
-        }
-        const evidence = {
-          kind: 'conflict',
-          summary: 'conflicts in x.ts',
-          detail: '<<<<',
-          attempt: member?.attempt ?? 0,
-          commit: null,
-          tried: '',
-          changes: '',
-        } as const;
-        return Promise.resolve({ kind: 'conflict', evidence });
+      candidates: (request) => {
+        const members = unpackMembers(request.members);
+        const conflicts = members.flatMap((member) => {
+          const { run, task, attempt } = member;
+          this.#note('candidate', task);
+          if (nth(this.scripts[task]?.candidate, attempt) !== 'conflict') return [];
+          return [{ member: { run, task, attempt }, evidence: conflict(attempt) }];
+        });
+        const left = new Set(conflicts.map(({ member }) => memberKey(member)));
+        const prefixes = request.prefixes.flatMap(({ id, size }) => {
+          const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
+          return rest.length === 0 ? [] : [{ id, size: rest.length, commit: commitOf(rest) }];
+        });
+        const { tip } = this;
+        return Promise.resolve({ kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts });
       },
-      check: () => Promise.resolve(passed()),
-      advance: ({ member, candidate, tip }) => {
-        if (tip !== this.tip) return Promise.resolve({ outcome: 'moved' });
-        this.tip = candidate;
-        this.merged.push(member?.task ?? 'user');
-        this.working.delete(member?.task ?? 'user');
-        return Promise.resolve({ outcome: 'accepted', landing: this.#land() });
+      check: async ({ commit }) => {
+        this.#note('check', commit);
+        this.checking += 1;
+        this.mostChecking = Math.max(this.mostChecking, this.checking);
+        const ended = this.hanging.has(commit) && (await this.#hang(commit));
+        this.checking -= 1;
+        if (ended) throw new Error('ended');
+        return this.isRed(commit) ? failed('integration') : passed();
+      },
+      checkTip: () => Promise.resolve(this.tipChecks.shift() ?? passed()),
+      canary: () => Promise.resolve({ proven: this.canaries.shift() ?? true }),
+      blame: ({ member, failure, commit }) =>
+        Promise.resolve(checkEvidence('failed_integration', failure, member.attempt, commit)),
+      advance: (request) => {
+        const members = unpackMembers(request.members);
+        const { commit, base } = request.candidate;
+        // Nested prefixes: what has landed of them since is part of the candidate.
+        if (base !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
+        this.tip = commit;
+        this.landings += 1;
+        const commits: Record<string, string> = {};
+        for (const [index, member] of members.entries()) {
+          this.merged.push(member.task);
+          this.working.delete(member.task);
+          commits[memberKey(member)] = commitOf(members.slice(0, index + 1));
+        }
+        return Promise.resolve({ outcome: 'accepted', commit, commits, landing: this.#land() });
       },
       land: () => {
         this.calls.push('land');
@@ -208,11 +245,22 @@ function nth<T>(list: readonly T[] | undefined, attempt: number): T | undefined 
   return list?.[Math.min(attempt, list.length) - 1];
 }
 
-function passed(): CheckReport {
+function commitOf(members: readonly TrainMember[]): string {
+  return `merge-${members.map(({ task }) => task).join('-')}`;
+}
+
+function conflict(attempt: number): Evidence {
+  const [summary, detail] = ['conflicts in x.ts', '<<<<'];
+  return { kind: 'conflict', summary, detail, attempt, commit: null, tried: '', changes: '' };
+}
+
+/** A report of checks that passed. */
+export function passed(): CheckReport {
   return { failure: null, commands: 1, durationMs: 1 };
 }
 
-function failed(check: string): CheckReport {
+/** A report of a check that failed. */
+export function failed(check: string): CheckReport {
   const failure: CheckFailure = {
     check,
     command: 'npm test',

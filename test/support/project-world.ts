@@ -6,7 +6,8 @@ import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createAgents } from '../../activities/agent/agents.ts';
 import { createTaskActivities } from '../../activities/attempt/task-activities.ts';
-import { inspectUserRepository, repositoryIdentity } from '../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../activities/git/inspect-user-repository.ts';
+import { repositoryIdentity } from '../../activities/git/user-repository.ts';
 import { homeOf, hostId, type Home } from '../../activities/home.ts';
 import { createTrainActivities } from '../../activities/merge/train-activities.ts';
 import { ProjectHost } from '../../activities/project-host.ts';
@@ -106,7 +107,8 @@ export async function projectWorld(
   const host = new ProjectHost({
     home,
     host: hostId(home),
-    env: process.env,
+    // Whoever runs the tests may sign their commits: nobody's key is asked for here.
+    env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null' },
     manifests: new ManifestReader(store),
     sandboxOf: () => Promise.resolve(sandbox),
     agents: createAgents({ home }),

@@ -12,6 +12,7 @@ import { gatewayLayout } from '../../activities/models/gateway-layout.ts';
 import { UsageLedger } from '../../activities/records/usage-ledger.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { attemptRef } from '../../core/ids.ts';
+import { parseMergeMessage, type MergeNote } from '../../core/merge-message.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import { stepLogs } from '../runs/step-logs.ts';
 import { removeIfEmpty } from './empty-directory.ts';
@@ -132,16 +133,29 @@ function cleanUsage({ home, run, dryRun }: Request, cleaned: CleanedRun): void {
   if (!dryRun) removeIfEmpty(path.join(home.usage, run.project));
 }
 
-async function cleanRefs({ bare, run, dryRun }: Request, task: string, cleaned: CleanedRun): Promise<void> {
+async function cleanRefs(
+  { bare, run, description, dryRun }: Request,
+  task: string,
+  cleaned: CleanedRun,
+): Promise<void> {
   const tip = bare?.tip(run.repository.branch) ?? null;
   if (bare === null || tip === null) return;
   const prefix = attemptRef(run.run, task, 0).replace(/0$/, '');
+  const merge = await mergeNote(bare, description.tasks[task]?.merged_commit ?? null);
   for (const [ref, commit] of bare.listRefs(prefix)) {
     if (await bare.isAncestor(commit, tip)) {
       if (!dryRun) await bare.git(['update-ref', '-d', ref, commit]);
       cleaned.refs_removed.push(ref);
     } else if (!cleaned.kept.some((line) => line.startsWith(`${ref}:`))) {
-      cleaned.kept.push(`${ref}: unmerged work (${commit.slice(0, 10)})`);
+      const squashed = merge !== null && ref === attemptRef(merge.run, merge.task, merge.attempt);
+      cleaned.kept.push(`${ref}: ${squashed ? 'work that was squashed' : 'unmerged work'} (${commit.slice(0, 10)})`);
     }
   }
+}
+
+async function mergeNote(bare: BareRepository, commit: string | null): Promise<MergeNote | null> {
+  if (commit === null) return null;
+  // A branch that was rewritten since may be without it.
+  const info = await bare.commitInfo(commit).catch(() => null);
+  return info === null ? null : parseMergeMessage(info.message);
 }

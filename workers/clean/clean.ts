@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { BareRepository } from '../../activities/git/bare-repository.ts';
 import { removeAll } from '../../activities/git/clean-tree.ts';
+import { signedDirectory } from '../../activities/git/signed-commit.ts';
 import { connectEngine } from '../../activities/sandbox/engine.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import { listRuns } from '../runs/run-list.ts';
@@ -65,9 +66,10 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
   }
   for (const { id } of repositories.values()) {
     const used = busy.has(id) || (await hasOpenRuns(session, id));
+    if (used || request.run !== undefined) continue;
     const directory = path.join(home.checkouts, id);
-    if (!used && request.run === undefined && existsSync(directory))
-      remove(directory, request.dryRun, report.checkouts);
+    if (existsSync(directory)) remove(directory, request.dryRun, report.checkouts);
+    if (!request.dryRun) removeAll(signedDirectory(path.join(home.repositories, `${id}.git`)));
   }
   return report;
 }

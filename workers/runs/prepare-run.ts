@@ -3,12 +3,12 @@ import { homeOf } from '../../activities/home.ts';
 import { loadProject, type Project } from '../../activities/catalogue/project.ts';
 import { loadTasks } from '../../activities/catalogue/task-files.ts';
 import { loadPrompts } from '../../activities/prompts/templates.ts';
-import {
-  branchTip,
-  inspectUserRepository,
-  requireSupported,
-  type UserRepository,
-} from '../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../activities/git/inspect-user-repository.ts';
+import { trySigner } from '../../activities/git/signed-commit.ts';
+import { treeFacts } from '../../activities/git/tree-facts.ts';
+import { branchTip, requireSupported, type UserRepository } from '../../activities/git/user-repository.ts';
+import { commitPolicy } from '../../activities/merge/merge-commits.ts';
+import { mergeSettings, type Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { parseIdentifier } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
@@ -17,8 +17,9 @@ import type { TaskView } from '../../core/run-state.ts';
 import { selectTasks } from '../../core/selection.ts';
 import { chooseBackend } from '../backend.ts';
 import { finishedTasks } from './finished-tasks.ts';
+import { remoteNotices } from './remote-notices.ts';
 import { newRunId } from './run-id.ts';
-import { reuseNotices, workNotices } from './run-notices.ts';
+import { repositoryNotices, reuseNotices, workNotices } from './run-notices.ts';
 import { taskViews } from '../../core/task-views.ts';
 
 /** What a person asked for with `run start`. */
@@ -74,11 +75,14 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   }
   const user = await inspectUserRepository(project.repository);
   requireSupported(user);
+  await requireSigning(config, user, request.env);
   const home = homeOf(request.env);
   requireHomeOutside(user, home.root);
   const baseCommit = branchTip(user, config.repository.integration_branch);
   const { finished, unlanded } = await finishedTasks({ home, project, user, tip: baseCommit, tasks: catalogue });
   const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
+  const work = tasks.some(({ manifest: { id } }) => reused[id] === undefined);
+  const remote = work ? await remoteNotices({ user, config, tip: baseCommit, env: request.env }) : [];
   const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
   const { repository } = config;
   const manifest: RunManifest = {
@@ -101,6 +105,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     notices: [
       ...(backend.notice === null ? [] : [backend.notice]),
       ...workNotices(manifest, checks.verified),
+      ...repositoryNotices(await treeFacts(user, baseCommit)),
+      ...remote,
       ...reuseNotices(manifest, unlanded),
     ],
     unverified: !checks.verified,
@@ -123,6 +129,12 @@ export function startingOrder(tasks: readonly TaskView[]): TaskView[] {
     for (const task of ready) done.add(task.id);
   }
   return order;
+}
+
+/** Looks whether merged work could be signed as it is to be: before anybody has worked. */
+async function requireSigning(config: Config, user: UserRepository, env: RunRequest['env']): Promise<void> {
+  const { signer } = await commitPolicy(mergeSettings(config), user, env);
+  if (signer != null) await trySigner(signer);
 }
 
 function requireHomeOutside(user: UserRepository, home: string): void {

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { inspectUserRepository } from '../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../activities/git/inspect-user-repository.ts';
 import { repositoryWorkflowId, runWorkflowId } from '../../core/ids.ts';
 import { lockList } from '../../core/lock-grants.ts';
 import { applySync, emptyLockTable, type LockTable } from '../../core/locks.ts';

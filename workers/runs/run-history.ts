@@ -8,7 +8,7 @@ import type { RunEvent } from '../../core/run-events.ts';
 import { unpackRun, type PackedTask } from '../../core/packed-run.ts';
 import { initialRunState, type RunState, type TaskView } from '../../core/run-state.ts';
 import { isTaskReport } from '../../core/task-report.ts';
-import type { LandingNews } from '../../core/train.ts';
+import type { LandingNews, TrainHalt } from '../../core/train.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
 import { asMet } from './history-order.ts';
 import { updateEvents } from './update-events.ts';
@@ -117,6 +117,8 @@ function signalEvents(name: string, payloads: Payloads, at: number): RunEvent[] 
       const news = argument(payloads, isLandingNews);
       return news === null ? [] : [{ type: 'landing', at, news }];
     }
+    case 'halted':
+      return [{ type: 'halted', at, halt: argument(payloads, isTrainHalt) }];
     default:
       return [];
   }
@@ -202,6 +204,7 @@ const isNews = shape<{ report: number }>(({ report }) => typeof report === 'numb
 const isAnything = (value: unknown): value is unknown => value !== undefined;
 const isTaskPart = shape<{ tasks: TaskView[]; next: number | null }>(({ tasks }) => Array.isArray(tasks));
 const isLandingNews = shape<LandingNews>(({ tip, landed }) => typeof tip === 'string' && typeof landed === 'boolean');
+const isTrainHalt = shape<TrainHalt>(({ hint, tasks }) => typeof hint === 'string' && Array.isArray(tasks));
 const isLocksAnswer = shape<LocksAnswer>(
   ({ seq, granted, refused }) => typeof seq === 'number' && Array.isArray(granted) && Array.isArray(refused),
 );

@@ -1,3 +1,4 @@
+import type { TreeFacts } from '../../activities/git/tree-facts.ts';
 import { someIds } from '../../core/catalogue-changes.ts';
 import { declaresScope } from '../../core/catalogue.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
@@ -20,6 +21,23 @@ export function workNotices({ config, tasks: all, reused }: RunManifest, verifie
         ]),
     ...(keys.length === 0 ? [] : [`these keys of the configuration have no effect yet: ${keys.join(', ')}`]),
     ...(taskKeys.size === 0 ? [] : [`these keys of task files have no effect yet: ${[...taskKeys].join(', ')}`]),
+  ];
+}
+
+/** What a person should know of the repository, one sentence each. */
+export function repositoryNotices({ submodules, largeFiles }: TreeFacts): string[] {
+  const [first] = submodules;
+  const several = submodules.length > 1;
+  return [
+    ...(largeFiles
+      ? ['files in Git LFS are pointers to agents and checks, and contents that agents write for them are left out']
+      : []),
+    ...(first === undefined
+      ? []
+      : [
+          `${several ? `${submodules.length} submodules (${first}, …) are empty directories` : `the submodule ${first} is an empty directory`}` +
+            ` to agents and checks, and ${several ? 'keep their pointers' : 'keeps its pointer'}`,
+        ]),
   ];
 }
 

@@ -107,8 +107,10 @@ describe('an attempt', () => {
       { a: 'echo build/ > .gitignore; mkdir build; echo x > build/out.txt; echo k > kept.txt' },
       { checks: { doctor } },
     );
-    const { attempt, result } = await turned('a');
-    expect(await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: {} })).toMatchObject({
+    const { attempt, made, result } = await turned('a');
+    expect(
+      await world.task('verify', { attempt, base: made.base, commit: result.commit, round: 1, inputs: {} }),
+    ).toMatchObject({
       failure: null,
       commands: 1,
     });
@@ -120,17 +122,23 @@ describe('an attempt', () => {
       { a: 'echo k > kept.txt' },
       { checks: { doctor: 'echo to-stdout; echo to-stderr >&2; exit 3' } },
     );
-    const { attempt, result } = await turned('a');
-    const { failure } = await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: {} });
+    const { attempt, made, result } = await turned('a');
+    const { failure } = await world.task('verify', {
+      attempt,
+      base: made.base,
+      commit: result.commit,
+      round: 1,
+      inputs: {},
+    });
     expect(failure).toMatchObject({ check: 'doctor', exitCode: 3, timedOut: false, output: 'to-stdout\nto-stderr' });
   });
 
   test('files that a commit cannot hold are saved when the workspace goes', async () => {
     const agent = 'mkdir sub; echo evil > "sub/.GIT"; echo ok > ok.txt; ln -s /etc link';
     world = await projectWorld({ a: agent }, { checks: { doctor: 'test ! -e sub' } });
-    const { attempt, result } = await turned('a');
+    const { attempt, made, result } = await turned('a');
     expect(result.changed).toBe(2);
-    await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: {} });
+    await world.task('verify', { attempt, base: made.base, commit: result.commit, round: 1, inputs: {} });
     const saved = path.join(`${world.host.attemptDirectory(attempt)}.left-out`, 'sub', '.GIT');
     expect(readFileSync(saved, 'utf8')).toBe('evil\n');
   });

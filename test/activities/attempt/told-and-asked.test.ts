@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { definitionKey } from '../../../activities/checks/check-definition.ts';
 import { sealInput } from '../../../activities/inputs/task-inputs.ts';
 import type { AttemptRef, PreparedAttempt, TaskActivities, TurnResult } from '../../../core/activities.ts';
 import { NO_USAGE } from '../../../core/usage.ts';
@@ -100,7 +101,13 @@ describe('inputs that people gave', () => {
     expect(await show(result.commit, 'env.txt')).not.toContain('SIGNALBOX_INPUT_');
     const hints = await world.task('hints', { attempt, commit: result.commit, turn: 1, inputs: given });
     expect(hints.failure).toBeNull();
-    const report = await world.task('verify', { attempt, commit: result.commit, round: 1, inputs: given });
+    const report = await world.task('verify', {
+      attempt,
+      base: made.base,
+      commit: result.commit,
+      round: 1,
+      inputs: given,
+    });
     expect(report.failure).toMatchObject({ check: 'doctor', exitCode: 4 });
     expect(report.failure?.output).toMatch(/^got \*\*\*\n\*\*\*\S{0,4}$/);
     expect(filesWith(SECRET, world.home.root)).toEqual([]);
@@ -120,9 +127,9 @@ describe('inputs that people gave', () => {
       changed,
     ];
     for (const token of others) {
-      await expect(world.task('verify', { attempt, commit, round: 1, inputs: { token } })).rejects.toThrow(
-        /a sealed value of world, r1, a, token cannot be opened here/,
-      );
+      await expect(
+        world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: { token } }),
+      ).rejects.toThrow(/a sealed value of world, r1, a, token cannot be opened here/);
     }
   });
 
@@ -131,10 +138,12 @@ describe('inputs that people gave', () => {
       world = await projectWorld({ a: 'echo 1 > x' }, { checks: { doctor: 'true' } }, { inputs });
       const { attempt, made } = await prepared();
       const { commit } = await turn(attempt, made.base);
-      await world.task('verify', { attempt, commit, round: 1, inputs: given });
+      await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: given });
       const { tree } = await (await world.host.bare(world.run.repository)).commitInfo(commit);
-      const passed = world.host.passed.has(world.run, tree, [{ name: 'doctor', command: 'true' }]);
-      expect(passed).toBe(Object.keys(given).length === 0);
+      const manifest = await world.host.manifests.manifest(world.run);
+      const key = definitionKey(manifest, [{ name: 'doctor', command: 'true' }], world.host.env);
+      const known = world.host.verdicts.find([world.run.repository.id, tree, key]);
+      expect(known !== null).toBe(Object.keys(given).length === 0);
       world.remove();
     }
   });

@@ -21,8 +21,9 @@ describe('merging a candidate', () => {
     const first = await merge(ours, theirs);
     expect(await merge(ours, theirs)).toEqual(first);
     if (first.kind !== 'merged') throw new Error(first.kind);
+    const dates = [ours, theirs].map((commit) => git(fixture.bare.gitDir, 'log', '-1', '--format=%ct', commit));
     expect(git(fixture.bare.gitDir, 'log', '-1', '--format=%P|%s|%an|%ct|%T', first.commit)).toBe(
-      `${ours} ${theirs}|Merge task 001|Signalbox|1700000000|${first.tree}`,
+      `${ours} ${theirs}|Merge task 001|Signalbox|${dates.sort()[1] ?? ''}|${first.tree}`,
     );
     expect(await changedPaths(fixture.bare, ours, first.commit)).toEqual([{ path: 'b.txt', kind: 'modified' }]);
     expect(git(fixture.bare.gitDir, 'fsck', '--strict')).not.toMatch(/error/);

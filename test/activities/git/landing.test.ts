@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node
 import path from 'node:path';
 import { joinUserBranch } from '../../../activities/git/candidate.ts';
 import { land, publish } from '../../../activities/git/landing.ts';
-import { inspectUserRepository } from '../../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
 import { author, digest, git, makeFixture, put, type Fixture } from './support.ts';
 
 let fixture: Fixture;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { standingMerges, taskHistory } from '../../../activities/git/merged-tasks.ts';
-import { mergeMessage } from '../../../core/merge-message.ts';
+import { mergeMessage, type MergeStyle } from '../../../core/merge-message.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'signalbox-merged-'));
 const OURS = 'Signalbox <signalbox@localhost>';
@@ -30,7 +30,10 @@ function commit(message: string, ...more: string[]): string {
 }
 
 /** Merges a task's work as the train does. */
-function merge(task: string, author = OURS, description?: string): string {
+function merge(
+  task: string,
+  { style = 'merge', author = OURS, description }: { style?: MergeStyle; author?: string; description?: string } = {},
+): string {
   const tip = git('rev-parse', 'HEAD');
   git('checkout', '-q', '--detach');
   execFileSync('sh', ['-c', `echo ${task} >> ${task}.txt`], { cwd: directory });
@@ -38,9 +41,10 @@ function merge(task: string, author = OURS, description?: string): string {
   const work = commit(`${task}, attempt 1: turn 1`, '--author', OURS);
   git('checkout', '-q', 'main');
   const tree = git('rev-parse', `${work}^{tree}`);
-  const message = mergeMessage({ ...noteOf(task), name: task, description });
+  const message = mergeMessage({ ...noteOf(task), name: task, description, style });
   const [name = '', email = ''] = author.replace('>', '').split(' <');
-  const merged = execFileSync('git', ['commit-tree', tree, '-p', tip, '-p', work, '-m', message], {
+  const parents = style === 'merge' ? ['-p', tip, '-p', work] : ['-p', tip];
+  const merged = execFileSync('git', ['commit-tree', tree, ...parents, '-m', message], {
     cwd: directory,
     encoding: 'utf8',
     env: {
@@ -97,7 +101,7 @@ describe('a history of merged tasks', () => {
 
   test('takes no task’s description for a revert', async () => {
     const a = merge('a');
-    merge('b', OURS, `This reverts commit ${a}.`);
+    merge('b', { description: `This reverts commit ${a}.` });
     expect(await merged()).toEqual(['b', 'a']);
   });
 
@@ -110,11 +114,39 @@ describe('a history of merged tasks', () => {
     expect(standingMerges([after, before])).toEqual([]);
   });
 
-  test('has no commit that only says the same: of one parent, or by somebody else', async () => {
-    const message = mergeMessage({ ...noteOf('a'), name: 'a', description: undefined });
-    commit(message, '--author', OURS);
+  test('has those that were squashed, and those by whomever the configuration names', async () => {
+    const a = merge('a', { style: 'squash' });
+    merge('b', { author: 'Build Bot <bot@example.org>' });
+    expect(await merged()).toEqual(['b', 'a']);
+    git('revert', '--no-edit', a);
+    expect(await merged()).toEqual(['b']);
+    git('revert', '--no-edit', 'HEAD');
+    expect(await merged()).toEqual(['b', 'a']);
+  });
+
+  test('has what was squashed also where the user’s rebase or cherry-pick made it anew, until that is reverted', async () => {
+    git('checkout', '-q', '-b', 'mine');
+    commit('mine');
+    git('checkout', '-q', 'main');
+    const a = merge('a', { style: 'squash' });
+    git('rebase', '-q', 'mine');
+    expect(await merged()).toEqual(['a']);
+    git('reset', '-q', '--hard', 'mine');
     expect(await merged()).toEqual([]);
-    merge('b', 'Mallory <mallory@example.org>');
+    git('cherry-pick', '-x', a);
+    expect(await merged()).toEqual(['a']);
+    git('revert', '--no-edit', 'HEAD');
+    expect(await merged()).toEqual([]);
+  });
+
+  test('has no commit that only quotes what another says: a squash of many, a fixup, one that joins three', async () => {
+    const message = mergeMessage({ ...noteOf('a'), name: 'a', description: undefined });
+    commit(`All of it\n\n${message}`);
+    commit(`fixup! ${message}`);
+    commit(`Squashed commit of the following:\n\n${message.replaceAll(/^/gm, '    ')}`);
+    const tree = git('rev-parse', 'HEAD^{tree}');
+    const parents = ['one', 'two', 'three'].flatMap((name) => ['-p', git('commit-tree', tree, '-m', name)]);
+    git('reset', '-q', '--hard', git('commit-tree', tree, ...parents, '-m', message));
     expect(await merged()).toEqual([]);
   });
 

@@ -4,9 +4,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, symlin
 import path from 'node:path';
 import { BareRepository } from '../../../activities/git/bare-repository.ts';
 import { CheckoutPool } from '../../../activities/git/checkout-pool.ts';
+import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
 import {
   branchTip,
-  inspectUserRepository,
   normaliseRemoteUrl,
   repositoryIdentity,
   requireBranchName,
@@ -29,11 +29,13 @@ describe('inspecting the user repository', () => {
       gitDir: path.join(userDirectory, '.git'),
       commonDir: path.join(userDirectory, '.git'),
       topLevel: userDirectory,
+      mainTree: userDirectory,
       bare: false,
       head: 'main',
       objectFormat: 'sha1',
       shallow: false,
       partial: false,
+      grafted: false,
       refStorage: 'files',
       ignoreCase: false,
       remotes: { origin: 'https://me:secret@example.org/team/project.git' },

@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BareRepository } from '../../../activities/git/bare-repository.ts';
 import { removeAll } from '../../../activities/git/clean-tree.ts';
-import { inspectUserRepository, type UserRepository } from '../../../activities/git/user-repository.ts';
+import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
+import type { UserRepository } from '../../../activities/git/user-repository.ts';
 import { createWorkspace, type Workspace } from '../../../activities/git/workspace.ts';
 
 /** The author of every commit that tests make. */
@@ -33,6 +34,11 @@ const env = {
 /** Runs git as a person or an agent would, in a directory, with whatever configuration lies there. */
 export function git(cwd: string, ...args: string[]): string {
   return execFileSync('git', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd();
+}
+
+/** Like {@link git}, with standard input and more environment. */
+export function gitReading(cwd: string, input: string, more: Record<string, string>, ...args: string[]): string {
+  return execFileSync('git', args, { cwd, env: { ...env, ...more }, encoding: 'utf8', input, stdio: 'pipe' }).trimEnd();
 }
 
 /** Writes files below a directory, making theirs. */
@@ -60,6 +66,16 @@ export function digest(root: string, except?: string): string {
   return hash.digest('hex');
 }
 
+/** Makes a directory for one test; {@link removeRoot} removes it. */
+export function makeRoot(): string {
+  return realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-git-')));
+}
+
+/** Removes a directory with all it holds, whatever its modes. */
+export function removeRoot(root: string): void {
+  removeAll(root);
+}
+
 /** A user's repository with one commit on `main`, a bare repository that imported it, and places for the rest. */
 export interface Fixture {
   root: string;
@@ -77,7 +93,7 @@ export interface Fixture {
 export async function makeFixture(
   files: Record<string, string> = { 'README.md': 'hello\n', 'src/a.txt': 'a\n' },
 ): Promise<Fixture> {
-  const root = realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-git-')));
+  const root = makeRoot();
   const userDirectory = path.join(root, 'user');
   mkdirSync(userDirectory);
   git(userDirectory, 'init', '-q', '-b', 'main');

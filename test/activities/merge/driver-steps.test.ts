@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { trainMember } from '../../../scripts/simulate/train.ts';
+import { OUR_IDENTITY } from '../../../core/identity.ts';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { mergeCandidate, type MergeResult } from '../../../activities/git/candidate.ts';
 import { memberMergeOptions } from '../../../activities/merge/driver-steps.ts';
@@ -33,7 +35,8 @@ async function finished(task: string): Promise<TrainMember> {
     ...{ attempt: { run, task, attempt, execution: 'x' }, base, turn: 1, thread: null, evidence: [], extra: [] },
     ...{ spent: { ...NO_USAGE }, spentMs: 0, allowance: 1, inputs: {} },
   });
-  return { run, task, name: `task-${task}`, attempt, commit, base };
+  const { ride } = trainMember(task);
+  return { run, task, name: `task-${task}`, attempt, commit, base, ride };
 }
 
 async function mergedOnto(tip: string, member: TrainMember, attended = control()): Promise<MergeResult> {
@@ -46,7 +49,7 @@ async function mergedOnto(tip: string, member: TrainMember, attended = control()
       tip,
       commit: member.commit,
       message,
-      author: { ...host.signature(), time: 1 },
+      author: OUR_IDENTITY,
     },
     ...(await memberMergeOptions({ host, run, member, control: attended })),
   });

@@ -2,9 +2,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { taskHistory } from '../../../activities/git/merged-tasks.ts';
-import type { CandidateResult } from '../../../core/activities.ts';
+import type { TrainActivities, TrainCheck } from '../../../core/activities.ts';
 import { mergeMessage } from '../../../core/merge-message.ts';
-import type { TrainMember } from '../../../core/train.ts';
+import { packMembers } from '../../../core/packed-train.ts';
+import type { MergedPrefixes } from '../../../core/train-checks.ts';
+import type { Candidate } from '../../../core/train-lane.ts';
+import { memberKey, type TrainMember } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { NO_USAGE } from '../../../core/usage.ts';
 
@@ -28,19 +31,44 @@ async function finished(task: string): Promise<TrainMember> {
     allowance: 1,
     inputs: {},
   });
-  await world.task('verify', { attempt, commit, round: 1, inputs: {} });
-  return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base };
+  const { ride } = await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: {} });
+  return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base, ride };
 }
 
-async function merged(member: TrainMember | null): Promise<Extract<CandidateResult, { kind: 'merged' }>> {
-  const candidate = await world.train('candidate', { run: world.run, member });
-  if (candidate.kind !== 'merged') throw new Error(candidate.evidence.summary);
-  return candidate;
+/** Merges members, asking for every prefix of them. */
+async function prefixesOf(...members: TrainMember[]): Promise<MergedPrefixes> {
+  const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));
+  const { repository } = world.run;
+  const result = await world.train('candidates', {
+    repository,
+    run: world.run,
+    members: packMembers(members),
+    prefixes,
+  });
+  if (result.kind !== 'merged') throw new Error(result.reason);
+  return result;
 }
 
-async function landed(member: TrainMember): Promise<Awaited<ReturnType<ProjectWorld['train']>>> {
-  const { commit, tip } = await merged(member);
-  return await world.train('advance', { run: world.run, member, candidate: commit, tip });
+/** The candidate of all these members; without any, the user's own commits joined. */
+async function merged(...members: TrainMember[]): Promise<Candidate> {
+  const { base, tip, prefixes } = await prefixesOf(...members);
+  return { commit: prefixes.at(-1)?.commit ?? base, base, tip };
+}
+
+type Advanced = Awaited<ReturnType<TrainActivities['advance']>>;
+
+async function advance(candidate: Candidate, ...members: TrainMember[]): Promise<Advanced> {
+  const { repository } = world.run;
+  const lane = members[0]?.ride.lane ?? null;
+  return await world.train('advance', { repository, members: packMembers(members), candidate, lane });
+}
+
+async function landed(...members: TrainMember[]): Promise<Advanced> {
+  return await advance(await merged(...members), ...members);
+}
+
+function checkOf({ run, task, attempt, ride }: TrainMember, commit: string, session = 's/1'): TrainCheck {
+  return { run, task, attempt, lane: ride.lane, commit, session };
 }
 
 const file = (name: string): string => readFileSync(path.join(world.repository, name), 'utf8');
@@ -49,16 +77,18 @@ describe('the train’s activities', () => {
   test('merge, check and land a member: branch, index and files follow, with the task in the message', async () => {
     world = await projectWorld({ a: 'echo two >> a.txt' });
     const member = await finished('a');
-    const { commit, tip } = await merged(member);
-    expect(await world.train('check', { run: world.run, member, candidate: commit })).toMatchObject({ failure: null });
-    const advanced = await world.train('advance', { run: world.run, member, candidate: commit, tip });
+    const candidate = await merged(member);
+    const { commit } = candidate;
+    expect(await world.train('check', checkOf(member, commit))).toMatchObject({ failure: null });
+    const advanced = await advance(candidate, member);
+    expect(advanced).toMatchObject({ commit, commits: { [memberKey(member)]: commit } });
     expect(advanced).toMatchObject({ outcome: 'accepted', landing: { landed: true, tip: commit } });
     expect(world.git('rev-parse', 'main')).toBe(commit);
     expect(world.git('status', '--porcelain')).toBe('');
     expect(file('a.txt')).toBe('one\ntwo\n');
     expect(world.git('log', '-1', '--format=%B')).toContain('Signalbox-Task: a');
     // Asked again, as after a crash, it finds that all is done.
-    expect(await world.train('advance', { run: world.run, member, candidate: commit, tip })).toEqual(advanced);
+    expect(await advance(candidate, member)).toEqual(advanced);
   });
 
   test('two tasks that did the same are both merged, so that later runs know both', async () => {
@@ -73,6 +103,21 @@ describe('the train’s activities', () => {
     ]);
     // Made again after a crash, the merge is found.
     expect(await merged(second)).toMatchObject({ commit: world.git('rev-parse', 'main') });
+  });
+
+  test('two that are squashed are both merged, and neither comes again', async () => {
+    world = await projectWorld({ a: 'echo two >> a.txt', b: 'echo b > b.txt' }, { merge: { style: 'squash' } });
+    const [first, second] = [await finished('a'), await finished('b')];
+    await landed(first);
+    expect(await landed(second)).toMatchObject({ outcome: 'accepted', landing: { landed: true } });
+    expect(world.git('log', '--format=%s', 'main').split('\n')).toEqual(['Task b: task-b', 'Task a: task-a', 'first']);
+    // Made again after a crash, both are found, also where the user went on or took it back.
+    const tip = world.git('rev-parse', 'main');
+    for (const member of [first, second]) expect(await merged(member)).toMatchObject({ commit: tip });
+    world.git('revert', '--no-edit', 'HEAD^');
+    expect(await merged(first)).toMatchObject({ commit: world.git('rev-parse', 'main') });
+    const bare = await world.host.bare(world.run.repository);
+    expect(bare.ref('refs/signalbox/r1/a/1')).toBe(first.commit);
   });
 
   test('a task cannot pose as another one by what it says of itself', async () => {
@@ -93,15 +138,13 @@ describe('the train’s activities', () => {
     world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > a.txt' });
     const [first, second] = [await finished('a'), await finished('b')];
     await landed(first);
-    const candidate = await world.train('candidate', { run: world.run, member: second });
-    expect(candidate).toMatchObject({
-      kind: 'conflict',
-      evidence: { kind: 'conflict', attempt: 1, commit: second.commit },
-    });
-    if (candidate.kind === 'conflict') {
-      expect(candidate.evidence.summary).toContain('a.txt');
-      expect(candidate.evidence.detail).toMatch(/<<<<<<<[\s\S]*A[\s\S]*B/);
-    }
+    const { conflicts, prefixes } = await prefixesOf(second);
+    expect(prefixes).toEqual([]);
+    expect(conflicts).toMatchObject([
+      { member: { task: 'b', attempt: 1 }, evidence: { kind: 'conflict', attempt: 1, commit: second.commit } },
+    ]);
+    expect(conflicts[0]?.evidence.summary).toContain('a.txt');
+    expect(conflicts[0]?.evidence.detail).toMatch(/<<<<<<<[\s\S]*A[\s\S]*B/);
   });
 
   test('a failed integration check says what failed', async () => {
@@ -111,7 +154,7 @@ describe('the train’s activities', () => {
     );
     const member = await finished('a');
     const { commit } = await merged(member);
-    const { failure } = await world.train('check', { run: world.run, member, candidate: commit });
+    const { failure } = await world.train('check', checkOf(member, commit));
     expect(failure).toMatchObject({ check: 'integration', command: 'grep -q nothing a.txt', exitCode: 1 });
   });
 
@@ -120,9 +163,7 @@ describe('the train’s activities', () => {
     const [first, second] = [await finished('a'), await finished('b')];
     const stale = await merged(second);
     await landed(first);
-    expect(
-      await world.train('advance', { run: world.run, member: second, candidate: stale.commit, tip: stale.tip }),
-    ).toEqual({ outcome: 'moved' });
+    expect(await advance(stale, second)).toEqual({ outcome: 'moved' });
     const tip = world.git('rev-parse', 'main');
     expect(await landed(second)).toMatchObject({ outcome: 'accepted' });
     expect(world.git('merge-base', '--is-ancestor', tip, 'main')).toBe('');
@@ -131,13 +172,11 @@ describe('the train’s activities', () => {
   test('a commit that the user made during the checks is part of the next candidate, never lost', async () => {
     world = await projectWorld({ a: 'echo A > a.txt' });
     const member = await finished('a');
-    const { commit, tip } = await merged(member);
+    const candidate = await merged(member);
     world.write('mine.txt', 'mine\n');
     world.git('add', '.');
     world.git('commit', '-qm', 'mine');
-    expect(await world.train('advance', { run: world.run, member, candidate: commit, tip })).toEqual({
-      outcome: 'moved',
-    });
+    expect(await advance(candidate, member)).toEqual({ outcome: 'moved' });
     expect(await landed(member)).toMatchObject({ outcome: 'accepted', landing: { landed: true } });
     expect([file('mine.txt'), file('a.txt')]).toEqual(['mine\n', 'A\n']);
   });
@@ -159,10 +198,7 @@ describe('the train’s activities', () => {
       landed: false,
       diverged: true,
     });
-    const joined = await merged(null);
-    expect(
-      await world.train('advance', { run: world.run, member: null, candidate: joined.commit, tip: joined.tip }),
-    ).toMatchObject({ landing: { landed: true } });
+    expect(await landed()).toMatchObject({ landing: { landed: true } });
     expect([file('a.txt'), file('mine.txt')]).toEqual(['A\n', 'mine\n']);
     expect(world.git('merge-base', '--is-ancestor', shown, 'main')).toBe('');
     expect(await landed(second)).toMatchObject({ landing: { landed: true } });
@@ -184,13 +220,11 @@ describe('the train’s activities', () => {
     const [second, third] = [await finished('b'), await finished('c')];
     const onWhatGoes = await merged(second);
     world.git('reset', '-q', '--hard', first);
-    const wish = { run: world.run, member: second, candidate: onWhatGoes.commit, tip: onWhatGoes.tip };
-    expect(await world.train('advance', wish)).toEqual({ outcome: 'moved' });
+    expect(await advance(onWhatGoes, second)).toEqual({ outcome: 'moved' });
     expect(await landed(second)).toMatchObject({ landing: { landed: true } });
     const onWhatChanges = await merged(third);
     world.git('commit', '-q', '--amend', '-m', 'in my own words');
-    const next = { run: world.run, member: third, candidate: onWhatChanges.commit, tip: onWhatChanges.tip };
-    expect(await world.train('advance', next)).toEqual({ outcome: 'moved' });
+    expect(await advance(onWhatChanges, third)).toEqual({ outcome: 'moved' });
     expect(await landed(third)).toMatchObject({ landing: { landed: true } });
     expect(world.git('log', '--format=%s', '--first-parent', '-2', 'main').split('\n')[1]).toBe('in my own words');
   });
@@ -198,11 +232,12 @@ describe('the train’s activities', () => {
   test('accepted work stays accepted when the user’s repository cannot be written to, and says why it did not land', async () => {
     world = await projectWorld({ a: 'echo A > a.txt' });
     const member = await finished('a');
-    const { commit, tip } = await merged(member);
+    const candidate = await merged(member);
+    const { commit } = candidate;
     // A branch of this name leaves no place for the refs below it.
     world.git('update-ref', 'refs/remotes/signalbox', 'main');
     world.write('a.txt', 'my edit\n');
-    const advanced = await world.train('advance', { run: world.run, member, candidate: commit, tip });
+    const advanced = await advance(candidate, member);
     expect(advanced).toMatchObject({ outcome: 'accepted', landing: { tip: commit, landed: false, diverged: false } });
     expect(advanced.outcome === 'accepted' && advanced.landing.reason).toContain('refs/remotes/signalbox');
   });
@@ -215,9 +250,9 @@ describe('the train’s activities', () => {
     world.write('mine.txt', 'mine\n');
     world.git('add', '.');
     world.git('commit', '-qm', 'mine');
-    const joined = await merged(null);
+    const joined = await merged();
     const later = { ...world.host.signature(), time: world.host.signature().time + 60 };
     jest.spyOn(world.host, 'signature').mockReturnValue(later);
-    expect(await merged(null)).toEqual(joined);
+    expect(await merged()).toEqual(joined);
   });
 });

@@ -1,0 +1,46 @@
+import type { RemoteRefusal, StampedView, WatchAnswer, WatchedRequest } from '../../core/remote.ts';
+import { sleep } from './git-remote.ts';
+
+/** How often requests are looked at, milliseconds: soon while there is news, then less often; and at least per request. */
+const PAUSES = [5000, 10_000, 15_000, 30_000];
+const EACH = 300;
+
+/** What {@link watchRequests} is given. */
+export interface Watch {
+  requests: readonly WatchedRequest[];
+  look: (request: WatchedRequest, signal: AbortSignal) => Promise<StampedView | RemoteRefusal>;
+  /** Aborted when nobody waits any more: the watch then ends with what it has. */
+  ended: AbortSignal;
+  /** Aborted when this worker must let go. */
+  detached: AbortSignal;
+  /** By default some seconds; see {@link PAUSES}. */
+  pauses?: readonly number[];
+  now?: () => number;
+}
+
+/** Looks at all requests in turns until one has news, is due, or cannot be looked at. */
+export async function watchRequests(watch: Watch): Promise<WatchAnswer> {
+  const { requests, look, ended, detached, pauses = PAUSES, now = Date.now } = watch;
+  const signal = AbortSignal.any([ended, detached]);
+  const nothing: WatchAnswer = { views: [], refusal: null };
+  try {
+    for (let round = 0; ; round += 1) {
+      const views: WatchAnswer['views'] = [];
+      for (const request of requests) {
+        const seen = await look(request, signal);
+        // What was seen before is told first; the refusal comes again.
+        if ('outcome' in seen) return views.length > 0 ? { views, refusal: null } : { views, refusal: seen };
+        const due = request.lookAt !== null && now() >= request.lookAt;
+        if (seen.stamp !== request.seen || due) views.push({ ...seen, task: request.task, run: request.run.run });
+      }
+      if (views.length > 0) return { views, refusal: null };
+      const pause = Math.max(pauses[Math.min(round, pauses.length - 1)] ?? 0, requests.length * EACH);
+      const due = requests.flatMap(({ lookAt }) => (lookAt === null ? [] : [lookAt - now()]));
+      await sleep(Math.max(0, Math.min(pause, ...due)), signal);
+    }
+  } catch (error) {
+    detached.throwIfAborted();
+    if (ended.aborted) return nothing;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import {
+  isRequestOver,
+  reduceRequest,
+  type RequestEvent,
+  type RequestState,
+  type RequestTurn,
+} from './pull-request.ts';
+import type { RemoteActivities, WatchedRequest } from './remote.ts';
+import type { TrainMember } from './train.ts';
+
+/** A member of the train that waits at its pull request; plain JSON. */
+export interface TrackedRequest {
+  member: TrainMember;
+  /** The tip of the integration branch that the request's head was made and verified on. */
+  base: string;
+  request: RequestState;
+}
+
+/** What {@link driveRequest} does things with. */
+export interface RequestMeans {
+  remote: Pick<RemoteActivities, 'openRequest' | 'mergeRequest'>;
+  style: 'merge' | 'squash';
+  /** Milliseconds since the epoch; in a workflow its own clock. */
+  now: () => number;
+}
+
+/** Requests that wait for news; not those whose candidates are being made anew. */
+export function watchedRequests(tracked: readonly TrackedRequest[]): WatchedRequest[] {
+  return tracked.flatMap(({ member, request }) => {
+    const { number, seen, lookAt, phase } = request;
+    if (number === null || phase !== 'waiting') return [];
+    return [{ run: member.run, task: member.task, number, seen, lookAt }];
+  });
+}
+
+/** When the next request that is not open yet is to be tried again, by a `tick`; `null` if there is none. */
+export function nextTick(tracked: readonly TrackedRequest[]): number | null {
+  const times = tracked.flatMap(({ request: { number, lookAt } }) =>
+    number === null && lookAt !== null ? [lookAt] : [],
+  );
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/**
+ * Tells a request what happened, and does what follows from it, until it waits for news or for the train: to follow the
+ * remote, to make the candidate anew, or to give it back to its task.
+ */
+export async function driveRequest(
+  { member, base, request }: TrackedRequest,
+  event: RequestEvent,
+  { remote, style, now }: RequestMeans,
+): Promise<RequestTurn> {
+  let turn = reduceRequest(request, event, member.attempt);
+  for (;;) {
+    const { state, step } = turn;
+    if (step.do === 'open') {
+      const answer = await remote.openRequest({ member, ready: true });
+      turn = reduceRequest(state, openedEvent(answer, now()), member.attempt);
+    } else if (step.do === 'merge' && state.number !== null) {
+      const { number, head } = state;
+      const answer = await remote.mergeRequest({ member, number, head, base, style });
+      turn = reduceRequest(state, { type: 'answered', at: now(), answer }, member.attempt);
+    } else return turn;
+  }
+}
+
+function openedEvent(answer: Awaited<ReturnType<RemoteActivities['openRequest']>>, at: number): RequestEvent {
+  switch (answer.outcome) {
+    case 'opened':
+    case 'updated': {
+      const { number, url, draft, graceMs } = answer;
+      return { type: 'opened', number, url, draft, graceMs };
+    }
+    case 'refused':
+      return { type: 'refused', at, refusal: answer };
+    case 'off': {
+      const reason = 'the configuration of its run asks for no pull request';
+      return { type: 'refused', at, refusal: { outcome: 'refused', reason, hint: null, passing: false } };
+    }
+  }
+}

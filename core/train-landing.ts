@@ -1,0 +1,119 @@
+import { countFailures } from './ladder.ts';
+import type { RunRef } from './run-ref.ts';
+import { halt } from './train-halt.ts';
+import {
+  areIndependent,
+  landedPrefix,
+  longestGreen,
+  rebuilt,
+  type Candidate,
+  type Lane,
+  type PrefixCheck,
+  type Waiting,
+} from './train-lane.ts';
+import { answer, settle, withdraw, type TrainQueue } from './train-queue.ts';
+import { memberKey, type LandingNews } from './train.ts';
+
+/** How often a landing is tried anew because somebody moved the branch meanwhile. */
+const MOST_MOVES = 20;
+
+/** What is said of work that was checked by checks that prove nothing. */
+const UNPROVEN = 'the integration checks pass also with the canary set, so they prove nothing';
+
+/** What is to land next: the members of the longest green prefix. */
+export interface Landing {
+  lane: Lane;
+  check: PrefixCheck;
+  members: Waiting[];
+}
+
+/** Begins the next landing; `null` if nothing is ready. */
+export function beginLanding(queue: TrainQueue): { queue: TrainQueue; landing: Landing | null } {
+  const none = { queue, landing: null };
+  if (queue.halt !== null || queue.lanes.some((lane) => lane.landing !== null)) return none;
+  // While more of a lane is being merged, what that comes to is counted from the lane's present first member.
+  const lane = queue.lanes.find(
+    (other) =>
+      ['proven', 'unproven'].includes(other.canary.state) &&
+      longestGreen(other) !== undefined &&
+      other.checks.every(({ candidate }) => candidate !== null),
+  );
+  const check = lane === undefined ? undefined : longestGreen(lane);
+  if (lane === undefined || check === undefined) return none;
+  const lanes = queue.lanes.map((other) => (other === lane ? { ...lane, landing: check.id } : other));
+  return { queue: { ...queue, lanes }, landing: { check, lane, members: lane.members.slice(0, check.size) } };
+}
+
+/** Is a longer prefix than a green one being checked? It may well be green in a moment. */
+export function mayGrow({ lanes }: TrainQueue): boolean {
+  return lanes.some(({ checks }) => checks.some((check) => check.green) && checks.some((check) => !check.green));
+}
+
+/**
+ * The landing is over: its members are merged.
+ *
+ * @param commit the new accepted tip
+ * @param commits each member's own merge, by its key
+ */
+export function landed(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
+  const lane = queue.lanes.find((other) => other.landing !== null);
+  const check = lane?.checks.find((other) => other.id === lane.landing);
+  if (lane === undefined || check?.candidate == null) return queue;
+  const { candidate } = check;
+  const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
+  const next: TrainQueue = {
+    ...queue,
+    tip: commit,
+    leaving: [],
+    estimate: countFailures(queue.estimate, check.size, 0),
+    lanes: queue.lanes.map((other) => {
+      if (other === lane) return landedPrefix(lane, commit);
+      return isUntouched(other, lane, candidate) ? other : rebuilt(other);
+    }),
+  };
+  const told = lane.members.slice(0, check.size).reduce((before, member) => {
+    const merge = commits[memberKey(member)] ?? commit;
+    return answer(before, member, { outcome: 'merged', attempt: member.attempt, commit: merge, ...warnings });
+  }, next);
+  return settle(told);
+}
+
+/** Does what is known of a lane hold on when that candidate of another one has landed? */
+function isUntouched(lane: Lane, landing: Lane, { base, tip }: Candidate): boolean {
+  // What others committed came in with it: that is news, unless the lane was built on the same.
+  return areIndependent(lane, landing) && (base === tip || lane.base === base);
+}
+
+/** The landing could not be: somebody moved the branch. Its members wait again, but for those who wanted to leave. */
+export function moved(queue: TrainQueue): TrainQueue {
+  const lane = queue.lanes.find((other) => other.landing !== null);
+  if (lane === undefined) return queue;
+  const again = { ...rebuilt(lane), moves: lane.moves + 1 };
+  const next = { ...queue, leaving: [], lanes: queue.lanes.map((other) => (other === lane ? again : other)) };
+  const rest = queue.leaving.reduce(withdraw, next);
+  if (again.moves < MOST_MOVES) return rest;
+  return halt(rest, {
+    kind: 'error',
+    reason: `the branch was moved ${MOST_MOVES} times while its new commits were joined and checked`,
+    hint: 'see who moves it; the train goes on by itself',
+    detail: '',
+    tip: queue.tip ?? '',
+  });
+}
+
+/** Records whether the user's branch follows. Returns the runs to tell: all that wait for it, when the answer is new. */
+export function landingNews(
+  queue: TrainQueue,
+  news: LandingNews,
+  riders: readonly RunRef[],
+): { queue: TrainQueue; tell: RunRef[] } {
+  const waiting = queue.unlanded?.runs ?? [];
+  const isKnown = (run: RunRef): boolean =>
+    waiting.some((other) => other.project === run.project && other.run === run.run);
+  const added = riders.filter((run) => !isKnown(run));
+  const runs = [...waiting, ...added];
+  if (news.landed) return { queue: { ...queue, unlanded: null }, tell: waiting };
+  const before = queue.unlanded?.news;
+  const same = before !== undefined && before.reason === news.reason && before.tip === news.tip;
+  return { queue: { ...queue, unlanded: { news, runs } }, tell: same && added.length === 0 ? [] : runs };
+}

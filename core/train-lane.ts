@@ -1,0 +1,216 @@
+import type { CheckFailure } from './checks.ts';
+import { rungs } from './ladder.ts';
+import { memberKey, type Ride, type TrainMember } from './train.ts';
+
+/** A member that waits, and the place at which it came. */
+export interface Waiting extends TrainMember {
+  arrival: number;
+}
+
+/** A tree that could become the accepted tip. */
+export interface Candidate {
+  commit: string;
+  /** What the members are merged onto: the accepted tip with what the user committed meanwhile. */
+  base: string;
+  /** The accepted tip that it would replace. */
+  tip: string;
+}
+
+/** A check of the first `size` members, merged onto the base one after the other. */
+export interface PrefixCheck {
+  id: number;
+  size: number;
+  /** `null`: it is being merged. */
+  candidate: Candidate | null;
+  green: boolean;
+}
+
+/** What is known of the checks themselves, by the canary. */
+export type CanaryState = { state: 'unknown' | 'proven' | 'unproven' } | { state: 'running'; id: number };
+
+/**
+ * Members that are checked together, in the order in which they came: those of one definition of checks, and of one
+ * lane. All checks of a lane are of nested prefixes: a green one lands whole and shortens the others.
+ */
+export interface Lane {
+  ride: Ride;
+  members: Waiting[];
+  /** The first so many are red together, and no shorter prefix is known to be; 0: none is. */
+  red: number;
+  /** What the check of just that prefix said. */
+  failure: { failure: CheckFailure; commit: string } | null;
+  checks: PrefixCheck[];
+  /** What candidates were last built on; `null` if none was, or it has moved. */
+  base: string | null;
+  /** A base that was green by itself since the last halt: what is red on it is the members' doing. */
+  confirmed: string | null;
+  /** The check of the base alone, while it runs. */
+  tipCheck: number | null;
+  canary: CanaryState;
+  /** The check whose members are being landed. */
+  landing: number | null;
+  /** The member after so many cannot be merged with those before it; it can be without them. */
+  cut: number | null;
+  /** How often in a row the branch was moved under its landing. */
+  moves: number;
+}
+
+/** A lane without members. */
+export function emptyLane(ride: Ride): Lane {
+  return {
+    ride,
+    members: [],
+    red: 0,
+    failure: null,
+    checks: [],
+    base: null,
+    confirmed: null,
+    tipCheck: null,
+    canary: { state: ride.canary === 'off' ? 'proven' : 'unknown' },
+    landing: null,
+    cut: null,
+    moves: 0,
+  };
+}
+
+/** Do these two belong into one lane? */
+export function sameLane(one: Ride, other: Ride): boolean {
+  return one.lane === other.lane && one.checks === other.checks;
+}
+
+/** Says nothing of one the other's verdicts? Only named lanes, each of its own paths, are independent. */
+export function areIndependent(one: Lane, other: Lane): boolean {
+  return one.ride.lane !== null && other.ride.lane !== null && one.ride.lane !== other.ride.lane;
+}
+
+/** Is a check of it under way, or a landing? */
+export function isBusy(lane: Lane): boolean {
+  return lane.checks.length > 0 || lane.landing !== null || lane.tipCheck !== null;
+}
+
+/** The longest prefix that is green and has not landed yet. */
+export function longestGreen(lane: Lane): PrefixCheck | undefined {
+  return lane.checks.filter((check) => check.green).sort((one, other) => other.size - one.size)[0];
+}
+
+/**
+ * The prefixes to check now. While a red segment is searched, a round is waited for: what comes of it decides where to
+ * look next. Otherwise a free place takes what has come since, on top of what is being checked.
+ */
+export function prefixesToCheck(lane: Lane, free: number, places: number, rate: number): number[] {
+  if (lane.landing !== null || lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
+  const waiting = Math.min(lane.members.length, lane.cut ?? Infinity);
+  if (waiting === 0) return [];
+  if (lane.checks.length === 0) return rungs({ waiting, red: lane.red }, free, places, rate);
+  if (lane.red > 0 || lane.checks.some((check) => check.green)) return [];
+  const top = rungs({ waiting, red: 0 }, places, places, rate).at(-1) ?? 0;
+  return top > Math.max(...lane.checks.map((check) => check.size)) ? [top] : [];
+}
+
+/** Takes members out. What is known, or being found out, of a prefix that held one of them is void. */
+export function without(lane: Lane, keys: ReadonlySet<string>): Lane {
+  const first = lane.members.findIndex((member) => keys.has(memberKey(member)));
+  if (first === -1) return lane;
+  const red = lane.red > first ? 0 : lane.red;
+  const members = lane.members.filter((member) => !keys.has(memberKey(member)));
+  return {
+    ...lane,
+    members,
+    // Nobody is left to be blamed.
+    tipCheck: members.length === 0 ? null : lane.tipCheck,
+    checks: lane.checks.filter((check) => check.size <= first),
+    red,
+    failure: red === 0 ? null : lane.failure,
+    cut: lane.cut !== null && lane.cut > first ? null : lane.cut,
+  };
+}
+
+/** What merging made of the prefixes that were planned. */
+export interface BuiltPrefixes {
+  base: string;
+  tip: string;
+  /** By the id of the check: how many members it has in the end, and its commit. One that is left out cannot be built. */
+  prefixes: { id: number; size: number; commit: string }[];
+  /** See {@link Lane.cut}. */
+  cut: number | null;
+}
+
+/**
+ * Takes up the candidates of checks that were begun. On another base than before, what was known is void; except where
+ * the base moved only by other lanes, of which this one is independent.
+ */
+export function built(lane: Lane, { base, tip, prefixes, cut }: BuiltPrefixes, movedByOthers: boolean): Lane {
+  const moved = lane.base !== null && lane.base !== base;
+  const keep = !moved || (movedByOthers && lane.ride.lane !== null);
+  const sizes = new Set<number>();
+  const checks = lane.checks.flatMap((check): PrefixCheck[] => {
+    const prefix = prefixes.find(({ id }) => id === check.id);
+    if (prefix === undefined) {
+      if (!keep || check.candidate === null) return [];
+      sizes.add(check.size);
+      return [check];
+    }
+    if (sizes.has(prefix.size) || prefix.size === 0) return [];
+    sizes.add(prefix.size);
+    return [{ ...check, size: prefix.size, candidate: { commit: prefix.commit, base, tip } }];
+  });
+  const confirmed = keep && lane.confirmed !== null && lane.confirmed === lane.base ? base : lane.confirmed;
+  const known = keep ? {} : { red: 0, failure: null };
+  return { ...lane, ...known, checks, base, confirmed, cut };
+}
+
+/** A prefix is green: it lands next, and shorter ones need no verdict of their own. */
+export function foundGreen(lane: Lane, id: number): Lane {
+  const check = lane.checks.find((other) => other.id === id);
+  if (check === undefined) return lane;
+  // The longer one's verdict is about this very tree: that a shorter one was red alone says nothing any more.
+  const red = lane.red <= check.size ? { red: 0, failure: null } : {};
+  const checks = lane.checks
+    .filter((other) => other.size >= check.size || other.id === lane.landing)
+    .map((other) => (other.id === id ? { ...other, green: true } : other));
+  return { ...lane, ...red, checks };
+}
+
+/** A prefix is red: so are longer ones, which need no verdict any more. */
+export function foundRed(lane: Lane, id: number, failure: CheckFailure): Lane {
+  const check = lane.checks.find((other) => other.id === id);
+  // The first verdict counts.
+  if (check?.candidate == null || check.green) return lane;
+  const checks = lane.checks.filter((other) => other.size < check.size || other.green);
+  return { ...lane, checks, red: check.size, failure: { failure, commit: check.candidate.commit } };
+}
+
+/** The longest green prefix has landed: its members are gone, and what is known of the others is about a shorter queue. */
+export function landedPrefix(lane: Lane, commit: string): Lane {
+  const size = lane.checks.find((check) => check.id === lane.landing)?.size ?? 0;
+  const red = Math.max(0, lane.red - size);
+  const cut = lane.cut === null || lane.cut <= size ? null : lane.cut - size;
+  return {
+    ...lane,
+    members: lane.members.slice(size),
+    checks: lane.checks.filter((check) => check.size > size).map((check) => ({ ...check, size: check.size - size })),
+    red,
+    failure: red === 0 ? null : lane.failure,
+    base: commit,
+    confirmed: commit,
+    landing: null,
+    cut,
+    moves: 0,
+  };
+}
+
+/** The base has moved under it: everything is to be built anew. */
+export function rebuilt(lane: Lane): Lane {
+  return {
+    ...lane,
+    red: 0,
+    failure: null,
+    checks: [],
+    base: null,
+    confirmed: null,
+    tipCheck: null,
+    landing: null,
+    cut: null,
+    canary: lane.canary.state === 'running' ? { state: 'unknown' } : lane.canary,
+  };
+}

@@ -1,0 +1,166 @@
+import { describe, expect, test } from '@jest/globals';
+import { blamed, checked, jobs, merged, plan } from '../../core/train-checks.ts';
+import { beginLanding, landed, landingNews, mayGrow, moved } from '../../core/train-landing.ts';
+import { emptyTrain, membersOf, submit, type TrainQueue } from '../../core/train-queue.ts';
+import type { Ride } from '../../core/train.ts';
+import { trainMember } from '../../scripts/simulate/train.ts';
+import { integrationEvidence, integrationFailure } from '../support/train-evidence.ts';
+import { outcomes, planAndMerge } from '../support/train-steps.ts';
+
+const train = (tasks: readonly string[], ride: Partial<Ride> = {}): TrainQueue =>
+  tasks.reduce((queue, task) => submit(queue, trainMember(task, ride)), emptyTrain());
+
+/** All candidates get their verdicts; red are those with one of these tasks in them. */
+function verdicts(queue: TrainQueue, bad: readonly string[] = []): TrainQueue {
+  return jobs(queue).reduce((next, job) => {
+    const isRed = job.kind === 'candidate' && job.commit.split(' ').some((task) => bad.includes(task));
+    return checked(next, job.id, isRed ? integrationFailure() : null);
+  }, queue);
+}
+
+/** Lands what is ready. */
+function land(before: TrainQueue, commit?: string): TrainQueue {
+  const { queue, landing } = beginLanding(before);
+  return landed(queue, commit ?? landing!.check.candidate!.commit, {});
+}
+
+describe('a landing', () => {
+  test('takes the longest green prefix whole, and tells each member its own merge', () => {
+    const queue = verdicts(planAndMerge(train(['a', 'b', 'c'])));
+    const { queue: begun, landing } = beginLanding(queue);
+    expect(landing!.members.map(({ task }) => task)).toEqual(['a', 'b', 'c']);
+    const over = landed(begun, 'tip', { 'project..run..b..1': 'merge of b' });
+    expect(over.outbox.map(({ result }) => result)).toEqual([
+      { outcome: 'merged', attempt: 1, commit: 'tip' },
+      { outcome: 'merged', attempt: 1, commit: 'merge of b' },
+      { outcome: 'merged', attempt: 1, commit: 'tip' },
+    ]);
+    expect(over.lanes).toEqual([]);
+    expect(over.tip).toBe('tip');
+  });
+
+  test('goes on with a longer prefix that is still being checked, and counts it from its new first member', () => {
+    let queue = planAndMerge(train(['a', 'b', 'c', 'd', 'e'], { slots: 3 }));
+    const sizes = queue.lanes[0]!.checks.map(({ size }) => size);
+    queue = checked(queue, jobs(queue)[0]!.id, null);
+    expect(mayGrow(queue)).toBe(true);
+    queue = land(queue);
+    expect(queue.lanes[0]!.checks.map(({ size }) => size)).toEqual(sizes.slice(1).map((size) => size - sizes[0]!));
+    expect(membersOf(queue)).toHaveLength(5 - sizes[0]!);
+  });
+
+  test('waits while more of its lane is being merged', () => {
+    let queue = planAndMerge(train(['a'], { slots: 2 }));
+    queue = plan(submit(queue, trainMember('b'))).queue;
+    queue = checked(queue, jobs(queue)[0]!.id, null);
+    expect(beginLanding(queue).landing).toBeNull();
+    const { id } = queue.lanes[0]!.checks.find(({ candidate }) => candidate === null)!;
+    const prefixes = [{ id, size: 2, commit: 'base a b' }];
+    queue = merged(queue, [id], { base: 'base', tip: 'base', prefixes, cut: null, conflicts: [] });
+    expect(beginLanding(queue).landing!.members.map(({ task }) => task)).toEqual(['a']);
+  });
+
+  test('of one lane at a time', () => {
+    let queue = submit(submit(emptyTrain(), trainMember('a', { lane: 'x' })), trainMember('b', { lane: 'y' }));
+    queue = verdicts(planAndMerge(queue));
+    queue = beginLanding(queue).queue;
+    expect(beginLanding(queue).landing).toBeNull();
+  });
+
+  test('that found the branch moved lets its members wait again, and stands after twenty times', () => {
+    let queue = train(['a', 'b']);
+    for (let time = 1; time <= 20; time += 1) {
+      expect(queue.halt).toBeNull();
+      queue = verdicts(planAndMerge(queue, `base${time}`));
+      queue = moved(beginLanding(queue).queue);
+      expect(membersOf(queue).map(({ task }) => task)).toEqual(['a', 'b']);
+      expect(queue.outbox).toEqual([]);
+    }
+    expect(queue.halt?.kind).toBe('error');
+  });
+
+  test('of green members makes a failure less likely', () => {
+    const before = train(['a', 'b', 'c']);
+    const { estimate } = land(verdicts(planAndMerge(before)));
+    expect(estimate.green).toBeCloseTo(before.estimate.green + 3);
+    expect(estimate.red).toBe(before.estimate.red);
+  });
+
+  test('of members whose checks prove nothing says so, where that is not forbidden', () => {
+    const queue = verdicts(planAndMerge(train(['a'], { canary: 'warn' })));
+    const [lane] = queue.lanes;
+    expect(beginLanding(queue).landing).toBeNull();
+    const unproven = { ...queue, lanes: [{ ...lane!, canary: { state: 'unproven' as const } }] };
+    const [told] = land(unproven).outbox;
+    expect(told?.result).toMatchObject({ outcome: 'merged', warnings: [expect.stringContaining('prove nothing')] });
+  });
+});
+
+describe('what is known of a lane', () => {
+  /** Lane x is known to be red in its first two; one of the main lane and one of lane y wait, too. */
+  function redLane(): TrainQueue {
+    let queue = train(['x1', 'x2', 'x3'], { lane: 'x', slots: 3 });
+    // Of all three prefixes the first is green, the third is red.
+    queue = verdicts(planAndMerge(queue), ['x2', 'x3']);
+    return queue;
+  }
+
+  test('holds on when an independent lane lands', () => {
+    let queue = submit(redLane(), trainMember('y1', { lane: 'y', slots: 3 }));
+    const { red } = queue.lanes[0]!;
+    expect(red).toBeGreaterThan(0);
+    queue = landOther(queue, 'y', { base: 'base', tip: 'base' });
+    expect(queue.lanes[0]!.red).toBe(red);
+  });
+
+  test('is void when one lands that it depends on', () => {
+    const queue = landOther(submit(redLane(), trainMember('m1', { slots: 3 })), null, { base: 'base', tip: 'base' });
+    expect(queue.lanes[0]).toMatchObject({ red: 0, failure: null, checks: [], base: null, confirmed: null });
+  });
+
+  test('is void when what others committed comes in with the landing of an independent one', () => {
+    let queue = submit(redLane(), trainMember('y1', { lane: 'y', slots: 3 }));
+    queue = landOther(queue, 'y', { base: 'base user', tip: 'base' });
+    expect(queue.lanes[0]).toMatchObject({ red: 0, failure: null, base: null });
+  });
+
+  /** Lands the only member of another lane. */
+  function landOther(queue: TrainQueue, lane: string | null, on: { base: string; tip: string }): TrainQueue {
+    const check = { id: 99, size: 1, candidate: { commit: `${on.base} other`, ...on }, green: true };
+    const lanes = queue.lanes.map((other) =>
+      other.ride.lane === lane ? { ...other, base: on.base, checks: [check], landing: check.id } : other,
+    );
+    return landed({ ...queue, lanes }, check.candidate.commit, {});
+  }
+
+  test('lets a culprit be told, also when nobody else waits', () => {
+    let queue = verdicts(planAndMerge(train(['a'], { recheckTip: false })), ['a']);
+    const [culprit] = jobs(queue);
+    expect(culprit).toMatchObject({ kind: 'culprit', commit: 'base a', member: { task: 'a' } });
+    queue = blamed(queue, culprit!.id, integrationEvidence());
+    expect(outcomes(queue)).toEqual(['a rejected']);
+    expect(queue.lanes).toEqual([]);
+  });
+});
+
+describe('news of the user’s branch', () => {
+  const refused = { tip: 't', landed: false, reason: 'dirty', hint: 'stash', diverged: false };
+  const { run } = trainMember('a');
+
+  test('is told to each run once when its work has not landed, and to all of them when it has', () => {
+    const first = landingNews(emptyTrain(), refused, [run]);
+    expect(first.tell).toEqual([run]);
+    expect(landingNews(first.queue, refused, []).tell).toEqual([]);
+    const other = { ...run, run: 'r2' };
+    const second = landingNews(first.queue, { ...refused, tip: 't2' }, [other]);
+    expect(second.tell).toEqual([run, other]);
+    const news = landingNews(second.queue, { ...refused, landed: true, reason: null, hint: null }, []);
+    expect(news.tell).toEqual([run, other]);
+    expect(news.queue.unlanded).toBeNull();
+  });
+
+  test('is told to nobody when it follows at once', () => {
+    const news = { tip: 't', landed: true, reason: null, hint: null, diverged: false };
+    expect(landingNews(emptyTrain(), news, [run]).tell).toEqual([]);
+  });
+});

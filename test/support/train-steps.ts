@@ -1,0 +1,22 @@
+import { merged, plan } from '../../core/train-checks.ts';
+import type { TrainQueue } from '../../core/train-queue.ts';
+
+/** Plans what can be planned, and merges it all onto a base: a commit's name lists the tasks that are in it. */
+export function planAndMerge(before: TrainQueue, base = 'base', tip = base): TrainQueue {
+  const { queue, planned } = plan(before);
+  return planned.reduce((next, { lane, checks }) => {
+    const { members } = queue.lanes[lane]!;
+    const prefixes = checks.map(({ id, size }) => ({
+      id,
+      size,
+      commit: [base, ...members.slice(0, size).map(({ task }) => task)].join(' '),
+    }));
+    const ids = checks.map(({ id }) => id);
+    return merged(next, ids, { base, tip, prefixes, cut: null, conflicts: [] });
+  }, queue);
+}
+
+/** What is to be told, as `task outcome`. */
+export function outcomes({ outbox }: TrainQueue): string[] {
+  return outbox.map(({ member, result }) => `${member.task} ${result.outcome}`);
+}

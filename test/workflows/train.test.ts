@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
+import type { Ride, TrainMember } from '../../core/train.ts';
+import { trainMember } from '../../scripts/simulate/train.ts';
+import { FakeWorld } from '../support/fake-activities.ts';
+import { createTimeSkippingEnvironment } from '../support/time-skipping.ts';
+import { runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
+
+let env: TestWorkflowEnvironment;
+beforeAll(async () => {
+  env = await createTimeSkippingEnvironment();
+});
+afterAll(() => env.teardown());
+
+/** A train by itself: its members' tasks do not exist, and need not be told. */
+interface TrainWorld {
+  world: FakeWorld;
+  submit: (task: string, ride?: Partial<Ride>) => Promise<TrainMember>;
+  handle: () => WorkflowHandle;
+  until: (condition: (queue: TrainQueue) => boolean) => Promise<TrainQueue>;
+}
+
+async function withTrain(work: (train: TrainWorld) => Promise<void>): Promise<void> {
+  const world = new FakeWorld([]);
+  const { repository } = runInput(world).run;
+  const workflowId = trainWorkflowId(repository.id, 'main');
+  const handle = (): WorkflowHandle => env.client.workflow.getHandle(workflowId);
+  await withWorkers(env, world, async () => {
+    await work({
+      world,
+      handle,
+      submit: async (task, ride = {}) => {
+        const made = trainMember(task, ride);
+        const member = { ...made, run: { ...made.run, repository } };
+        await env.client.workflow.signalWithStart('train', {
+          workflowId,
+          taskQueue: SHARED_QUEUE,
+          args: [{ version: 1, repository }],
+          signal: 'submit',
+          signalArgs: [member],
+        });
+        return member;
+      },
+      until: async (condition) => {
+        for (;;) {
+          const queue = await handle().query<TrainQueue>('queue');
+          if (condition(queue)) return queue;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      },
+    });
+    await handle().terminate();
+  });
+}
+
+const isEmpty = (queue: TrainQueue): boolean => membersOf(queue).length === 0;
+
+describe('the train', () => {
+  test('lands what comes while others are checked together with them, in order, as often as need be', async () => {
+    await withTrain(async ({ world, submit, until }) => {
+      world.hanging.add('merge-a');
+      await submit('a');
+      await until(() => world.count('check merge-a') === 1);
+      for (const task of ['b', 'c']) await submit(task);
+      // The second place takes what has come since; its tree holds the first one too.
+      await until(() => world.merged.length >= 2);
+      world.release('merge-a');
+      await until(isEmpty);
+      expect(world.merged).toEqual(['a', 'b', 'c']);
+      expect(world.mostChecking).toBe(2);
+    });
+  });
+
+  test('finds the culprit, sends it back, and lands those before and behind it', async () => {
+    await withTrain(async ({ world, submit, until }) => {
+      world.isRed = (commit) => commit.split('-').includes('c');
+      world.hanging.add('merge-a');
+      await submit('a');
+      for (const task of ['b', 'c', 'd', 'e']) await submit(task);
+      await until(({ lanes }) => lanes[0]?.members.length === 5);
+      world.release('merge-a');
+      const queue = await until(isEmpty);
+      expect(world.merged).toEqual(['a', 'b', 'd', 'e']);
+      const answer = queue.answered.find(({ key }) => key.includes('..c..'))?.result;
+      expect(answer).toMatchObject({ outcome: 'rejected', evidence: { kind: 'failed_integration' } });
+    });
+  });
+
+  test('a member that is withdrawn while it is checked does not land; those with it do', async () => {
+    await withTrain(async ({ world, submit, handle, until }) => {
+      world.hanging.add('merge-a').add('merge-a-b');
+      const first = await submit('a');
+      await submit('b');
+      await until(() => world.count('check merge-a') === 1);
+      await handle().signal('withdraw', first);
+      const queue = await until(isEmpty);
+      expect(world.merged).toEqual(['b']);
+      expect(queue.answered.map(({ result }) => result.outcome)).toEqual(['withdrawn', 'merged']);
+    });
+  });
+
+  test('continued as new in the middle of a check, goes on with it', async () => {
+    await withTrain(async ({ world, submit, handle, until }) => {
+      world.hanging.add('merge-a');
+      const member = await submit('a');
+      await until(() => world.count('check merge-a') === 1);
+      const { runId } = await handle().describe();
+      for (let sent = 0; sent < 2100; sent += 100)
+        await Promise.all(Array.from({ length: 100 }, () => handle().signal('submit', member)));
+      while ((await handle().describe()).runId === runId) await new Promise((resolve) => setTimeout(resolve, 50));
+      await until(() => world.count('check merge-a') === 2);
+      world.release('merge-a');
+      await until(isEmpty);
+      expect(world.merged).toEqual(['a']);
+    });
+  });
+
+  test('lanes are checked at the same time, and land independently of each other', async () => {
+    await withTrain(async ({ world, submit, until }) => {
+      world.hanging.add('merge-a');
+      await submit('a', { lane: 'web' });
+      await until(() => world.count('check merge-a') === 1);
+      await submit('b', { lane: 'server' });
+      await until(() => world.merged.includes('b'));
+      // What belongs to no lane waits for what came before it.
+      await submit('c');
+      await submit('d', { lane: 'server' });
+      await until(({ lanes }) => lanes.length === 3);
+      expect(world.merged).toEqual(['b']);
+    });
+  });
+});
+
+describe('a run whose train stands', () => {
+  test('waits for a person when the tip is red by itself, blames nobody, and goes on when told to', async () => {
+    const world = new FakeWorld([{ id: 'a' }]);
+    let broken = true;
+    world.isRed = () => broken;
+    world.tipChecks = [failedTip()];
+    await withWorkers(env, world, async () => {
+      const handle = await startRun(env, runInput(world));
+      const waiting = await untilStatus(handle, (run) => run.status === 'waiting');
+      expect(waiting.reason).toMatch(/the train stands: .*`npm test` fails on the accepted tip .*nobody is blamed/);
+      expect(waiting.reason).toContain('signalbox run resume');
+      broken = false;
+      await handle.signal('resume');
+      const result = await handle.result();
+      expect(result).toMatchObject({ status: 'completed', reason: null });
+      expect(result.tasks['a']).toMatchObject({ status: 'merged', attempts: 1 });
+    });
+  });
+
+  test('goes on by itself when the branch has moved', async () => {
+    const world = new FakeWorld([{ id: 'a' }]);
+    let broken = true;
+    world.isRed = () => broken;
+    world.tipChecks = [failedTip()];
+    await withWorkers(env, world, async () => {
+      const handle = await startRun(env, runInput(world));
+      await untilStatus(handle, (run) => run.status === 'waiting');
+      broken = false;
+      world.tip = 'mended';
+      expect((await handle.result()).tasks['a']).toMatchObject({ status: 'merged', attempts: 1 });
+    });
+  });
+
+  test('is told with each task when the checks prove nothing; under `block`, nothing is merged', async () => {
+    const world = new FakeWorld([{ id: 'a' }]);
+    world.ride = { ...world.ride, canary: 'warn' };
+    world.canaries = [false];
+    await withWorkers(env, world, async () => {
+      const result = await (await startRun(env, runInput(world))).result();
+      expect(result.tasks['a']?.warnings).toEqual([expect.stringContaining('prove nothing')]);
+      world.ride = { ...world.ride, canary: 'block' };
+      world.canaries = [false, true];
+      const handle = await startRun(env, runInput(world));
+      const waiting = await untilStatus(handle, (run) => run.status === 'waiting');
+      expect(waiting.reason).toContain('prove nothing');
+      await handle.signal('resume');
+      expect((await handle.result()).status).toBe('completed');
+    });
+  });
+
+  function failedTip(): Awaited<ReturnType<ReturnType<FakeWorld['activities']>['checkTip']>> {
+    const failure = { check: 'integration', command: 'npm test', exitCode: 1, signal: null } as const;
+    return { failure: { ...failure, timedOut: false, outOfMemory: false, output: 'no' }, commands: 1, durationMs: 1 };
+  }
+});

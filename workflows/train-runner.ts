@@ -1,0 +1,97 @@
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { TrainCheck } from '../core/activities.ts';
+import type { RepositoryRef } from '../core/run-ref.ts';
+import { blamed, canaryShown, checked, jobs, type Job } from '../core/train-checks.ts';
+import { halt } from '../core/train-halt.ts';
+import type { TrainQueue } from '../core/train-queue.ts';
+import { trainActivities } from './activity-proxies.ts';
+
+/**
+ * Carries out the checks that the train's state says are to run: starts what is new in it, ends what is no longer there,
+ * and tells it the verdicts. Whoever continues the train starts them again, and so attaches to the running steps.
+ */
+export class TrainRunner {
+  readonly #repository: RepositoryRef;
+  readonly #execution: string;
+  readonly #change: (change: (queue: TrainQueue) => TrainQueue) => void;
+  readonly #running = new Map<number, CancellationScope>();
+
+  /** @param execution the first execution run id of the train: who may attach to its steps */
+  constructor(
+    repository: RepositoryRef,
+    execution: string,
+    change: (change: (queue: TrainQueue) => TrainQueue) => void,
+  ) {
+    this.#repository = repository;
+    this.#execution = execution;
+    this.#change = change;
+  }
+
+  /** Brings what runs in line with what is to run. */
+  reconcile(queue: TrainQueue): void {
+    const wanted = jobs(queue);
+    for (const [id, scope] of this.#running) if (!wanted.some((job) => job.id === id)) scope.cancel();
+    for (const job of wanted) if (!this.#running.has(job.id)) void this.#run(job);
+  }
+
+  async #run(job: Job): Promise<void> {
+    const scope = new CancellationScope();
+    this.#running.set(job.id, scope);
+    try {
+      const change = await scope.run(() => this.#carryOut(job));
+      this.#running.delete(job.id);
+      this.#change(change);
+    } catch (error) {
+      this.#running.delete(job.id);
+      // What is no longer wanted was ended; by now the same job may be wanted again.
+      if (isCancellation(error)) this.#change((queue) => queue);
+      else this.#change((queue) => halt(queue, errorHalt(error, 'a check could not be carried out', job.commit)));
+    }
+  }
+
+  async #carryOut(job: Job): Promise<(queue: TrainQueue) => TrainQueue> {
+    const { id, member, commit, kind } = job;
+    const { run, task, attempt, ride } = member;
+    const session = `${this.#execution}/${job.epoch}`;
+    const check: TrainCheck = { run, task, attempt, lane: ride.lane, commit, session };
+    const short = commit.slice(0, 10);
+    switch (kind) {
+      case 'candidate': {
+        const what = `integration checks of ${job.size} merged, ${task} first`;
+        const { failure } = await trainActivities(this.#repository, what).check(check);
+        return (queue) => checked(queue, id, failure);
+      }
+      case 'tip': {
+        const what = `integration checks of the tip ${short} alone`;
+        const { failure } = await trainActivities(this.#repository, what).checkTip({ ...check, id });
+        return (queue) => checked(queue, id, failure);
+      }
+      case 'canary': {
+        const { proven } = await trainActivities(this.#repository, `canary of ${short}`).canary(check);
+        return (queue) => canaryShown(queue, id, proven);
+      }
+      case 'culprit': {
+        const what = `what is wrong with ${task} ${member.name}`.slice(0, 100);
+        const { failure } = job;
+        const evidence = await trainActivities(this.#repository, what).blame({ member, commit, failure, session });
+        return (queue) => blamed(queue, id, evidence);
+      }
+    }
+  }
+}
+
+/** Why the train stands when something could not be carried out. */
+export function errorHalt(error: unknown, what: string, tip: string): Parameters<typeof halt>[1] {
+  return {
+    kind: 'error',
+    reason: `${what}: ${messageOf(error).slice(0, 500)}`,
+    hint: 'it is tried again by itself; "signalbox run resume" tries at once',
+    detail: '',
+    tip,
+  };
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}
