@@ -1,6 +1,7 @@
 import type { TurnResult } from '../../core/activities.ts';
 import { claimsOf } from '../../core/catalogue.ts';
 import { changeSummary } from '../../core/change-summary.ts';
+import { mergeSettings } from '../../core/config.ts';
 import { isShared } from '../../core/merge-drivers.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { undeclaredWrites } from '../../core/scope.ts';
@@ -22,8 +23,8 @@ export async function workFacts(
 ): Promise<Pick<TurnResult, 'changes' | 'undeclared'>> {
   const stats = await fileStats(bare, work.base, work.commit);
   const claims = [...claimsOf(task, manifest.config).writes, ...work.extra];
-  const { merge, repository } = manifest.config;
-  const options = { ignoreCase: repository.ignore_case ?? false, cache: new Map() };
-  const paths = stats.map(({ path }) => path).filter((path) => !isShared(merge.drivers, path, options));
+  const { drivers } = mergeSettings(manifest.config);
+  const options = { ignoreCase: manifest.config.repository.ignore_case ?? false, cache: new Map() };
+  const paths = stats.map(({ path }) => path).filter((path) => !isShared(drivers, path, options));
   return { changes: changeSummary(stats), undeclared: undeclaredWrites(paths, claims, options) };
 }

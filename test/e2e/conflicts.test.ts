@@ -30,8 +30,7 @@ beforeAll(() => {
         'merge: { drivers: [{ paths: ["*.md"], driver: union }] }\n',
     )
     .write('CHANGELOG.md', '# Changes\n')
-    .write('notes.md', 'Notes\n')
-    .write('.gitattributes', 'CHANGELOG.md merge=union\n');
+    .write('notes.md', 'Notes\n');
   for (const id of ['a', 'b', 'c'])
     world.task(id, `name: tell-${id}\ndescription: Tells the story of ${id}.\nfiles: { writes: [${id}.txt] }`);
   world.commit('tasks');
