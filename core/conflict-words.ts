@@ -36,7 +36,7 @@ export interface Sides {
 
 /** What a conflict is, and in words what both sides did, beginning with the path. */
 export function conflictWords(facts: ConflictFacts, sides: Sides): { kind: ConflictKind; words: string } {
-  const { paths, types, base, ours, theirs } = facts;
+  const { paths, types, ours, theirs } = facts;
   const [path = ''] = paths;
   const told = (kind: ConflictKind, words: string, about = path) => ({ kind, words: `${about}: ${words}` });
   const has = (type: string): boolean => types.includes(`CONFLICT (${type})`);
@@ -71,7 +71,7 @@ export function conflictWords(facts: ConflictFacts, sides: Sides): { kind: Confl
     const what = ours?.mode === GITLINK || theirs?.mode === GITLINK ? 'a submodule, ' : '';
     return told('modify_delete', `${what}deleted in ${deleter}, but changed in ${changer}`);
   }
-  if (ours !== null && theirs !== null) return { ...bothHave({ ...facts, base, ours, theirs }, sides, told) };
+  if (ours !== null && theirs !== null) return bothHave({ ...facts, ours, theirs }, sides, told);
   return told('other', headAndTail(facts.message.replaceAll(/\s+/g, ' ').trim(), 400));
 }
 

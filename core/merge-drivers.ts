@@ -30,12 +30,23 @@ export type MergeDriver = z.output<typeof mergeDriver>;
 /** A {@link MergeDriver} that is a command of the project. */
 export type CommandDriver = MergeDriver & { command: string };
 
-/** The command for a file that both sides changed, or `null`. The last driver that names a path counts, as in git. */
+/** The driver of a file, or `null`. The last one that names it counts, as in git. */
+function driverFor(drivers: readonly MergeDriver[], path: string, options: GlobOptions): MergeDriver | null {
+  return drivers.findLast(({ paths }) => paths.some((glob) => matchesGlob(glob, path, options))) ?? null;
+}
+
+/** The command for a file that both sides changed, or `null`. */
 export function commandFor(
   drivers: readonly MergeDriver[],
   path: string,
   options: GlobOptions = {},
 ): CommandDriver | null {
-  const driver = drivers.findLast(({ paths }) => paths.some((glob) => matchesGlob(glob, path, options)));
+  const driver = driverFor(drivers, path, options);
   return driver?.command === undefined ? null : { ...driver, command: driver.command };
+}
+
+/** May several tasks change a file at once, since both changes go in? So it is with `union` and commands. */
+export function isShared(drivers: readonly MergeDriver[], path: string, options: GlobOptions = {}): boolean {
+  const driver = driverFor(drivers, path, options);
+  return driver !== null && (driver.driver === 'union' || driver.command !== undefined);
 }

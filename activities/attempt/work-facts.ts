@@ -1,6 +1,8 @@
 import type { TurnResult } from '../../core/activities.ts';
 import { claimsOf } from '../../core/catalogue.ts';
 import { changeSummary } from '../../core/change-summary.ts';
+import { mergeSettings } from '../../core/config.ts';
+import { isShared } from '../../core/merge-drivers.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { undeclaredWrites } from '../../core/scope.ts';
 import type { Task } from '../../core/task-file.ts';
@@ -8,7 +10,8 @@ import type { BareRepository } from '../git/bare-repository.ts';
 import { fileStats } from '../git/diff.ts';
 
 /**
- * What the work in a commit changed since its base, and what of it lies outside of what the task may write.
+ * What the work in a commit changed since its base, and what of it lies outside of what the task may write. Files that a
+ * driver merges are nobody's alone.
  *
  * @param extra globs that it may write besides its claims
  */
@@ -20,7 +23,8 @@ export async function workFacts(
 ): Promise<Pick<TurnResult, 'changes' | 'undeclared'>> {
   const stats = await fileStats(bare, work.base, work.commit);
   const claims = [...claimsOf(task, manifest.config).writes, ...work.extra];
-  const paths = stats.map(({ path }) => path);
-  const ignoreCase = manifest.config.repository.ignore_case ?? false;
-  return { changes: changeSummary(stats), undeclared: undeclaredWrites(paths, claims, { ignoreCase }) };
+  const { drivers } = mergeSettings(manifest.config);
+  const options = { ignoreCase: manifest.config.repository.ignore_case ?? false, cache: new Map() };
+  const paths = stats.map(({ path }) => path).filter((path) => !isShared(drivers, path, options));
+  return { changes: changeSummary(stats), undeclared: undeclaredWrites(paths, claims, options) };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { configSchema } from '../../core/config.ts';
-import { commandFor } from '../../core/merge-drivers.ts';
+import { commandFor, isShared } from '../../core/merge-drivers.ts';
 
 const drivers = (...list: object[]) => configSchema.parse({ merge: { drivers: list } }).merge.drivers;
 
@@ -28,4 +28,18 @@ test('the last driver that names a file counts', () => {
     undefined,
     undefined,
   ]);
+});
+
+test('files that a driver merges may be changed by several tasks at once', () => {
+  const list = drivers(
+    { paths: ['*.md', '*.txt'], driver: 'union' },
+    { paths: ['*.lock'], command: 'x' },
+    { paths: ['own.md'], driver: 'text' },
+    { paths: ['own.txt'], driver: 'binary' },
+  );
+  expect(['a.md', 'a.lock', 'own.md', 'own.txt', 'a.ts'].filter((path) => isShared(list, path))).toEqual([
+    'a.md',
+    'a.lock',
+  ]);
+  expect([isShared(list, 'A.MD'), isShared(list, 'A.MD', { ignoreCase: true })]).toEqual([false, true]);
 });
