@@ -10,8 +10,8 @@ export function lockMarker(landing: string): string {
 export const COMPLAINT = 'signalbox: ';
 
 /**
- * The only hook of the receiving side: what git's own `updateInstead` does, command by command, but on a copy of the
- * index and under an `index.lock` that names the landing. Git's own lock is an empty file that says nothing: after a
+ * The only hook of the receiving side: what git's own `updateInstead` does, command by command (but a staged pointer of a
+ * submodule counts as a change: git would drop it), on a copy of the index and under an `index.lock` that names the landing. Git's own lock is an empty file that says nothing: after a
  * crash nobody could tell it from that of a command which the user runs right now.
  *
  * `$SIGNALBOX_LANDING` is the landing's id, `$SIGNALBOX_LANDING_DIRECTORY` a directory of ours, `$SIGNALBOX_WORK_TREE` the
@@ -45,7 +45,7 @@ rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock" "$mark"
 cp -p "$GIT_DIR/index" "$GIT_INDEX_FILE" || refuse 'Working directory has staged changes'
 git update-index -q --ignore-submodules --refresh >&2 || refuse 'Up-to-date check failed'
 git diff-files --quiet --ignore-submodules -- >&2 || refuse 'Working directory has unstaged changes'
-git diff-index --quiet --cached --ignore-submodules HEAD -- >&2 || refuse 'Working directory has staged changes'
+git diff-index --quiet --cached --ignore-submodules=dirty HEAD -- >&2 || refuse 'Working directory has staged changes'
 git read-tree -u -m "$1" >&2 || refuse 'Could not update working tree to new HEAD'
 cp -p "$GIT_INDEX_FILE" "$mark" && mv -f "$mark" "$GIT_DIR/index" || refuse 'Could not write the index'
 rm -f "$lock" "$GIT_INDEX_FILE"
