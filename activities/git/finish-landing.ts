@@ -96,8 +96,8 @@ async function settle(
   const tree = workTreesOf(user, landing.branch).find(({ gitDir }) => gitDir === landing.gitDir);
   const gitDirs = [user.commonDir, ...(landing.gitDir === null ? [] : [landing.gitDir])];
   for (const gitDir of gitDirs) rmSync(path.join(gitDir, 'index.signalbox'), { force: true });
-  const locked = clearRefLocks(user, landing, gitDirs);
-  if (locked !== null) return locked;
+  const refLocked = clearRefLocks(user, landing, gitDirs);
+  if (refLocked !== null) return refLocked;
   // Somebody else moved the branch, or took the work tree to another one: they saw what was there and decided.
   if (stand !== 'from' || tree === undefined || tree.topLevel === null) {
     for (const gitDir of gitDirs) unlockIndex(gitDir, landing);
@@ -105,9 +105,11 @@ async function settle(
   }
   const half: HalfMoved = { bare, landing, gitDir: tree.gitDir, topLevel: tree.topLevel, directory: journal.directory };
   removeScratch(journal.directory);
-  const obstacle = operationUnderWay(tree) ?? lockIndex(half);
-  if (obstacle !== null) return obstacle;
+  const locked = lockIndex(half);
+  if (locked !== null) return locked;
   try {
+    const obstacle = operationUnderWay(tree);
+    if (obstacle !== null) return obstacle;
     return (await objectsArrived(half)) ? await moveOn(half, goal) : null;
   } finally {
     unlockIndex(tree.gitDir, landing);
