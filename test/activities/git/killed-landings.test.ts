@@ -11,7 +11,7 @@ import { kill } from '../../../activities/sandbox/processes.ts';
 import { git, makeFixture, put, type Fixture } from './support.ts';
 
 const PATIENCE = 300_000;
-const FILES = 2000;
+const FILES = 1000;
 
 let fixture: Fixture;
 
@@ -83,7 +83,7 @@ test(
     const outcomes: string[] = [];
     await expectFinished(commit);
     const whole = Math.min(1500, Date.now() - begin);
-    for (let round = 1; round <= 12; round += 1) {
+    for (let round = 1; round <= 8; round += 1) {
       commit = nextCommit(commit, round);
       const quicker = await landAndKill(commit, (whole * round) / 12);
       const moved = git(fixture.userDirectory, 'rev-parse', 'main') === commit;
