@@ -2,10 +2,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RunDescription } from '../../core/description.ts';
+import { CliProcess } from '../support/cli-process.ts';
 import { CliWorld } from '../support/cli.ts';
 import { until } from '../support/until.ts';
 
-const PATIENCE = 180_000;
+const PATIENCE = 120_000;
 
 let world: CliWorld;
 
@@ -45,7 +46,7 @@ test(
     const killer = path.join(world.root, 'killer.sh');
     writeFileSync(
       killer,
-      `if mkdir ${marker} 2>/dev/null; then
+      `if ! mkdir ${marker}-not-yet 2>/dev/null && mkdir ${marker} 2>/dev/null; then
   leader=$(ps -o pgid= -p $$ | tr -d ' ')
   kill -9 $(ps -o ppid= -p $leader | tr -d ' ')
   kill -9 0
@@ -63,9 +64,9 @@ cat\n`,
     );
     expect(started.code).toBe(0);
     await until(() => Promise.resolve(existsSync(marker)));
-    await until(() => Promise.resolve(!existsSync(path.join(world.repository, '3.kill'))));
     expect(world.git('rev-parse', 'main')).toBe(before);
-    expect(world.git('status', '--porcelain')).not.toBe('');
+    expect(world.git('status', '--porcelain')).toBe('?? 1.kill\n');
+    const worker = new CliProcess(world, 'worker', 'start');
     const watched = await world.signalbox('run', 'watch', 'killed', '-o', 'json');
     expect({ code: watched.code, result: watched.json?.result }).toMatchObject({
       code: 0,
@@ -74,6 +75,8 @@ cat\n`,
     expect(world.git('rev-parse', 'main').trim()).toBe((watched.json?.result as RunDescription).head_commit);
     expect(world.git('status', '--porcelain')).toBe('');
     expect(readFileSync(path.join(world.repository, '3.kill'), 'utf8')).toBe('3\n');
+    worker.kill('SIGTERM');
+    await worker.ended;
   },
   PATIENCE,
 );
