@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import path from 'node:path';
+import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import { runGit } from './git-command.ts';
 import type { Landing } from './landing-journal.ts';
@@ -115,7 +116,7 @@ async function sideOf(git: UserGit, { from, to }: Landing): Promise<'from' | 'to
     ['from', from],
     ['to', to],
   ] as const) {
-    const flags = ['--cached', '--quiet', '--ignore-submodules'];
+    const flags = ['--cached', '--quiet', '--ignore-submodules=dirty'];
     const { exitCode } = await git.run(['diff-index', ...flags, commit, '--'], { allowedExitCodes: [0, 1] });
     if (exitCode === 0) return side;
   }
@@ -134,10 +135,16 @@ async function changedBesides(git: UserGit, moved: readonly MovedPath[], index: 
   const indexFile = `${index}.rest`;
   copyFileSync(index, indexFile);
   await setEntries(git, new Map(moved.map((one) => [one.path, null])), indexFile);
+  const [changed] = await changedFiles(git, indexFile);
+  return changed ?? null;
+}
+
+/** The paths whose files are not as an index says; it learns the times of all others. */
+async function changedFiles(git: UserGit, indexFile: string): Promise<string[]> {
   const refresh = ['update-index', '-q', '--ignore-submodules', '--refresh'];
   await git.run(refresh, { indexFile, allowedExitCodes: [0, 1] });
   const { stdout } = await git.run(['diff-files', '-z', '--name-only', '--ignore-submodules', '--'], { indexFile });
-  return stdout.toString('latin1').split('\0')[0] || null;
+  return stdout.toString('latin1').split('\0').slice(0, -1);
 }
 
 /** Sets or removes entries of an index. */
@@ -185,9 +192,14 @@ async function bring(half: HalfMoved, examined: Examined, goal: 'from' | 'to'): 
     if (now?.id !== one[side]?.id || now?.mode !== one[side]?.mode) entries.set(one.path, now);
   }
   await setEntries(git, entries, indexFile);
-  await git.run(['update-index', '-q', '--ignore-submodules', '--refresh'], { allowedExitCodes: [0, 1] });
+  const doubted = new Set(await changedFiles(git, indexFile));
+  const stale = moved.filter((one) => doubted.has(one.path) && found.get(one.path) !== goal && !skipped.has(one.path));
+  // Their attributes have moved before them, so that git does not know them again; what they hold is in a commit.
+  for (const one of stale) unlinkSync(onDisk(half.topLevel, one.path));
+  await setEntries(git, new Map(stale.map((one) => [one.path, null])), indexFile);
   await git.run(['read-tree', '-u', '-m', half.landing[goal]]);
-  await git.run(['diff-files', '--quiet', '--ignore-submodules', '--']);
+  const [wrong] = await changedFiles(git, indexFile);
+  if (wrong !== undefined) throw new SignalboxError('internal', `${shownPath(wrong)} is not what git just wrote`);
   const index = path.join(half.gitDir, 'index');
   const draft = `${index}.signalbox`;
   copyFileSync(indexFile, draft);

@@ -1,7 +1,17 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CommandFailedError, headAndTail } from '../../core/failures.ts';
+import { headAndTail, SignalboxError } from '../../core/failures.ts';
 import { processesCarrying } from '../process-environments.ts';
 import { isSameProcess, processStartTime } from '../process-identity.ts';
 import { codeOf, unlessMissing } from '../system-errors.ts';
@@ -86,8 +96,8 @@ async function settle(
   const tree = workTreesOf(user, landing.branch).find(({ gitDir }) => gitDir === landing.gitDir);
   const gitDirs = [user.commonDir, ...(landing.gitDir === null ? [] : [landing.gitDir])];
   for (const gitDir of gitDirs) rmSync(path.join(gitDir, 'index.signalbox'), { force: true });
-  const locked = clearRefLocks(user, landing, gitDirs);
-  if (locked !== null) return locked;
+  const refLocked = clearRefLocks(user, landing, gitDirs);
+  if (refLocked !== null) return refLocked;
   // Somebody else moved the branch, or took the work tree to another one: they saw what was there and decided.
   if (stand !== 'from' || tree === undefined || tree.topLevel === null) {
     for (const gitDir of gitDirs) unlockIndex(gitDir, landing);
@@ -95,9 +105,11 @@ async function settle(
   }
   const half: HalfMoved = { bare, landing, gitDir: tree.gitDir, topLevel: tree.topLevel, directory: journal.directory };
   removeScratch(journal.directory);
-  const obstacle = operationUnderWay(tree) ?? lockIndex(half);
-  if (obstacle !== null) return obstacle;
+  const locked = lockIndex(half);
+  if (locked !== null) return locked;
   try {
+    const obstacle = operationUnderWay(tree);
+    if (obstacle !== null) return obstacle;
     return (await objectsArrived(half)) ? await moveOn(half, goal) : null;
   } finally {
     unlockIndex(tree.gitDir, landing);
@@ -121,7 +133,7 @@ async function moveOn(half: HalfMoved, goal: 'from' | 'to'): Promise<Obstacle | 
     await userGit(half).run(['update-ref', '-m', 'push', `refs/heads/${branch}`, to, from]);
     return null;
   } catch (error) {
-    if (!(error instanceof CommandFailedError)) throw error;
+    if (!(error instanceof SignalboxError)) throw error;
     const reason = `a landing on ${branch} broke off in ${half.topLevel}, and cannot be finished: ${headAndTail(error.message, 400)}`;
     const hint = `Mend that; or run "git -C ${half.topLevel} reset --hard" if nothing of yours is there.`;
     // What fails on the way there may be fine where it came from.
@@ -131,20 +143,18 @@ async function moveOn(half: HalfMoved, goal: 'from' | 'to'): Promise<Obstacle | 
 }
 
 /** Locks the index in the landing's name, or finds it locked so: nobody else works on it then. */
-function lockIndex({ gitDir, topLevel, landing, directory }: HalfMoved): Obstacle | null {
+function lockIndex({ gitDir, topLevel, landing }: HalfMoved): Obstacle | null {
   const lock = path.join(gitDir, 'index.lock');
   if (isOurs(lock, landing)) return null;
   const mark = `${path.join(gitDir, 'index')}.signalbox`;
-  mkdirSync(directory, { recursive: true });
   writeFileSync(mark, lockMarker(landing.id));
   try {
     linkSync(mark, lock);
     return null;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return indexLocked({ gitDir, topLevel });
-    // A file system without hard links.
-    writeFileSync(lock, lockMarker(landing.id), { flag: 'wx' });
-    return null;
+    // A file system may know no hard links.
+    if (codeOf(error) !== 'EEXIST' && !existsSync(lock)) copyFileSync(mark, lock, constants.COPYFILE_EXCL);
+    return isOurs(lock, landing) ? null : indexLocked({ gitDir, topLevel });
   } finally {
     rmSync(mark, { force: true });
   }

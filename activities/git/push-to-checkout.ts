@@ -10,9 +10,10 @@ export function lockMarker(landing: string): string {
 export const COMPLAINT = 'signalbox: ';
 
 /**
- * The only hook of the receiving side: what git's own `updateInstead` does, command by command, but on a copy of the
- * index and under an `index.lock` that names the landing. Git's own lock is an empty file that says nothing: after a
- * crash nobody could tell it from that of a command which the user runs right now.
+ * The only hook of the receiving side: what git's own `updateInstead` does, command by command, on a copy of the index and
+ * under an `index.lock` that names the landing. Git's own lock is an empty file that says nothing: after a crash nobody
+ * could tell it from that of a command which the user runs right now. Unlike git, it does not drop a pointer of a
+ * submodule that the user staged.
  *
  * `$SIGNALBOX_LANDING` is the landing's id, `$SIGNALBOX_LANDING_DIRECTORY` a directory of ours, `$SIGNALBOX_WORK_TREE` the
  * checkout: git itself looks for it in the wrong place where `core.worktree` or `--separate-git-dir` moved it. Git sets
@@ -42,10 +43,10 @@ if ! ln "$mark" "$lock" 2>/dev/null; then
   }
 fi
 rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock" "$mark"
-cp -p "$GIT_DIR/index" "$GIT_INDEX_FILE" || refuse 'Working directory has staged changes'
+cp -p "$GIT_DIR/index" "$GIT_INDEX_FILE" || refuse 'Could not copy the index'
 git update-index -q --ignore-submodules --refresh >&2 || refuse 'Up-to-date check failed'
 git diff-files --quiet --ignore-submodules -- >&2 || refuse 'Working directory has unstaged changes'
-git diff-index --quiet --cached --ignore-submodules HEAD -- >&2 || refuse 'Working directory has staged changes'
+git diff-index --quiet --cached --ignore-submodules=dirty HEAD -- >&2 || refuse 'Working directory has staged changes'
 git read-tree -u -m "$1" >&2 || refuse 'Could not update working tree to new HEAD'
 cp -p "$GIT_INDEX_FILE" "$mark" && mv -f "$mark" "$GIT_DIR/index" || refuse 'Could not write the index'
 rm -f "$lock" "$GIT_INDEX_FILE"

@@ -201,8 +201,9 @@ describe('run start --dry-run', () => {
 
   test('says what agents and checks do not see of the repository', async () => {
     world.init().config(FINE).task('001', 'files: { writes: [a] }').write('.gitattributes', '*.bin filter=lfs\n');
+    world.commit('attributes');
     world.git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},vendor/lib`);
-    world.commit('kinds');
+    world.git('commit', '-q', '-m', 'a submodule');
     const { code, stderr } = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
     expect(code).toBe(0);
     expect(stderr).toMatch(/files in Git LFS are pointers to agents/);
