@@ -75,7 +75,7 @@ describe('the train', () => {
   });
 
   test('continued as new while somebody asks again and again, answers them all', async () => {
-    await withTrain(async ({ submit, handle, until }) => {
+    await withTrain(env, async ({ submit, handle, until }) => {
       const member = await submit('a');
       await until(isEmpty);
       const { runId } = await handle().describe();
