@@ -20,9 +20,9 @@ if (name === undefined || !/^[a-z0-9][a-z0-9.-]*$/.test(name)) {
 }
 
 const folder = path.join(packageRoot(), 'test', 'replay', 'histories', name);
-rmSync(folder, { recursive: true, force: true });
+if (process.argv[3] === undefined) rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
-for (const [scenario, play] of Object.entries(scenarios)) {
+for (const [scenario, play] of Object.entries(scenarios).filter(([one]) => process.argv[3] === undefined || one === process.argv[3])) {
   // A server of its own, so that only this scenario's workflows are found there.
   const server = await realServer({ 'limit.historyCount.suggestContinueAsNew': '60' });
   await play(server);

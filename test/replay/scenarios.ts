@@ -1,6 +1,6 @@
 import { repositoryWorkflowId, runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
 import type { Decision } from '../../core/person.ts';
-import { FakeWorld } from '../support/fake-activities.ts';
+import { failed, FakeWorld } from '../support/fake-activities.ts';
 import { runInput, startRun, untilStatus, withWorkers, type WorkflowServer } from '../support/workflow-world.ts';
 
 /** What the recorded histories are of. Each plays on a real server and returns when its run has closed. */
@@ -136,6 +136,46 @@ export const scenarios: Record<string, (server: WorkflowServer) => Promise<void>
     world.refusals = [refusal, { ...refusal, diverged: true }];
     await withWorkers(server, world, async () => {
       await (await startRun(server, runInput(world))).result();
+    });
+  },
+
+  /** Batches with a culprit, and a canary that proves nothing. */
+  async batches(server) {
+    const tasks = Array.from({ length: 8 }, (_, index) => ({ id: `t${index}`, attempts: 1 }));
+    const world = new FakeWorld(tasks);
+    world.ride = { ...world.ride, canary: 'warn' };
+    world.canaries = [false];
+    world.isRed = (commit) => commit.split('-').includes('t3');
+    await withWorkers(server, world, async () => {
+      const handle = await startRun(server, runInput(world, { maxParallel: 8 }));
+      await handle.result().catch(() => undefined);
+    });
+  },
+
+  /** A tip that is red by itself, until a person says that the train may go on. */
+  async halts(server) {
+    const world = new FakeWorld([{ id: 'a' }]);
+    world.isRed = () => true;
+    world.tipChecks = [failed('integration')];
+    await withWorkers(server, world, async () => {
+      const handle = await startRun(server, runInput(world));
+      await untilStatus(handle, (run) => run.status === 'waiting');
+      world.isRed = () => false;
+      await handle.signal('resume');
+      await handle.result().catch(() => undefined);
+    });
+  },
+
+  /** Pull requests: one is merged, one made anew on that, one closed by a person. */
+  async requests(server) {
+    const world = new FakeWorld([{ id: 'a' }, { id: 'b' }, { id: 'c', attempts: 1 }]);
+    world.ride = { ...world.ride, push: 'pull_request' };
+    await withWorkers(server, world, async () => {
+      const handle = await startRun(server, runInput(world));
+      await untilStatus(handle, () => world.far.requests.length === 3);
+      for (const task of ['a', 'b']) world.far.pass(task);
+      Object.assign(world.far.requests.find(({ task }) => task === 'c') ?? {}, { state: 'closed', by: 'ada' });
+      await handle.result().catch(() => undefined);
     });
   },
 };
