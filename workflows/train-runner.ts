@@ -72,7 +72,7 @@ export class TrainRunner {
     const short = commit.slice(0, 10);
     switch (kind) {
       case 'candidate': {
-        const what = `integration checks of ${job.size} merged, ${task} first`;
+        const what = `integration checks of ${job.size === 1 ? `${task} ${member.name}`.slice(0, 80) : `${job.size} tasks`}`;
         const { failure } = await trainActivities(this.#repository, what).check(check);
         return (queue) => checked(queue, id, failure);
       }

@@ -137,10 +137,10 @@ test(
     const [train] = await idsOf("WorkflowType = 'train'");
     expect(train).toMatch(/^signalbox\/train\/[0-9a-f]+\/main$/);
     expect(await activitySummaries(train ?? '')).toEqual([
-      ['candidate', 'merge 001 task'],
+      ['candidates', 'merge 001 task'],
       ['check', 'integration checks of 001 task'],
       ['advance', 'land 001 task'],
-      ['candidate', 'merge 002 task'],
+      ['candidates', 'merge 002 task'],
       ['check', 'integration checks of 002 task'],
       ['advance', 'land 002 task'],
     ]);
