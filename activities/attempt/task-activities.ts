@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import { attemptRef } from '../../core/ids.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { changedPaths } from '../git/diff.ts';
 import { removeWorkspace } from '../git/workspace.ts';
@@ -30,7 +31,9 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
     );
   return {
     prepare: (input) =>
-      attended(() => mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input))),
+      attended((control) =>
+        mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input, control)),
+      ),
     turn: (input) => alone(input.attempt, (control) => runTurn(host, input, control)),
     hints: ({ attempt, commit, turn, inputs }) =>
       alone(attempt, async (control) => {
@@ -89,5 +92,6 @@ async function removeAttempt(host: ProjectHost, attempt: AttemptRef): Promise<vo
   const directory = host.attemptDirectory(attempt);
   rmSync(path.join(directory, 'agent-home'), { recursive: true, force: true });
   saveLeftOut(directory);
+  new DeliveredOutputs(directory).withdraw(host.snapshots);
   removeWorkspace(directory, await host.pool(attempt.run.repository, sandbox));
 }

@@ -3,6 +3,7 @@ import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
 import { DirectoryChanges } from './directory-changes.ts';
+import { hostFacts } from './host-facts.ts';
 import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
@@ -37,6 +38,14 @@ export class LocalSandbox implements Sandbox {
   constructor(options: LocalSandboxOptions) {
     this.options = options;
     this.gatewayUrl = options.gatewayUrl;
+  }
+
+  canLayer(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
+  fingerprint(commands: readonly string[]): Promise<string> {
+    return Promise.resolve(JSON.stringify(['local', ...hostFacts(this.options.env['PATH'], commands)]));
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {

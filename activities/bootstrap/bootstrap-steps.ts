@@ -1,0 +1,69 @@
+import type { BuildRequest } from './build-snapshot.ts';
+import type { SnapshotId } from './snapshot-store.ts';
+import { checkFailure } from '../checks/check-failure.ts';
+import type { CheckFailure } from '../../core/checks.ts';
+import { bootstrapOwner, stepName } from '../../core/ids.ts';
+import type { StepSpec } from '../sandbox/sandbox.ts';
+
+/** Bytes of output kept of each stream. */
+const OUTPUT_LIMIT = 4 * 1024 * 1024;
+/** How often the newest line of the output is passed on, milliseconds. */
+const SIGN_OF_LIFE_MS = 10_000;
+
+/** The names of all steps of a build. */
+export function stepNames(project: string, { key }: SnapshotId, build: string, commands: number): string[] {
+  const owner = bootstrapOwner(project, key);
+  return Array.from({ length: commands }, (_, index) => stepName(owner, `${build}-${index + 1}`));
+}
+
+/**
+ * Runs one command of a bootstrap, or attaches to it. It belongs to no task: others may wait for it when the one that asked
+ * for it first is over. Its own time bounds it.
+ *
+ * @param build the build's id
+ */
+export async function runBootstrapStep(
+  request: BuildRequest,
+  build: string,
+  index: number,
+  tree: string,
+): Promise<{ lost: boolean; failure: CheckFailure | null }> {
+  const { bare, bootstrap, sandbox, id, project, variables, timeoutMs, signal, onProgress } = request;
+  const command = bootstrap.commands[index] ?? '';
+  const [name = ''] = stepNames(project, id, build, bootstrap.commands.length).slice(index);
+  let newest = '';
+  const timer = setInterval(() => {
+    if (newest !== '') onProgress(`  … ${newest}`);
+    newest = '';
+  }, SIGN_OF_LIFE_MS);
+  try {
+    const spec: StepSpec = {
+      name,
+      owner: bootstrapOwner(project, id.key),
+      // No workflow's, so that nobody ends the step for a workflow that is over.
+      execution: id.key,
+      kind: 'bootstrap',
+      command,
+      stdin: '',
+      workTree: tree,
+      mounts: [{ source: bare.objectStore, target: bare.objectStore, readOnly: true }],
+      env: { ...variables, SIGNALBOX_PROJECT: project },
+      timeoutMs,
+      outputLimit: OUTPUT_LIMIT,
+      network: bootstrap.network === 'none' ? 'none' : 'bridge',
+    };
+    const result = await sandbox.run(spec, { signal, onStdout: (chunk) => (newest = lastLine(chunk) || newest) });
+    const failure = result.exitCode === 0 ? null : await checkFailure({ name: 'bootstrap', command }, result);
+    return { lost: result.lost, failure };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function lastLine(chunk: Buffer): string {
+  const lines = chunk.toString('utf8').split(/[\r\n]+/);
+  // eslint-disable-next-line no-control-regex -- control characters are what it removes
+  return (lines.filter((line) => line.trim() !== '').at(-1) ?? '')
+    .replaceAll(/[\u0000-\u001f\u007f]/g, '')
+    .slice(0, 100);
+}

@@ -1,0 +1,28 @@
+import { readFile } from 'node:fs/promises';
+import type { CheckFailure } from '../../core/checks.ts';
+import { headAndTail } from '../../core/failures.ts';
+import type { StepResult } from '../sandbox/sandbox.ts';
+
+/** Characters of a failed check's output that travel on, into prompts and reports. */
+const EVIDENCE_LIMIT = 6000;
+
+/** Describes a check that failed, with head and tail of what it printed. */
+export async function checkFailure(
+  check: { name: string; command: string },
+  result: StepResult,
+): Promise<CheckFailure> {
+  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
+  const output = streams
+    .map((text) => text.trimEnd())
+    .filter((text) => text !== '')
+    .join('\n');
+  return {
+    check: check.name,
+    command: check.command,
+    exitCode: result.exitCode,
+    signal: result.signal,
+    timedOut: result.timedOut,
+    outOfMemory: result.outOfMemory,
+    output: headAndTail(output, EVIDENCE_LIMIT),
+  };
+}
