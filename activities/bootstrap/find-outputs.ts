@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { canMeet, matchesGlob, type GlobOptions } from '../../core/globs.ts';
+import { fileGlob } from '../../core/scope.ts';
 import { readIndex } from '../git/index-file.ts';
 import { shownPath } from '../git/paths.ts';
 
@@ -45,10 +46,9 @@ export function trackedOutput(indexFile: string, globs: readonly string[]): stri
   return null;
 }
 
-/** Could the glob match something in the directory? Names with wildcards in them stand for themselves here. */
+/** Could the glob match something in the directory? */
 function mayLieBelow(glob: string, directory: string, cache: GlobCache): boolean {
-  const escaped = directory.replaceAll(/[*?[\]{}()!@+,"\\|^$#~]/g, String.raw`\$&`);
-  return canMeet(glob, `${escaped}/**`, { cache });
+  return canMeet(glob, `${fileGlob(directory)}/**`, { cache });
 }
 
 /** What something is, and the size of it and of all below it, links not followed. */
