@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { matchesGlob } from '../../core/globs.ts';
+import { matchesGlob, newGlobCaches } from '../../core/globs.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 
@@ -46,7 +46,7 @@ export function keyOfTree(key: string, tree: string): string {
 /** Mode, blob id and path of every file of a commit that one of the globs matches, in git's order. */
 async function filesOf(bare: BareRepository, commit: string, globs: readonly string[]): Promise<string[]> {
   if (globs.length === 0) return [];
-  const cache = new Map();
+  const cache = newGlobCaches().exact;
   const { stdout } = await bare.git(['ls-tree', '-r', '-z', '--full-tree', commit]);
   const files = stdout.toString('utf8').split('\0').slice(0, -1);
   return files.filter((file) => {

@@ -60,10 +60,10 @@ export async function runBootstrapStep(
   }
 }
 
+// eslint-disable-next-line no-control-regex -- control characters are what it finds
+const CONTROLS = /[\u0000-\u001f\u007f]/g;
+
 function lastLine(chunk: Buffer): string {
   const lines = chunk.toString('utf8').split(/[\r\n]+/);
-  // eslint-disable-next-line no-control-regex -- control characters are what it removes
-  return (lines.filter((line) => line.trim() !== '').at(-1) ?? '')
-    .replaceAll(/[\u0000-\u001f\u007f]/g, '')
-    .slice(0, 100);
+  return (lines.filter((line) => line.trim() !== '').at(-1) ?? '').replaceAll(CONTROLS, '').slice(0, 100);
 }

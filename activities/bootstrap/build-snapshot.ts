@@ -9,6 +9,7 @@ import { findOutputs, globWithoutOutput, measure, trackedOutput } from './find-o
 import { buildSchema, failedSchema, readRecord, writeRecord, type SnapshotRecord } from './snapshot-record.ts';
 import type { SnapshotId, SnapshotStore } from './snapshot-store.ts';
 import { SignalboxError } from '../../core/failures.ts';
+import { humanSize } from '../../core/size.ts';
 import type { CheckoutPool } from '../git/checkout-pool.ts';
 import { createWorkspace, removeWorkspace } from '../git/workspace.ts';
 import type { Home } from '../home.ts';
@@ -56,7 +57,7 @@ export async function buildSnapshot(request: BuildRequest): Promise<SnapshotReco
     const record = await build(request);
     rmSync(store.failedFile(id), { force: true });
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
-    onProgress(`${words(request)}: done in ${seconds} s, ${Math.ceil(record.bytes / 1024 ** 2)} MiB`);
+    onProgress(`${words(request)}: done in ${seconds} s, ${humanSize(record.bytes)}`);
     return record;
   } catch (error) {
     if (error instanceof BootstrapFailed) {
@@ -78,7 +79,7 @@ async function build(request: BuildRequest): Promise<SnapshotRecord> {
   const { bare, bootstrap, sandbox, store, id, pool, signal } = request;
   const site = store.site(id);
   for (let begun = 1; ; begun += 1) {
-    const { id: name, commit } = beginOrFind(request);
+    const { id: name, commit } = await beginOrFind(request);
     const own = sandbox.fileOwner === undefined ? {} : { owner: sandbox.fileOwner };
     const { tree, index } = await createWorkspace({
       bare,
@@ -97,7 +98,7 @@ async function build(request: BuildRequest): Promise<SnapshotRecord> {
         `checks.bootstrap.outputs (${named}) match ${tracked}, which git tracks`,
       );
     }
-    if (await runCommands(request, name, tree)) return complete(request, tree);
+    if (await runCommands(request, name, tree)) return await complete(request, tree);
     discard(request);
     if (begun > MOST_LOST)
       throw new SignalboxError('environment', `${words(request)}: its step was lost ${begun} times`, {
@@ -118,11 +119,11 @@ async function runCommands(request: BuildRequest, build: string, tree: string): 
 }
 
 /** What is being made already, or a new beginning. */
-function beginOrFind({ store, id, commit }: BuildRequest): z.infer<typeof buildSchema> {
+async function beginOrFind({ store, id, commit }: BuildRequest): Promise<z.infer<typeof buildSchema>> {
   const file = path.join(store.site(id), 'build.json');
   const found = readRecord(file, buildSchema);
   if (found !== null) return found;
-  store.removeSite(id);
+  await store.removeSite(id);
   mkdirSync(store.site(id), { recursive: true, mode: 0o755 });
   const begun = { id: `b${randomUUID().slice(0, 8)}`, commit, startedAt: new Date().toISOString() };
   writeRecord(file, begun);
@@ -132,10 +133,10 @@ function beginOrFind({ store, id, commit }: BuildRequest): z.infer<typeof buildS
 const placesSchema = z.array(z.string());
 
 /** Moves the outputs away and gives the snapshot its name; may be called again after a crash at any point. */
-function complete(request: BuildRequest, tree: string): SnapshotRecord {
+async function complete(request: BuildRequest, tree: string): Promise<SnapshotRecord> {
   const { bootstrap, store, id, project } = request;
   const site = store.site(id);
-  const { commit, startedAt } = beginOrFind(request);
+  const { commit, startedAt } = await beginOrFind(request);
   const draft = path.join(site, 'snapshot');
   const list = path.join(site, 'outputs.json');
   const paths = readRecord(list, placesSchema) ?? findOutputs(tree, bootstrap.outputs);

@@ -1,7 +1,7 @@
 import { bootstrapKey, keyOfTree } from './bootstrap-key.ts';
 import { buildSnapshot, type BuildRequest } from './build-snapshot.ts';
 import type { SnapshotRecord } from './snapshot-record.ts';
-import { withProcessLock } from '../process-lock.ts';
+import { withProcessLock, type ProcessLockOptions } from '../process-lock.ts';
 import { SignalboxError } from '../../core/failures.ts';
 
 /** What {@link ensureSnapshot} is asked for. */
@@ -30,15 +30,11 @@ export async function ensureSnapshot(request: EnsureRequest): Promise<SnapshotRe
     const id = { repository, key };
     const onWait = (): void =>
       onProgress(`dependencies of ${project} (${key.slice(0, 12)}): being made by somebody else`);
-    const record = await withProcessLock(
-      store.lockFile(id),
-      async () => {
-        const found = store.find(id) ?? (commit === null ? null : await buildSnapshot({ ...request, id, commit }));
-        if (found !== null) store.lease(id, holder);
-        return found;
-      },
-      { signal, onWait },
-    );
+    const record = await underLock(store.lockFile(id), { signal, onWait }, async () => {
+      const found = store.find(id) ?? (commit === null ? null : await buildSnapshot({ ...request, id, commit }));
+      if (found !== null) store.lease(id, holder);
+      return found;
+    });
     // It was removed before we had the lock.
     if (record !== null) return record;
   }
@@ -62,6 +58,20 @@ async function keyOrNull(input: Parameters<typeof bootstrapKey>[0]): Promise<str
     return await bootstrapKey(input);
   } catch (error) {
     if (error instanceof SignalboxError && error.code === 'config') return null;
+    throw error;
+  }
+}
+
+/** {@link withProcessLock}, which rejects with the signal's own reason: an activity that was cancelled must say so. */
+async function underLock<T>(
+  file: string,
+  options: ProcessLockOptions & { signal: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await withProcessLock(file, work, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
     throw error;
   }
 }

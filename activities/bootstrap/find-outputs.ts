@@ -1,11 +1,9 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { canMeet, matchesGlob, type GlobOptions } from '../../core/globs.ts';
+import { canMeet, matchesGlob, newGlobCaches, type GlobCaches } from '../../core/globs.ts';
 import { fileGlob } from '../../core/scope.ts';
 import { readIndex } from '../git/index-file.ts';
 import { shownPath } from '../git/paths.ts';
-
-type GlobCache = NonNullable<GlobOptions['cache']>;
 
 /**
  * The topmost files and directories of a work tree that one of the globs matches, sorted. Links are not followed, and
@@ -13,13 +11,13 @@ type GlobCache = NonNullable<GlobOptions['cache']>;
  */
 export function findOutputs(tree: string, globs: readonly string[]): string[] {
   const found: string[] = [];
-  const caches: Record<'match' | 'meet', GlobCache> = { match: new Map(), meet: new Map() };
+  const cache = newGlobCaches().exact;
   const visit = (directory: string): void => {
     for (const entry of readdirSync(path.join(tree, directory), { withFileTypes: true })) {
       if (entry.name === '.git') continue;
       const name = directory === '' ? entry.name : `${directory}/${entry.name}`;
-      if (globs.some((glob) => matchesGlob(glob, name, { cache: caches.match }))) found.push(name);
-      else if (entry.isDirectory() && globs.some((glob) => mayLieBelow(glob, name, caches.meet))) visit(name);
+      if (globs.some((glob) => matchesGlob(glob, name, { cache }))) found.push(name);
+      else if (entry.isDirectory() && globs.some((glob) => mayLieBelow(glob, name, cache))) visit(name);
     }
   };
   visit('');
@@ -28,7 +26,7 @@ export function findOutputs(tree: string, globs: readonly string[]): string[] {
 
 /** The first of the globs that matches none of the outputs and could match nothing in them, or `null`. */
 export function globWithoutOutput(globs: readonly string[], outputs: readonly string[]): string | null {
-  const cache: GlobCache = new Map();
+  const cache = newGlobCaches().exact;
   const given = (glob: string): boolean =>
     outputs.some((output) => matchesGlob(glob, output) || mayLieBelow(glob, output, cache));
   return globs.find((glob) => !given(glob)) ?? null;
@@ -36,7 +34,7 @@ export function globWithoutOutput(globs: readonly string[], outputs: readonly st
 
 /** The first path that git tracks and that is, or lies in, something that the globs match; `null` if there is none. */
 export function trackedOutput(indexFile: string, globs: readonly string[]): string | null {
-  const cache = new Map();
+  const cache = newGlobCaches().exact;
   const index = readIndex(indexFile);
   const matched = (name: string): boolean => globs.some((glob) => matchesGlob(glob, shownPath(name), { cache }));
   const directories = [...index.directories].filter(matched);
@@ -47,7 +45,7 @@ export function trackedOutput(indexFile: string, globs: readonly string[]): stri
 }
 
 /** Could the glob match something in the directory? */
-function mayLieBelow(glob: string, directory: string, cache: GlobCache): boolean {
+function mayLieBelow(glob: string, directory: string, cache: GlobCaches['exact']): boolean {
   return canMeet(glob, `${fileGlob(directory)}/**`, { cache });
 }
 

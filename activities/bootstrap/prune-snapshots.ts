@@ -29,7 +29,7 @@ export interface Pruned {
 export async function pruneSnapshots(
   store: SnapshotStore,
   bounds: SnapshotBounds,
-  options: { dryRun?: boolean } = {},
+  { dryRun = false }: { dryRun?: boolean } = {},
 ): Promise<Pruned> {
   const pruned: Pruned = { removed: [], abandoned: [] };
   const all = store.list();
@@ -39,39 +39,39 @@ export async function pruneSnapshots(
     if (snapshot.inUse || (!tooOld && bytes <= bounds.bytes)) continue;
     const { record: id } = snapshot;
     const unused = (): boolean => store.find(id) !== null && !store.isInUse(id);
-    if (!(await removed(store, id, unused, options.dryRun ?? false))) continue;
+    if (!(await underLock(store, id, unused, dryRun ? null : () => store.remove(id)))) continue;
     bytes -= id.bytes;
     pruned.removed.push(snapshot);
   }
   for (const id of store.abandoned(ABANDONED)) {
     const still = (): boolean => store.abandoned(ABANDONED).some(({ key }) => key === id.key);
-    if (await removed(store, id, still, options.dryRun ?? false, true)) pruned.abandoned.push(id);
+    if (await underLock(store, id, still, dryRun ? null : () => store.removeSite(id))) pruned.abandoned.push(id);
   }
   return pruned;
 }
 
-/** Removes under its lock what may still go. */
-async function removed(
+/** Does something to a snapshot that nobody makes or takes just now, if it may be done. @returns whether it may */
+async function underLock(
   store: SnapshotStore,
   id: SnapshotId,
-  mayGo: () => boolean,
-  dryRun: boolean,
-  onlySite = false,
+  mayBeDone: () => boolean,
+  work: (() => Promise<void>) | null,
 ): Promise<boolean> {
   const busy = AbortSignal.timeout(PATIENCE);
+  let locked = false;
   try {
     return await withProcessLock(
       store.lockFile(id),
-      () => {
-        const goes = mayGo();
-        if (goes && !dryRun && onlySite) store.removeSite(id);
-        else if (goes && !dryRun) store.remove(id);
-        return Promise.resolve(goes);
+      async () => {
+        locked = true;
+        if (!mayBeDone()) return false;
+        await work?.();
+        return true;
       },
       { signal: busy },
     );
   } catch (error) {
-    if (busy.aborted) return false;
+    if (!locked && busy.aborted) return false;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { removeAll } from '../git/clean-tree.ts';
@@ -115,17 +116,22 @@ export class SnapshotStore {
   }
 
   /** Removes a snapshot, whole at once for all who look for it. */
-  remove(id: SnapshotId): void {
+  async remove(id: SnapshotId): Promise<void> {
     const directory = this.directory(id);
+    await this.removeSite(id);
     // As something that was never finished: what a crash leaves of it is found again.
-    if (existsSync(this.site(id))) removeAll(this.site(id));
     if (existsSync(directory)) renameSync(directory, this.site(id));
-    this.removeSite(id);
+    await this.removeSite(id);
   }
 
-  /** Removes what is being made. */
-  removeSite(id: SnapshotId): void {
-    removeAll(this.site(id));
+  /** Removes what is being made. Takes its time, and holds up nothing else. */
+  async removeSite(id: SnapshotId): Promise<void> {
+    try {
+      await rm(this.site(id), { recursive: true, force: true });
+    } catch {
+      // Directories that nobody may write to: their modes must be mended.
+      removeAll(this.site(id));
+    }
   }
 
   #ids(suffix = ''): SnapshotId[] {

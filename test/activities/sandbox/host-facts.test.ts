@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { hostFacts } from '../../../activities/sandbox/host-facts.ts';
 
 let directory: string;
-beforeEach(() => (directory = mkdtempSync(path.join(tmpdir(), 'signalbox-facts-'))));
+beforeEach(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'signalbox-facts-'));
+});
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 function program(name: string, text: string): void {
