@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import { removeAll } from '../git/clean-tree.ts';
@@ -7,11 +7,8 @@ import { makePrivateDirectory } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
 import { engineStatus, unlessStatus } from './engine.ts';
 import { containerName } from './labels.ts';
-import { isLayerPath, layerMount } from './layer-mount.ts';
+import { isLayerPath, LAYER_TEST, layerMount, makeTestLayer } from './layer-mount.ts';
 import type { ContainerSettings } from './step-container.ts';
-
-/** What a step may do in a layer, on one that holds `kept`, `gone` and the directory `old`. */
-const SCRIPT = 'test -e kept && rm gone && mv old new && echo changed > kept && test ! -e gone && test -e new/file';
 
 /**
  * Tries a layer with the engine: it may run elsewhere and not see our files, its kernel may refuse, or our files may lie on
@@ -22,26 +19,22 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
   if (process.platform !== 'linux' || !isLayerPath(home.root)) return false;
   const name = `layer-probe-${randomUUID().slice(0, 8)}`;
   const directory = path.join(makePrivateDirectory(home.snapshots), name);
-  const [source, changes] = [path.join(directory, 'shared'), path.join(directory, 'changes')];
   const container = engine.getContainer(containerName(home, name));
   try {
-    mkdirSync(path.join(source, 'old'), { recursive: true, mode: 0o755 });
-    for (const file of ['kept', 'gone', 'old/file']) writeFileSync(path.join(source, file), '');
-    for (const file of ['kept', 'gone', 'old/file', 'old', '.'])
-      if (process.getuid?.() === 0) chownSync(path.join(source, file), user.uid, user.gid);
+    const layer = { ...makeTestLayer(directory, user), target: '/layer' };
     const labels = { 'signalbox.home': home.root };
     await engine.createContainer({
       name: containerName(home, name),
       Image: image,
-      Entrypoint: ['/bin/sh', '-c', SCRIPT],
+      Entrypoint: ['/bin/sh', '-c', LAYER_TEST],
       Cmd: [],
-      WorkingDir: '/layer',
+      WorkingDir: layer.target,
       User: `${user.uid}:${user.gid}`,
       Labels: labels,
       HostConfig: {
         ...hardenedHost({ memory: 128 * 1024 ** 2 }, 64 * 1024),
         NetworkMode: 'none',
-        Mounts: [layerMount({ source, target: '/layer', changes }, user, labels)],
+        Mounts: [layerMount(layer, user, labels)],
         ...(runtime === undefined ? {} : { Runtime: runtime }),
       },
     });
@@ -53,7 +46,7 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
       return false;
     }
     const { StatusCode } = (await container.wait()) as { StatusCode: number };
-    return StatusCode === 0 && readdirSync(source).length === 3;
+    return StatusCode === 0 && readdirSync(layer.source).length === 3;
   } finally {
     await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
     removeAll(directory);
