@@ -74,7 +74,7 @@ async function bench(backend: Sandbox['backend'], packages: number, rounds: numb
       const outputs = new DeliveredOutputs(directory, sandbox.fileOwner);
       const bootstrap = { commands: ['node install.mjs'], inputs: ['*.mjs'], outputs: ['node_modules'] };
       const snapshot = await ensureSnapshot({
-        ...{ bare, commit, accepted: true, sandbox, variables: {}, home, store, pool, signal, onProgress: say },
+        ...{ bare, commit, accepted: true, sandbox, variables: {}, store, pool, signal, onProgress: say },
         ...{ project: 'bench', repository: 'bench', branch: 'main', timeoutMs: 600_000, holder: outputs.marker },
         bootstrap: { ...bootstrap, network: 'none' },
       });

@@ -17,7 +17,10 @@ export function startPruning(
     try {
       const { removed } = await prune(env, { dryRun: false });
       const bytes = removed.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
-      if (removed.length > 0) onProgress(`Removed ${removed.length} dependency snapshots, ${humanSize(bytes)}.`);
+      if (removed.length > 0)
+        onProgress(
+          `Removed ${removed.length} dependency snapshot${removed.length === 1 ? '' : 's'}, ${humanSize(bytes)}.`,
+        );
     } catch (error) {
       onProgress(`Dependency snapshots could not be looked through: ${String(error)}`);
     }

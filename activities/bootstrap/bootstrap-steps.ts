@@ -1,5 +1,4 @@
 import type { BuildRequest } from './build-snapshot.ts';
-import type { SnapshotId } from './snapshot-store.ts';
 import { checkFailure } from '../checks/check-failure.ts';
 import type { CheckFailure } from '../../core/checks.ts';
 import { bootstrapOwner, stepName } from '../../core/ids.ts';
@@ -9,12 +8,6 @@ import type { StepSpec } from '../sandbox/sandbox.ts';
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
 /** How often the newest line of the output is passed on, milliseconds. */
 const SIGN_OF_LIFE_MS = 10_000;
-
-/** The names of all steps of a build. */
-export function stepNames(project: string, { key }: SnapshotId, build: string, commands: number): string[] {
-  const owner = bootstrapOwner(project, key);
-  return Array.from({ length: commands }, (_, index) => stepName(owner, `${build}-${index + 1}`));
-}
 
 /**
  * Runs one command of a bootstrap, or attaches to it. It belongs to no task: others may wait for it when the one that asked
@@ -30,7 +23,7 @@ export async function runBootstrapStep(
 ): Promise<{ lost: boolean; failure: CheckFailure | null }> {
   const { bare, bootstrap, sandbox, id, project, variables, timeoutMs, signal, onProgress } = request;
   const command = bootstrap.commands[index] ?? '';
-  const [name = ''] = stepNames(project, id, build, bootstrap.commands.length).slice(index);
+  const owner = bootstrapOwner(project, id.key);
   let newest = '';
   const timer = setInterval(() => {
     if (newest !== '') onProgress(`  … ${newest}`);
@@ -38,8 +31,8 @@ export async function runBootstrapStep(
   }, SIGN_OF_LIFE_MS);
   try {
     const spec: StepSpec = {
-      name,
-      owner: bootstrapOwner(project, id.key),
+      name: stepName(owner, `${build}-${index + 1}`),
+      owner,
       // No workflow's, so that nobody ends the step for a workflow that is over.
       execution: id.key,
       kind: 'bootstrap',

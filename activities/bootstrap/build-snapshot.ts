@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { failedBecause, BootstrapFailed } from './bootstrap-failed.ts';
 import type { BootstrapInput } from './bootstrap-key.ts';
-import { runBootstrapStep, stepNames } from './bootstrap-steps.ts';
+import { runBootstrapStep } from './bootstrap-steps.ts';
 import { findOutputs, globWithoutOutput, measure, trackedOutput } from './find-outputs.ts';
 import { buildSchema, failedSchema, readRecord, writeRecord, type SnapshotRecord } from './snapshot-record.ts';
 import type { SnapshotId, SnapshotStore } from './snapshot-store.ts';
@@ -12,7 +12,6 @@ import { SignalboxError } from '../../core/failures.ts';
 import { humanSize } from '../../core/size.ts';
 import type { CheckoutPool } from '../git/checkout-pool.ts';
 import { createWorkspace, removeWorkspace } from '../git/workspace.ts';
-import type { Home } from '../home.ts';
 
 /** How often a build is begun again whose step was lost with its machine. */
 const MOST_LOST = 2;
@@ -23,7 +22,6 @@ const REST_MS = 10 * 60_000;
 
 /** What is needed to make a snapshot. */
 export interface BuildRequest extends BootstrapInput {
-  home: Home;
   store: SnapshotStore;
   id: SnapshotId;
   project: string;
@@ -172,11 +170,8 @@ async function complete(request: BuildRequest, tree: string): Promise<SnapshotRe
 
 /** Takes away what a build needed. */
 function discard(request: BuildRequest): void {
-  const { store, id, pool, bootstrap, home, project } = request;
-  const build = readRecord(path.join(store.site(id), 'build.json'), buildSchema);
-  if (build === null) return;
-  for (const name of stepNames(project, id, build.id, bootstrap.commands.length))
-    rmSync(path.join(home.steps, name), { recursive: true, force: true });
+  const { store, id, pool } = request;
+  store.removeSteps(id);
   removeWorkspace(store.site(id), pool);
 }
 

@@ -40,7 +40,6 @@ export async function provideOutputs(request: OutputsRequest): Promise<Delivered
     bootstrap,
     sandbox,
     variables: listedVariables(host, manifest),
-    home: host.home,
     store,
     project: run.project,
     repository: run.repository.id,

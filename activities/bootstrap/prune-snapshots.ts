@@ -47,6 +47,7 @@ export async function pruneSnapshots(
     const still = (): boolean => store.abandoned(ABANDONED).some(({ key }) => key === id.key);
     if (await underLock(store, id, still, dryRun ? null : () => store.removeSite(id))) pruned.abandoned.push(id);
   }
+  if (!dryRun) store.forgetFailures(ABANDONED);
   return pruned;
 }
 

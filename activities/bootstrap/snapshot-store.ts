@@ -3,6 +3,7 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } fro
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { bootstrapOwner } from '../../core/ids.ts';
 import { removeAll } from '../git/clean-tree.ts';
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { unlessMissing } from '../system-errors.ts';
@@ -36,9 +37,11 @@ export interface StoredSnapshot {
  */
 export class SnapshotStore {
   readonly #root: string;
+  readonly #steps: string;
 
   constructor(home: Home) {
     this.#root = home.snapshots;
+    this.#steps = home.steps;
   }
 
   /** For `withProcessLock`. Some keys share one, so that their number is bounded. */
@@ -124,13 +127,31 @@ export class SnapshotStore {
     await this.removeSite(id);
   }
 
-  /** Removes what is being made. Takes its time, and holds up nothing else. */
+  /** Removes what is being made, and what its steps left. Takes its time, and holds up nothing else. */
   async removeSite(id: SnapshotId): Promise<void> {
+    this.removeSteps(id);
     try {
       await rm(this.site(id), { recursive: true, force: true });
     } catch {
       // Directories that nobody may write to: their modes must be mended.
       removeAll(this.site(id));
+    }
+  }
+
+  /** Removes the records of the steps that made a snapshot, which are over. */
+  removeSteps({ key }: SnapshotId): void {
+    const { run, task } = bootstrapOwner('', key);
+    const names = unlessMissing(() => readdirSync(this.#steps)) ?? [];
+    for (const name of names.filter((step) => step.includes(`..${run}..${task}..`)))
+      rmSync(path.join(this.#steps, name), { recursive: true, force: true });
+  }
+
+  /** Forgets failures that nobody asked about for a long time. */
+  forgetFailures(olderThanMs: number): void {
+    for (const id of this.#ids('.failed.json')) {
+      const file = this.failedFile(id);
+      if (Date.now() - (unlessMissing(() => statSync(file).mtimeMs) ?? Infinity) > olderThanMs)
+        rmSync(file, { force: true });
     }
   }
 

@@ -18,11 +18,15 @@ export const INSTALL = [
 ].join(' && ');
 
 /** A configuration whose dependencies are {@link INSTALL}ed. */
-export function withBootstrap(doctor: string, commands: string | string[] = INSTALL): object {
+export function withBootstrap(
+  doctor: string,
+  commands: string | string[] = INSTALL,
+  network: 'registries' | 'none' = 'none',
+): object {
   return {
     checks: {
       doctor,
-      bootstrap: { commands, inputs: ['lock.txt'], outputs: ['deps', 'packages/*/deps'], network: 'none' },
+      bootstrap: { commands, inputs: ['lock.txt'], outputs: ['deps', 'packages/*/deps'], network },
     },
     sandbox: { network: 'none' },
   };

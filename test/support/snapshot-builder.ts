@@ -27,7 +27,6 @@ const record = await ensureSnapshot({
   bootstrap: { commands: [input.command], inputs: ['lock.txt'], outputs: ['deps'], network: 'none' },
   sandbox: new LocalSandbox({ home, gatewayUrl: '', env: process.env }),
   variables: {},
-  home,
   store: new SnapshotStore(home),
   project: 'world',
   repository: input.repository,

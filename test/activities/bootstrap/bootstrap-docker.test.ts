@@ -6,7 +6,7 @@ import { ensureImage } from '../../../activities/sandbox/image.ts';
 import type { Home } from '../../../activities/home.ts';
 import type { Sandbox } from '../../../activities/sandbox/sandbox.ts';
 import { testBootstrap } from '../../support/bootstrap-contract.ts';
-import { BootstrapWorld, withBootstrap } from '../../support/bootstrap-world.ts';
+import { BootstrapWorld, INSTALL, withBootstrap } from '../../support/bootstrap-world.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { createStepBench } from '../../support/sandbox-steps.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
@@ -21,9 +21,21 @@ describeWithDocker('dependencies of steps in containers', () => {
   testBootstrap(docker);
 });
 
-describeWithDocker('dependencies in layers', () => {
+describeWithDocker('dependencies, as Docker gives them,', () => {
   let project: BootstrapWorld;
   afterEach(() => project.world.remove());
+
+  test.each([
+    ['registries', 2],
+    ['none', 1],
+  ] as const)('are installed with the network that the configuration gives them, %s', async (network, interfaces) => {
+    const commands = `${INSTALL} && tail -n +3 /proc/net/dev | grep -cE "^ *(lo|eth0):" > deps/interfaces.txt`;
+    const config = withBootstrap('true', commands, network);
+    project = await BootstrapWorld.create(docker, { a: 'cp deps/interfaces.txt found.txt' }, config);
+    const { attempt, made } = await project.prepared('a');
+    const { commit } = await project.turned(attempt, made.base);
+    expect(await project.shown(commit, 'found.txt')).toBe(`${interfaces}\n`);
+  });
 
   const MOUNTS = 'grep -o "[^ ]*deps overlay" /proc/mounts > mounts.txt; cat deps/lock.txt packages/a/deps/nested.txt';
 

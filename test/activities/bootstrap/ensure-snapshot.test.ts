@@ -63,7 +63,7 @@ function names(): string[] {
 describe('a dependency snapshot', () => {
   test('that several processes ask for at once is made once', async () => {
     const builders = await Promise.all(['one', 'two', 'three'].map(builder));
-    await until(() => (runs() > 0 ? true : null));
+    await until(() => runs() > 0);
     writeFileSync(go, '');
     const ends = await Promise.all(builders.map(({ ended }) => ended));
     expect(ends.map(({ code }) => code)).toEqual([0, 0, 0]);
@@ -75,11 +75,10 @@ describe('a dependency snapshot', () => {
 
   test('whose maker is killed while its command runs is finished by the next one, which attaches to the command', async () => {
     const first = await builder('one');
-    await until(() => (runs() > 0 ? true : null));
+    await until(() => runs() > 0);
     first.child.kill('SIGKILL');
     await first.ended;
     const second = await builder('two');
-    await until(() => (second.child.pid === undefined ? null : true));
     writeFileSync(go, '');
     const { key, code } = await second.ended;
     expect({ code, runs: runs(), names: names() }).toEqual({ code: 0, runs: 1, names: [key] });
@@ -87,7 +86,7 @@ describe('a dependency snapshot', () => {
 
   test('whose maker and command are killed is made anew, and nothing is left of what was half made', async () => {
     const first = await builder('one');
-    await until(() => (runs() > 0 ? true : null));
+    await until(() => runs() > 0);
     first.child.kill('SIGKILL');
     await first.ended;
     const [step = ''] = readdirSync(world.home.steps);

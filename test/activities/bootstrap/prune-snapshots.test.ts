@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { pruneSnapshots } from '../../../activities/bootstrap/prune-snapshots.ts';
 import { writeRecord } from '../../../activities/bootstrap/snapshot-record.ts';
 import { SnapshotStore, type SnapshotId } from '../../../activities/bootstrap/snapshot-store.ts';
+import { storeSnapshot } from '../../support/stored-snapshot.ts';
 import { homeOf } from '../../../activities/home.ts';
 import { withProcessLock } from '../../../activities/process-lock.ts';
 
@@ -17,17 +18,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** Makes a snapshot of a size that was last used some hours ago. */
 function snapshot(letter: string, bytes: number, hours: number): SnapshotId {
-  const id = { repository: 'repository', key: letter.repeat(64) };
-  const directory = store.directory(id);
-  mkdirSync(path.join(directory, 'outputs'), { recursive: true });
-  writeFileSync(path.join(directory, 'outputs', '0'), 'x');
-  const made = { commit: 'c', commands: ['true'], outputs: [], buildMs: 1, builtAt: new Date().toISOString() };
-  writeRecord(path.join(directory, 'snapshot.json'), { version: 1, ...id, project: 'p', bytes, ...made });
-  const time = new Date(Date.now() - hours * HOUR);
-  utimesSync(path.join(directory, 'snapshot.json'), time, time);
-  return id;
+  return storeSnapshot(store, letter, { bytes, hours });
 }
 
 function kept(): string {
