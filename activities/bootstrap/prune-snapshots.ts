@@ -59,12 +59,12 @@ async function underLock(
   work: (() => Promise<void>) | null,
 ): Promise<boolean> {
   const busy = AbortSignal.timeout(PATIENCE);
-  let locked = false;
+  const lock = { taken: false };
   try {
     return await withProcessLock(
       store.lockFile(id),
       async () => {
-        locked = true;
+        lock.taken = true;
         if (!mayBeDone()) return false;
         await work?.();
         return true;
@@ -72,7 +72,7 @@ async function underLock(
       { signal: busy },
     );
   } catch (error) {
-    if (!locked && busy.aborted) return false;
+    if (!lock.taken && busy.aborted) return false;
     throw error;
   }
 }

@@ -1,14 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import type { Home } from '../../activities/home.ts';
 import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
-import { quietRuntime } from './quiet-runtime.ts';
 import { BootstrapWorld, INSTALL, withBootstrap } from './bootstrap-world.ts';
 
 /** What a bootstrap must do in every sandbox; tests for inside a `describe`. */
 export function testBootstrap(sandbox: (home: Home) => Promise<Sandbox>): void {
   let project: BootstrapWorld;
-  beforeAll(quietRuntime);
   afterEach(() => project.world.remove());
 
   async function start(agents: Record<string, string>, config: object): Promise<void> {
