@@ -5,6 +5,7 @@ import type { StepOwner } from '../core/ids.ts';
 import type { RunManifest } from '../core/run-manifest.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
 import type { Agent } from './agent/agent.ts';
+import { SnapshotStore } from './bootstrap/snapshot-store.ts';
 import { VerdictStore } from './checks/verdict-store.ts';
 import { BareRepository } from './git/bare-repository.ts';
 import { CheckoutPool } from './git/checkout-pool.ts';
@@ -27,6 +28,8 @@ export interface ProjectHostOptions {
   /** The sandbox that a run asked for; made when it is first needed. */
   sandboxOf(manifest: RunManifest): Promise<Sandbox>;
   agents: Readonly<Record<Agent['provider'], Agent>>;
+  /** Told what takes long. */
+  onProgress?: (text: string) => void;
 }
 
 /** What a host holds for the projects that work on it: their repositories, workspaces and checkouts, each opened once. */
@@ -37,6 +40,9 @@ export class ProjectHost {
   readonly manifests: ManifestReader;
   readonly agents: ProjectHostOptions['agents'];
   readonly sandboxOf: ProjectHostOptions['sandboxOf'];
+  readonly onProgress: (text: string) => void;
+  /** The dependencies that were installed here. */
+  readonly snapshots: SnapshotStore;
   /** What the turns of runs used. */
   readonly usage: UsageLedger;
   /** What checks said about trees. */
@@ -53,6 +59,8 @@ export class ProjectHost {
     this.usage = new UsageLedger(options.home);
     this.verdicts = new VerdictStore(options.home.verdicts);
     this.agents = options.agents;
+    this.onProgress = options.onProgress ?? (() => undefined);
+    this.snapshots = new SnapshotStore(options.home);
     this.sandboxOf = (manifest) => options.sandboxOf(manifest);
   }
 

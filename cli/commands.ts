@@ -15,6 +15,8 @@ import { runWatch } from './commands/run/watch.ts';
 import { serverStart } from './commands/server/start.ts';
 import { serverStatus } from './commands/server/status.ts';
 import { serverStop } from './commands/server/stop.ts';
+import { snapshotList } from './commands/snapshot/list.ts';
+import { snapshotPrune } from './commands/snapshot/prune.ts';
 import { taskAdd } from './commands/task/add.ts';
 import { taskAnswer } from './commands/task/answer.ts';
 import { taskApprove } from './commands/task/approve.ts';
@@ -37,6 +39,7 @@ export const groups: readonly Group[] = [
   { name: 'run', summary: 'runs of tasks' },
   { name: 'task', summary: 'the tasks of a run' },
   { name: 'lock', summary: 'the locks of a repository' },
+  { name: 'snapshot', summary: 'the dependencies that were installed on this host' },
   { name: 'server', summary: 'the embedded Temporal server' },
   { name: 'worker', summary: 'the processes that do the work' },
 ];
@@ -68,6 +71,8 @@ export const commands: readonly Command[] = [
   taskSet,
   taskAdd,
   lockList,
+  snapshotList,
+  snapshotPrune,
   serverStart,
   serverStop,
   serverStatus,

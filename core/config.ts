@@ -115,10 +115,22 @@ const planner = z.strictObject({
 });
 
 const bootstrap = z.strictObject({
-  commands: commands().describe('What installs the dependencies, such as `npm ci`.'),
-  inputs: globs().prefault([]).describe('Files whose change makes them run again: manifests and lock files.'),
-  outputs: globs().prefault([]).describe('What they produce and steps need, such as `node_modules`.'),
-  network: z.enum(['registries', 'none']).prefault('registries').describe('What they may reach.'),
+  commands: commands().describe('What installs the dependencies, such as `npm ci`; each runs as a step of its own.'),
+  inputs: globs()
+    .prefault([])
+    .describe('Files whose change makes them run again, all that they read: manifests, lock files, scripts.'),
+  outputs: globs()
+    .min(1, 'must name at least one path')
+    .describe(
+      'What they leave and work trees get, such as `node_modules` or `packages/*/node_modules`; nothing of it may be ' +
+        'tracked by git.',
+    ),
+  network: z
+    .enum(['registries', 'none'])
+    .prefault('registries')
+    .describe(
+      "What they may reach in Docker; until there are allow-lists, `registries` is the engine's ordinary network.",
+    ),
 });
 
 const checks = z.strictObject({

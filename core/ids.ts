@@ -95,3 +95,13 @@ export interface StepOwner {
 export function stepName(owner: StepOwner, step: string): string {
   return [owner.project, owner.run, owner.task, String(owner.attempt), step].join('..');
 }
+
+/**
+ * The owner of the steps that install dependencies: no run's, since whoever comes next may need them, too. No run can have
+ * this name, which ends in `-`.
+ *
+ * @param key of the dependency snapshot
+ */
+export function bootstrapOwner(project: string, key: string): StepOwner {
+  return { project, run: 'bootstrap-', task: key.slice(0, 16), attempt: 1 };
+}

@@ -60,6 +60,7 @@ export function composeHost(options: {
     manifests,
     sandboxOf,
     agents: createAgents({ home, onUnsandboxed: onProgress }),
+    onProgress,
   });
   return {
     activities: asActivities({

@@ -6,6 +6,7 @@ import { connectTemporal } from './server/reach.ts';
 import { webUiLink } from './server/web-ui-link.ts';
 import { findTarget } from './session.ts';
 import { maxAgents } from './max-agents.ts';
+import { snapshotBounds } from './snapshots.ts';
 import { startWorker } from './worker.ts';
 
 /** What {@link work} is given. */
@@ -23,6 +24,8 @@ export interface WorkRequest {
 /** Is a worker until it is interrupted, or idle for long enough. @returns the id of this host */
 export async function work({ env, idleMs, signal, onProgress, ...request }: WorkRequest): Promise<string> {
   const agents = request.maxAgents ?? maxAgents(env);
+  // Refused before anything runs.
+  snapshotBounds(env);
   const home = homeOf(env);
   const target = await findTarget(home, { env, startServer: true, onProgress });
   const connection = await connectTemporal(target.connection);

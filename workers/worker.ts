@@ -13,6 +13,7 @@ import { composeHost } from './compose-host.ts';
 import { Janitor } from './janitor.ts';
 import { janitorSandboxes } from './janitor-sandboxes.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
+import { startPruning } from './snapshot-pruner.ts';
 import { connectTemporal } from './server/reach.ts';
 import type { TemporalTarget } from './server/target.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -90,10 +91,12 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     host: composed.host,
     async run() {
       janitor.start();
+      const stopPruning = startPruning(env, onProgress);
       try {
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
         janitor.stop();
+        stopPruning();
         await Promise.all([connection.close(), native.close()]);
       }
     },

@@ -4,6 +4,7 @@ import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import { attemptRef } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { definitionKey } from '../checks/check-definition.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { changedPaths } from '../git/diff.ts';
@@ -33,7 +34,9 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
     );
   return {
     prepare: (input) =>
-      attended(() => mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input))),
+      attended((control) =>
+        mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input, control)),
+      ),
     turn: (input) => alone(input.attempt, (control) => runTurn(host, input, control)),
     hints: ({ attempt, commit, turn, inputs }) =>
       alone(attempt, async (control) => {
@@ -105,5 +108,6 @@ async function removeAttempt(host: ProjectHost, attempt: AttemptRef): Promise<vo
   const directory = host.attemptDirectory(attempt);
   rmSync(path.join(directory, 'agent-home'), { recursive: true, force: true });
   saveLeftOut(directory);
+  new DeliveredOutputs(directory).withdraw(host.snapshots);
   removeWorkspace(directory, await host.pool(attempt.run.repository, sandbox));
 }

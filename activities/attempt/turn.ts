@@ -3,6 +3,7 @@ import type { TaskActivities, TurnResult } from '../../core/activities.ts';
 import { stepName } from '../../core/ids.ts';
 import { limitsOf, turnTime } from '../../core/limits.ts';
 import type { AgentTurnResult } from '../agent/agent.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { workspaceAt } from '../git/workspace.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { endable, type StepControl } from '../step-control.ts';
@@ -58,6 +59,7 @@ export async function runTurn(
         agentHome: path.join(directory, 'agent-home'),
         gitObjects: bare.objectStore,
         mounts: [taskFile],
+        layers: new DeliveredOutputs(directory, sandbox.fileOwner).layers(),
         prompt: turnPrompt(manifest, task, input),
         threadId: thread,
         model: settings.model,

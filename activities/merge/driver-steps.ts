@@ -11,7 +11,7 @@ import type { RunRef } from '../../core/run-ref.ts';
 import type { Task } from '../../core/task-file.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
-import { outputOf } from '../checks/run-checks.ts';
+import { outputOf } from '../checks/check-failure.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import type { DriverFile, Resolution, Resolve } from '../git/driver-merge.ts';
 import type { TreeMerge } from '../git/merge-trees.ts';

@@ -3,8 +3,9 @@ import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import { ContainerLogs } from './container-logs.ts';
-import { DockerStep } from './docker-step.ts';
+import { DockerStep, missingImage } from './docker-step.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
+import { canLayer } from './layer-probe.ts';
 import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels } from './labels.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
@@ -33,10 +34,26 @@ export class DockerSandbox implements Sandbox {
   readonly gatewayUrl = `http://127.0.0.1:${SIDECAR_PORT}`;
   readonly fileOwner: { uid: number; gid: number };
   private readonly options: DockerSandboxOptions;
+  private layering: Promise<boolean> | null = null;
 
   constructor(options: DockerSandboxOptions) {
     this.options = options;
     this.fileOwner = options.user;
+  }
+
+  async canLayer(): Promise<boolean> {
+    this.layering ??= this.asking('trying layers', () => canLayer(this.options.engine, this.options));
+    // An engine that did not answer is asked again.
+    this.layering.catch(() => (this.layering = null));
+    return await this.layering;
+  }
+
+  /** The content of the image, and who owns what is made there. */
+  async fingerprint(): Promise<string> {
+    const { engine, image, user } = this.options;
+    const found = await this.asking(`image ${image}`, () => unlessStatus(engine.getImage(image).inspect(), 404));
+    if (found === null) throw missingImage(image);
+    return JSON.stringify(['docker', found.Id, user]);
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {

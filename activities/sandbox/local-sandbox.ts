@@ -3,6 +3,8 @@ import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
 import { DirectoryChanges } from './directory-changes.ts';
+import { hostFacts } from './host-facts.ts';
+import { canLayerHere } from './local-layers.ts';
 import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
@@ -33,10 +35,20 @@ export class LocalSandbox implements Sandbox {
   readonly backend = 'local';
   readonly gatewayUrl: string;
   private readonly options: LocalSandboxOptions;
+  private layering: Promise<boolean> | null = null;
 
   constructor(options: LocalSandboxOptions) {
     this.options = options;
     this.gatewayUrl = options.gatewayUrl;
+  }
+
+  async canLayer(): Promise<boolean> {
+    this.layering ??= canLayerHere(this.options.home, this.options.env['PATH']);
+    return await this.layering;
+  }
+
+  fingerprint(commands: readonly string[]): Promise<string> {
+    return Promise.resolve(JSON.stringify(['local', ...hostFacts(this.options.env['PATH'], commands)]));
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {

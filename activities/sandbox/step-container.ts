@@ -6,6 +6,7 @@ import { packageRoot } from '../package-root.ts';
 import { CONTAINER_HOME, hardenedHost, writablePlaces } from './container-profile.ts';
 import type { ContainerLimits, ContainerUser } from './container-profile.ts';
 import { containerName, ownerLabels } from './labels.ts';
+import { layerMount } from './layer-mount.ts';
 import type { Mount, StepSpec } from './sandbox.ts';
 import { stepDigest } from './step-directory.ts';
 import type { StepDirectory } from './step-directory.ts';
@@ -82,7 +83,10 @@ export function stepContainer(
       ...hardenedHost(limits, 12 * (spec.outputLimit + 64 * 1024)),
       NetworkMode: network,
       Tmpfs: writablePlaces(user),
-      Mounts: mounts.map(({ source, target, readOnly }) => bindMount(source, target, readOnly)),
+      Mounts: [
+        ...mounts.map(({ source, target, readOnly }) => bindMount(source, target, readOnly)),
+        ...(spec.layers ?? []).map((layer) => layerMount(layer, user, ownerLabels(home, spec.owner))),
+      ],
       ...(settings.runtime === undefined ? {} : { Runtime: settings.runtime }),
     },
   };

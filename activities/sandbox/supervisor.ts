@@ -7,6 +7,7 @@ import { unlessMissing } from '../system-errors.ts';
 import type { StepSpec } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 import { hiddenTexts } from './hidden-texts.ts';
+import { withLayers } from './local-layers.ts';
 import { argumentsOf, stepVariables } from './step-environment.ts';
 
 /** A supervisor that this process has started; it goes on when this process ends. */
@@ -38,10 +39,11 @@ export async function startSupervisor(
   const script = path.join(packageRoot(), 'docker', 'step-local.sh');
   const seconds = (spec.timeoutMs / 1000).toFixed(3);
   const blocks = String(Math.ceil(spec.outputLimit / 512));
-  const args = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
+  const supervised = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
+  const [program = '', ...args] = withLayers(spec.layers ?? [], supervised);
   const stdin = unlessMissing(() => openSync(directory.file('stdin'), 'r'));
   try {
-    const child = spawn('/bin/sh', args, {
+    const child = spawn(program, args, {
       cwd: spec.workTree,
       env,
       detached: true,

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import { z } from 'zod';
 import { saveLeftOut } from '../../activities/attempt/keep-work.ts';
+import { DeliveredOutputs } from '../../activities/bootstrap/delivered-outputs.ts';
 import type { BareRepository } from '../../activities/git/bare-repository.ts';
 import { removeAll } from '../../activities/git/clean-tree.ts';
 import { ourSignature } from '../../activities/git/objects.ts';
@@ -104,7 +105,15 @@ async function keep(
   const author = ourSignature();
   const message = `${task}, attempt ${attempt}: left when it was cleaned up`;
   const workspace = path.join(directory, attempt);
-  const { leftOut } = await snapshot({ bare, workspaceDirectory: workspace, parent: base, ref, message, author });
+  const { leftOut } = await snapshot({
+    bare,
+    workspaceDirectory: workspace,
+    parent: base,
+    ref,
+    message,
+    author,
+    passOver: new DeliveredOutputs(workspace).paths,
+  });
   writeFileSync(`${workspace}.left-out.json`, JSON.stringify(leftOut), { mode: 0o600 });
   saveLeftOut(workspace);
 }
