@@ -95,3 +95,10 @@ export interface StepOwner {
 export function stepName(owner: StepOwner, step: string): string {
   return [owner.project, owner.run, owner.task, String(owner.attempt), step].join('..');
 }
+
+/** Whose step has a name, or `null` for a text that is no step's name. */
+export function stepOwner(name: string): StepOwner | null {
+  const [project = '', run = '', task = '', attempt = '', step = '', ...more] = name.split('..');
+  const whole = [project, run, task, step].every((part) => part !== '') && more.length === 0;
+  return whole && /^\d{1,9}$/.test(attempt) ? { project, run, task, attempt: Number(attempt) } : null;
+}

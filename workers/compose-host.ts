@@ -36,7 +36,8 @@ export function composeHost(options: {
   const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
-    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest);
+    const { allow = [] } = manifest.config.sandbox;
+    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest) || allow.length > 0;
     const key = JSON.stringify([manifest.backend, wantsGateway, manifest.config.sandbox]);
     let made = making.get(key);
     if (made === undefined) {

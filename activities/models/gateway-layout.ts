@@ -28,6 +28,8 @@ export interface GatewayLayout {
   secret: string;
   /** What was counted, a directory for each step. See `GatewayLedger`. */
   usage: string;
+  /** What steps may spend, by project and run. See `Budget`. */
+  budgets: string;
   /** Holds the socket and nothing else: it is what a sidecar gets to see. */
   socketDirectory: string;
   socket: string;
@@ -46,6 +48,7 @@ export function gatewayLayout(home: Home): GatewayLayout {
     lock: below('gateway.lock'),
     secret: below('secret'),
     usage: below('usage'),
+    budgets: below('budgets'),
     socketDirectory,
     socket: path.join(socketDirectory, 'gateway.sock'),
   };

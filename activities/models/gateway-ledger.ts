@@ -1,15 +1,20 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { z } from 'zod';
 
 import { NO_STEP_USE, type StepUse } from '../../core/metered-usage.ts';
 import { addUsage, type Usage } from '../../core/usage.ts';
+import type { Home } from '../home.ts';
+import { unlessMissing } from '../system-errors.ts';
+import { writeWhole } from '../whole-file.ts';
+import { gatewayLayout } from './gateway-layout.ts';
 
 /** The most steps whose counts are kept, in memory and on disk. */
 const MOST_STEPS = 10_000;
 const LONGEST_MODEL = 100;
+/** Beside the counts of a step: the budget for which its newest refused request was refused. */
+const REFUSAL = 'refusal';
 
 const count = z.number().int().nonnegative();
 const usage = z.object({
@@ -55,16 +60,12 @@ export class GatewayLedger {
    */
   response(step: string, used: Usage, model: string): void {
     const next = this.#add(step, { requests: 0, usage: used, models: { [model.slice(0, LONGEST_MODEL)]: used } });
-    const directory = path.join(this.#directory, step);
-    // Not with its parents: a home that is gone must not come back.
-    for (const place of [this.#directory, directory]) if (!existsSync(place)) mkdirSync(place, { mode: 0o700 });
-    const draft = path.join(directory, `.${randomUUID()}`);
-    try {
-      writeFileSync(draft, JSON.stringify(next), { mode: 0o600 });
-      renameSync(draft, path.join(directory, this.#file));
-    } finally {
-      rmSync(draft, { force: true });
-    }
+    this.#write(step, this.#file, JSON.stringify(next));
+  }
+
+  /** Keeps why a step was refused, for {@link refusalOf}. */
+  refused(step: string, why: string): void {
+    this.#write(step, REFUSAL, why);
   }
 
   /** What a step used, with what earlier gateways counted; zero for one that never asked. */
@@ -85,6 +86,13 @@ export class GatewayLedger {
       .map((step) => ({ step, at: statSync(step, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
       .sort((a, b) => b.at - a.at);
     for (const { step } of byAge.slice(MOST_STEPS)) rmSync(step, { recursive: true, force: true });
+  }
+
+  #write(step: string, name: string, content: string): void {
+    const directory = path.join(this.#directory, step);
+    // Not with its parents: a home that is gone must not come back.
+    for (const place of [this.#directory, directory]) if (!existsSync(place)) mkdirSync(place, { mode: 0o700 });
+    writeWhole(path.join(directory, name), content);
   }
 
   #add(step: string, use: StepUse): StepUse {
@@ -114,6 +122,11 @@ export class GatewayLedger {
       return { ...NO_STEP_USE };
     }
   }
+}
+
+/** The bound for which a gateway of the home refused a step; `null` if none did. */
+export function refusalOf(home: Home, step: string): string | null {
+  return unlessMissing(() => readFileSync(path.join(gatewayLayout(home).usage, step, REFUSAL), 'utf8'));
 }
 
 function sum(...uses: readonly StepUse[]): StepUse {

@@ -13,6 +13,7 @@ import { stepContainer } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 import { StepDirectory } from './step-directory.ts';
 import type { StepInput } from './step-directory.ts';
+import { withAllowedHosts } from './step-network.ts';
 
 /** Milliseconds before the engine is asked again about a container that should have ended. */
 const LOOK_AGAIN = 200;
@@ -20,7 +21,7 @@ const LOOK_AGAIN = 200;
 /** What a {@link DockerSandbox} needs. */
 export interface DockerSandboxOptions extends ContainerSettings {
   engine: Docker;
-  /** The gateway's Unix socket on the host; without it, steps with `network: 'gateway'` are refused. */
+  /** The gateway's Unix socket on the host; without it, steps that are to reach it are refused. */
   gatewaySocket?: string;
 }
 
@@ -113,7 +114,8 @@ export class DockerSandbox implements Sandbox {
         directory.recordExit({ status: null });
       } else if (state === undefined) {
         const network = await this.network(spec);
-        await step.create(stepContainer(this.options, directory, spec, network));
+        const ready = withAllowedHosts(this.options.home, directory, spec, this.gatewayUrl);
+        await step.create(stepContainer(this.options, directory, ready, network));
       } else if (state.Status === 'created') {
         if (given) directory.recordExit({ status: null });
         else started = (await step.start()) || started;
@@ -140,7 +142,7 @@ export class DockerSandbox implements Sandbox {
   }
 
   private async network(spec: StepSpec): Promise<string> {
-    if (spec.network !== 'gateway') return spec.network;
+    if (spec.network === 'none' || spec.network === 'bridge') return spec.network;
     const { engine, gatewaySocket } = this.options;
     if (gatewaySocket === undefined) {
       throw new SignalboxError('environment', `step ${spec.name} needs the model gateway, and there is none`);

@@ -15,10 +15,15 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { homeOf, type Home } from '../../../activities/home.ts';
+import { BudgetGuard } from '../../../activities/models/budget-guard.ts';
+import { mayConnect } from '../../../activities/models/egress-addresses.ts';
+import { egressOf } from '../../../activities/models/egress-grant.ts';
+import { createEgressProxy } from '../../../activities/models/egress-proxy.ts';
 import { GatewayLedger } from '../../../activities/models/gateway-ledger.ts';
 import { gatewayLayout } from '../../../activities/models/gateway-layout.ts';
 import { gatewaySecret, ownerToken, stepOfToken, stepToken } from '../../../activities/models/gateway-secret.ts';
 import { createGatewayServer } from '../../../activities/models/gateway-server.ts';
+import { keyedUpstream } from '../../../activities/models/upstream.ts';
 import { until } from '../../support/until.ts';
 
 const STEP = 'demo..r1..001..1..turn-1';
@@ -58,11 +63,17 @@ async function gatewayTo(answer: (incoming: IncomingMessage, response: ServerRes
 async function gatewayFor(url: string): Promise<string> {
   const write = (facts: object, message: string): number => logged.push(JSON.stringify({ ...facts, message }));
   const log = { info: write, warn: write };
-  const upstream = { url, apiKey: 'sk-canary' };
+  const anthropicUrl = url.replace(/v1$/, 'anthropic/v1');
+  const secret = gatewaySecret(home);
   const gateway = createGatewayServer({
-    upstream,
-    secret: gatewaySecret(home),
+    upstreams: {
+      openai: keyedUpstream('openai', { url, apiKey: 'sk-canary' }),
+      anthropic: keyedUpstream('anthropic', { url: anthropicUrl, apiKey: 'sk-ant-canary' }),
+    },
+    secret,
     ledger,
+    guard: new BudgetGuard(home, ledger),
+    egress: createEgressProxy({ secret, mayConnect, egressOf: (step) => egressOf(home, step), record: () => undefined }),
     log,
     status: () => ({ pid: 1 }),
   });
@@ -102,7 +113,7 @@ describe('the gateway', () => {
     const response = await fetch(`${url}/v1/responses`, { method: 'POST', body: '{}', headers });
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({
-      error: { code: 'invalid_step_token', type: 'invalid_request_error' },
+      error: { code: 'invalid_step_token', type: 'authentication_error' },
     });
     expect(asked).toBe(0);
   });
