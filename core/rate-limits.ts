@@ -39,8 +39,8 @@ function resetOf(text: string, now: number): number {
   if (!Number.isNaN(seconds)) return seconds * 1000;
   const parts = GO_DURATION.exec(text);
   if (parts !== null) {
-    const [hours, minutes, whole, milliseconds] = parts.slice(1).map((part) => Number(part ?? 0));
-    return ((hours ?? 0) * 60 + (minutes ?? 0)) * 60_000 + (whole ?? 0) * 1000 + (milliseconds ?? 0);
+    const units = [3_600_000, 60_000, 1000, 1];
+    return units.reduce((sum, unit, index) => sum + Number(parts[index + 1] ?? 0) * unit, 0);
   }
   const at = Date.parse(text);
   return Number.isNaN(at) ? 0 : at - now;

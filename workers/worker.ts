@@ -94,6 +94,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
         janitor.stop();
+        composed.stop();
         await Promise.all([connection.close(), native.close()]);
       }
     },

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
 
 import { connectTarget, isAllowed, type Egress } from '../../core/egress.ts';
-import { codeOf } from '../system-errors.ts';
+import { nameOf } from './ask-upstream.ts';
 import type { EgressDecision } from './egress-grant.ts';
 import { stepOfToken } from './gateway-secret.ts';
 
@@ -61,7 +61,7 @@ export function createEgressProxy(deps: EgressProxyDeps): EgressProxy {
     if (!isAllowed(allow, host, port)) throw new Refused(403, 'it is not in sandbox.allow');
     if ((open.get(step) ?? 0) > MOST_TUNNELS) throw new Refused(429, `more than ${MOST_TUNNELS} connections at once`);
     const found = await resolve(host).catch((error: unknown) => {
-      throw new Refused(502, `its name has no address (${String(codeOf(error) ?? 'unknown error')})`);
+      throw new Refused(502, `its name has no address (${nameOf(error)})`);
     });
     const checked = found.filter((address) => deps.mayConnect(address, networks));
     if (checked.length === 0) throw new Refused(403, 'its address is private, or of this host', found.join(', '));
@@ -70,7 +70,7 @@ export function createEgressProxy(deps: EgressProxyDeps): EgressProxy {
       try {
         return await connectTo(address, port);
       } catch (error) {
-        problem = String(codeOf(error) ?? 'timed out');
+        problem = nameOf(error);
       }
     }
     throw new Refused(502, `it does not answer (${problem})`);
@@ -137,7 +137,8 @@ async function connectTo(address: string, port: number): Promise<Socket> {
   const socket = connect({ host: address, port, timeout: CONNECT_MS, allowHalfOpen: true });
   try {
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve).once('error', reject).once('timeout', reject);
+      socket.once('connect', resolve).once('error', reject);
+      socket.once('timeout', () => reject(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
     });
     return socket.setTimeout(0);
   } catch (error) {
@@ -147,7 +148,7 @@ async function connectTo(address: string, port: number): Promise<Socket> {
 }
 
 async function resolveHost(host: string): Promise<string[]> {
-  return (await lookup(host, { all: true, verbatim: true })).map(({ address }) => address);
+  return (await lookup(host, { all: true, order: 'verbatim' })).map(({ address }) => address);
 }
 
 function refuse(socket: Socket, status: number, reason: string, headers = ''): void {
