@@ -25,7 +25,12 @@ export interface Gateway {
 
 const START_MS = 20_000;
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ', 'OPENAI_BASE_URL', 'OPENAI_API_KEY', 'CODEX_API_KEY'];
-const PASSED_ON_ANTHROPIC = ['ANTHROPIC_BASE_URL', 'ANTHROPIC_API_KEY'];
+const PASSED_ON_MORE = [
+  'ANTHROPIC_BASE_URL',
+  'ANTHROPIC_API_KEY',
+  'SIGNALBOX_CHATGPT_URL',
+  'CODEX_REFRESH_TOKEN_URL_OVERRIDE',
+];
 const PASSED_ON_NETWORK = [
   'HTTP_PROXY',
   'HTTPS_PROXY',
@@ -141,7 +146,7 @@ function start(home: Home, env: Readonly<Record<string, string | undefined>>): C
 function gatewayEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const names = [
     ...PASSED_ON,
-    ...PASSED_ON_ANTHROPIC,
+    ...PASSED_ON_MORE,
     ...PASSED_ON_NETWORK,
     ...PASSED_ON_NETWORK.map((name) => name.toLowerCase()),
   ];

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { destination, pino } from 'pino';
 
 import { homeOf, makePrivateDirectory } from '../activities/home.ts';
 import { BudgetGuard } from '../activities/models/budget-guard.ts';
+import { CHATGPT_URL, ChatGptLogin, TOKEN_URL } from '../activities/models/chatgpt-login.ts';
 import { mayConnect } from '../activities/models/egress-addresses.ts';
 import { egressOf, recordDecision } from '../activities/models/egress-grant.ts';
 import { createEgressProxy } from '../activities/models/egress-proxy.ts';
@@ -14,7 +16,14 @@ import { GatewayLedger } from '../activities/models/gateway-ledger.ts';
 import { endpointsFingerprint, gatewaySecret } from '../activities/models/gateway-secret.ts';
 import { createGatewayServer, type GatewayServer } from '../activities/models/gateway-server.ts';
 import { readGatewayState, writeGatewayState } from '../activities/models/gateway-state.ts';
-import { defaultEndpoints, endpointsOf, keyedUpstream } from '../activities/models/upstream.ts';
+import {
+  defaultEndpoints,
+  endpointsOf,
+  keyedUpstream,
+  wantsLogin,
+  type Endpoints,
+  type Upstream,
+} from '../activities/models/upstream.ts';
 import { processStartTime } from '../activities/process-identity.ts';
 import { withProcessLock } from '../activities/process-lock.ts';
 import { listenOnPort, listenOnSocket } from './gateway-listeners.ts';
@@ -54,7 +63,7 @@ async function serve(): Promise<GatewayServer> {
   const upstream = endpoints.openai.url;
   const gateway = createGatewayServer({
     upstreams: {
-      openai: keyedUpstream('openai', endpoints.openai),
+      openai: openaiUpstream(endpoints),
       anthropic: keyedUpstream('anthropic', endpoints.anthropic),
     },
     secret,
@@ -104,6 +113,17 @@ async function serve(): Promise<GatewayServer> {
       total: ledger.total,
     };
   }
+}
+
+function openaiUpstream(endpoints: Endpoints): Upstream {
+  const keyed = keyedUpstream('openai', endpoints.openai);
+  if (!wantsLogin(endpoints)) return keyed;
+  return new ChatGptLogin({
+    file: path.join(layout.login, 'auth.json'),
+    otherwise: keyed,
+    url: process.env['SIGNALBOX_CHATGPT_URL'] || CHATGPT_URL,
+    tokenUrl: process.env['CODEX_REFRESH_TOKEN_URL_OVERRIDE'] || TOKEN_URL,
+  });
 }
 
 /** Resolves with the reason to retire; ends the process when the home is gone. Looks after the log meanwhile. */

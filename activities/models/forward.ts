@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BUDGET_SPENT } from '../../core/agent-errors.ts';
+import { SignalboxError } from '../../core/failures.ts';
 import { NO_USAGE, type Usage } from '../../core/usage.ts';
 import { askUpstream, isRefusedConnection, nameOf } from './ask-upstream.ts';
 import { GateBusy, type FairGate, type Pass } from './fair-gate.ts';
@@ -47,7 +48,7 @@ const LONGEST_ERROR = 256 * 1024;
 
 /** Refusals of the upstream which say that it did nothing: too many requests, unavailable, overloaded. */
 const DID_NOTHING = [429, 503, 529];
-const NO_QUOTA = /insufficient_quota|billing|credit balance/;
+const NO_QUOTA = /insufficient_quota|usage_limit|billing|credit balance/;
 
 /**
  * Sends a request on and its answer back, as it comes, with the back-pressure of whoever is slower. What the upstream
@@ -109,7 +110,14 @@ async function ask(
 ): Promise<Forwarded | null> {
   const { upstream, incoming, response } = exchange;
   const again = !body.more && tries < MOST_TRIES;
-  const { url, headers } = await upstream.address();
+  let address: Awaited<ReturnType<Upstream['address']>>;
+  try {
+    address = await upstream.address();
+  } catch (error) {
+    if (!(error instanceof SignalboxError)) throw error;
+    return refusedWith(exchange, tries, 401, 'invalid_login', error.message);
+  }
+  const { url, headers } = address;
   const target = new URL(`${url}${exchange.path}`);
   let answer: IncomingMessage;
   try {
@@ -124,7 +132,7 @@ async function ask(
     return refusedWith(exchange, tries, 502, 'upstream_unreachable', problem);
   }
   const status = answer.statusCode ?? 502;
-  if (status === 401 && again && (await upstream.renew?.(headers)) === true) {
+  if (status === 401 && again && (await isRenewed(upstream, headers))) {
     answer.destroy();
     return null;
   }
@@ -139,6 +147,15 @@ async function ask(
   }
   pass.heard(status, answer.headers);
   return { status, tries, ...(await passOn(answer, response, exchange.onUsage)) };
+}
+
+async function isRenewed(upstream: Upstream, refused: Readonly<Record<string, string>>): Promise<boolean> {
+  try {
+    return (await upstream.renew?.(refused)) ?? false;
+  } catch {
+    // The upstream's own refusal says what is wrong.
+    return false;
+  }
 }
 
 async function passOn(

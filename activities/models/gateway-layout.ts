@@ -30,6 +30,8 @@ export interface GatewayLayout {
   usage: string;
   /** What steps may spend, by project and run. See `Budget`. */
   budgets: string;
+  /** A login at ChatGPT, where there is one: the `CODEX_HOME` of `codex login`. */
+  login: string;
   /** Holds the socket and nothing else: it is what a sidecar gets to see. */
   socketDirectory: string;
   socket: string;
@@ -49,6 +51,7 @@ export function gatewayLayout(home: Home): GatewayLayout {
     secret: below('secret'),
     usage: below('usage'),
     budgets: below('budgets'),
+    login: below('login'),
     socketDirectory,
     socket: path.join(socketDirectory, 'gateway.sock'),
   };

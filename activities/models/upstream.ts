@@ -63,6 +63,11 @@ export function defaultEndpoints(): Endpoints {
   };
 }
 
+/** Does nobody say who pays for OpenAI's own API? Then a login at ChatGPT does, where there is one. */
+export function wantsLogin({ openai }: Endpoints): boolean {
+  return openai.apiKey === null && openai.url === DEFAULT_URLS.openai;
+}
+
 /** An upstream with a key that stays. */
 export function keyedUpstream(provider: Provider, { url, apiKey }: Endpoint): Upstream {
   const name = provider === 'openai' ? 'authorization' : 'x-api-key';
