@@ -15,6 +15,7 @@ Temporal server in a home of its own that is removed afterwards. Every section s
   growth    10 and 200 tasks
   skew      16 tasks, every fourth with a slow check
   thousand  1,000 tasks, 16 at once, asked for its status every second
+  gateway   50 streams through the model gateway, and directly
 
   --quick              fewer tasks and shorter checks
   --profile DIRECTORY  writes V8 CPU profiles of the workers there`;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { z } from 'zod';
@@ -13,7 +13,9 @@ import { gatewayLayout } from './gateway-layout.ts';
 /** The most steps whose counts are kept, in memory and on disk. */
 const MOST_STEPS = 10_000;
 const LONGEST_MODEL = 100;
-/** Beside the counts of a step: the budget for which its newest refused request was refused. */
+/** Of a file of counts, in bytes. */
+const LONGEST_FILE = 64 * 1024;
+/** Beside the counts of a step: the budget for which it was refused first. */
 const REFUSAL = 'refusal';
 
 const count = z.number().int().nonnegative();
@@ -28,7 +30,7 @@ const stepUse = z.object({ requests: count, usage, models: z.record(z.string(), 
 /**
  * Counts requests and tokens for each step. What responses reported is on disk before the step has it, so that the
  * gateway's death loses none of it: `<directory>/<step>/<gateway>.json`, a file of its own for each gateway process,
- * which holds all that this one counted. So one that still drains its streams and the one that took its place never
+ * whose last line holds all that this one counted. So one that still drains its streams and the one that took its place never
  * write to the same file, and nothing is counted twice.
  */
 export class GatewayLedger {
@@ -60,12 +62,18 @@ export class GatewayLedger {
    */
   response(step: string, used: Usage, model: string): void {
     const next = this.#add(step, { requests: 0, usage: used, models: { [model.slice(0, LONGEST_MODEL)]: used } });
-    this.#write(step, this.#file, JSON.stringify(next));
+    const file = path.join(this.#directoryOf(step), this.#file);
+    const line = JSON.stringify(next);
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    // To replace a file can take milliseconds on a busy disk, and all streams stand still meanwhile.
+    if (size > LONGEST_FILE) writeWhole(file, line);
+    else appendFileSync(file, `\n${line}`, { mode: 0o600 });
   }
 
   /** Keeps why a step was refused, for {@link refusalOf}. */
   refused(step: string, why: string): void {
-    this.#write(step, REFUSAL, why);
+    const file = path.join(this.#directoryOf(step), REFUSAL);
+    if (!existsSync(file)) writeWhole(file, why);
   }
 
   /** What a step used, with what earlier gateways counted; zero for one that never asked. */
@@ -88,11 +96,11 @@ export class GatewayLedger {
     for (const { step } of byAge.slice(MOST_STEPS)) rmSync(step, { recursive: true, force: true });
   }
 
-  #write(step: string, name: string, content: string): void {
+  #directoryOf(step: string): string {
     const directory = path.join(this.#directory, step);
     // Not with its parents: a home that is gone must not come back.
     for (const place of [this.#directory, directory]) if (!existsSync(place)) mkdirSync(place, { mode: 0o700 });
-    writeWhole(path.join(directory, name), content);
+    return directory;
   }
 
   #add(step: string, use: StepUse): StepUse {
@@ -115,12 +123,20 @@ export class GatewayLedger {
   }
 
   #read(step: string, name: string): StepUse {
+    let text = '';
     try {
-      return stepUse.parse(JSON.parse(readFileSync(path.join(this.#directory, step, name), 'utf8')));
+      text = readFileSync(path.join(this.#directory, step, name), 'utf8');
     } catch {
-      // There is none; or a machine that lost its power left an empty one.
-      return { ...NO_STEP_USE };
+      // There is none.
     }
+    for (const line of text.split('\n').reverse()) {
+      try {
+        return stepUse.parse(JSON.parse(line));
+      } catch {
+        // A full disk, or a machine that lost its power, left it half-written; the one before is whole.
+      }
+    }
+    return { ...NO_STEP_USE };
   }
 }
 
