@@ -4,6 +4,7 @@ import { findCodex } from '../activities/agent/codex-installation.ts';
 import { loadProject } from '../activities/catalogue/project.ts';
 import { branchTip, inspectUserRepository, requireSupported } from '../activities/git/user-repository.ts';
 import { requireGit } from '../activities/git/git-command.ts';
+import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { homeOf, type Home } from '../activities/home.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { SignalboxError } from '../core/failures.ts';
@@ -42,7 +43,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
     () => project(directory, env),
     () => engine(env),
     () => codex(),
-    () => key(env),
+    () => key(home, env),
     () => gateway(home),
     () => temporal(env, server),
   ];
@@ -127,9 +128,10 @@ function codex(): Finding {
   }
 }
 
-function key(env: Env): Finding {
-  const name = ['CODEX_API_KEY', 'OPENAI_API_KEY'].find((variable) => env[variable]);
+function key(home: Home, env: Env): Finding {
+  const name = ['CODEX_API_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY'].find((variable) => env[variable]);
   if (name !== undefined) return ok('api key', `${name} is set`);
+  if (existsSync(path.join(gatewayLayout(home).login, 'auth.json'))) return ok('api key', 'a ChatGPT login is used');
   return warn('api key', 'no API key is set, so no real model answers', 'Set OPENAI_API_KEY before the worker starts.');
 }
 
