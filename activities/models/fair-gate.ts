@@ -3,8 +3,9 @@ import { untilRefilled, waitAsked, type AnswerHeaders } from '../../core/rate-li
 
 /** The longest that a request is kept waiting, in milliseconds: clients must not give up before. */
 const PATIENCE = 30_000;
-/** Requests that may wait at once. */
+/** Requests that may wait at once, in all and of one task. */
 const MOST_WAITING = 1000;
+const MOST_OF_TASK = 100;
 /** How many requests at once count as no bound at all, after the upstream was too busy. */
 const WIDE = 64;
 /** The wait after an answer that asks for one without saying how long, in milliseconds; doubled each time. */
@@ -64,7 +65,8 @@ export class FairGate {
     signal.throwIfAborted();
     if (this.#waiting.size === 0 && this.#isOpen()) return this.#admit();
     const closed = this.#closedUntil - Date.now();
-    if (closed > PATIENCE || this.waiting >= MOST_WAITING) throw new GateBusy(Math.max(closed, FIRST_WAIT));
+    const full = this.waiting >= MOST_WAITING || (this.#waiting.get(task)?.length ?? 0) >= MOST_OF_TASK;
+    if (closed > PATIENCE || full) throw new GateBusy(Math.max(closed, FIRST_WAIT));
     let give = (): void => undefined;
     const patience = setTimeout(() => give(), PATIENCE);
     try {

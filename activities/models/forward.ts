@@ -9,7 +9,7 @@ import { askUpstream, isRefusedConnection, nameOf } from './ask-upstream.ts';
 import { GateBusy, type FairGate, type Pass } from './fair-gate.ts';
 import { downstreamHeaders } from './forwarded-headers.ts';
 import { sendGatewayError } from './gateway-error.ts';
-import { readBody, type RequestBody } from './request-body.ts';
+import type { RequestBodies, RequestBody } from './request-body.ts';
 import type { Upstream } from './upstream.ts';
 import { UsageTap, type OnUsage } from './usage-tap.ts';
 
@@ -32,6 +32,7 @@ export interface Exchange {
   /** Whose turn it is to wait where requests have to wait. */
   task: string;
   gate: FairGate;
+  bodies: RequestBodies;
   incoming: IncomingMessage;
   response: ServerResponse;
   onUsage: OnUsage;
@@ -63,11 +64,12 @@ export async function forward(exchange: Exchange): Promise<Forwarded> {
   };
   response.on('close', left);
   try {
-    const body = await readBody(incoming);
-    for (let tries = 1; ; tries += 1) {
-      const forwarded = await attempt(exchange, body, tries, leaving.signal);
-      if (forwarded !== null) return forwarded;
-    }
+    return await exchange.bodies.with(incoming, async (body) => {
+      for (let tries = 1; ; tries += 1) {
+        const forwarded = await attempt(exchange, body, tries, leaving.signal);
+        if (forwarded !== null) return forwarded;
+      }
+    });
   } catch (error) {
     if (!leaving.signal.aborted && !incoming.destroyed) throw error;
     return { status: 499, usage: { ...NO_USAGE }, tries: 0, problem: 'the sandbox left' };

@@ -30,8 +30,8 @@ const stepUse = z.object({ requests: count, usage, models: z.record(z.string(), 
 /**
  * Counts requests and tokens for each step. What responses reported is on disk before the step has it, so that the
  * gateway's death loses none of it: `<directory>/<step>/<gateway>.json`, a file of its own for each gateway process,
- * whose last line holds all that this one counted. So one that still drains its streams and the one that took its place never
- * write to the same file, and nothing is counted twice.
+ * whose last line holds all that this one counted. So one that still drains its streams and the one that took its place
+ * never write to the same file, and nothing is counted twice.
  */
 export class GatewayLedger {
   readonly #directory: string;
@@ -88,10 +88,10 @@ export class GatewayLedger {
 
   /** Forgets the steps that were quiet longest, when there are too many. To be called when the gateway starts. */
   prune(): void {
-    const steps = entries(this.#directory).map((name) => path.join(this.#directory, name));
+    const steps = files(this.#directory);
     if (steps.length <= MOST_STEPS) return;
     const byAge = steps
-      .map((step) => ({ step, at: statSync(step, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+      .map((step) => ({ step, at: Math.max(...[step, ...files(step)].map(timeOf)) }))
       .sort((a, b) => b.at - a.at);
     for (const { step } of byAge.slice(MOST_STEPS)) rmSync(step, { recursive: true, force: true });
   }
@@ -151,6 +151,14 @@ function sum(...uses: readonly StepUse[]): StepUse {
     models[model] = addUsage(models[model] ?? NO_STEP_USE.usage, used);
   const requests = uses.reduce((all, use) => all + use.requests, 0);
   return { requests, usage: addUsage(...uses.map((use) => use.usage)), models };
+}
+
+function files(directory: string): string[] {
+  return entries(directory).map((name) => path.join(directory, name));
+}
+
+function timeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 function entries(directory: string): string[] {

@@ -9,6 +9,7 @@ import { forward } from './forward.ts';
 import { sendGatewayError } from './gateway-error.ts';
 import type { GatewayLedger } from './gateway-ledger.ts';
 import { ownerToken, sameText, stepOfToken } from './gateway-secret.ts';
+import { RequestBodies } from './request-body.ts';
 import type { Provider, Upstream } from './upstream.ts';
 
 /** What the gateway tells its log: names, numbers and addresses, never a header or a body. */
@@ -53,6 +54,7 @@ const PREFIXES: Readonly<Record<Provider, string>> = { openai: '/v1/', anthropic
 /** Makes the gateway: what comes in below a prefix of `PREFIXES` with a step's token goes upstream, the rest is refused. */
 export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
   const gates: Readonly<Record<Provider, FairGate>> = { openai: new FairGate(), anthropic: new FairGate() };
+  const bodies = new RequestBodies();
   let active = 0;
   let lastUse = Date.now();
 
@@ -75,6 +77,7 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
         path,
         task: taskOf(step),
         gate: gates[provider],
+        bodies,
         incoming,
         response,
         onUsage: (used, model) => counted(step, used, model),

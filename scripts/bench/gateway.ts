@@ -73,11 +73,8 @@ async function stream(agent: Agent, base: string, token: string, index: number):
     const asked = request(`${base}/responses`, { method: 'POST', headers, agent });
     asked.end(body);
     const [response] = (await once(asked, 'response')) as [IncomingMessage];
-    let first = true;
-    for await (const _chunk of response) {
-      if (first) times.push((performance.now() - started) / 1000);
-      first = false;
-    }
+    response.once('data', () => times.push((performance.now() - started) / 1000));
+    await once(response, 'end');
   }
   return times;
 }

@@ -104,6 +104,15 @@ describe('a gate', () => {
     expect(gate.waiting).toBe(0);
   });
 
+  test('lets no task fill the queue', async () => {
+    await close();
+    enter(Array.from({ length: 100 }, () => 'a'));
+    await expect(gate.enter('a', never)).rejects.toBeInstanceOf(GateBusy);
+    const { order } = enter(['b']);
+    await settled(1001);
+    expect([gate.waiting, order]).toEqual([100, []]);
+  });
+
   test('forgets a request whose sandbox left', async () => {
     await close();
     const leaving = new AbortController();
