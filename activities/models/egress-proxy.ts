@@ -82,14 +82,17 @@ export function createEgressProxy(deps: EgressProxyDeps): EgressProxy {
       deps.record(step, reason === undefined ? decision : { ...decision, reason });
     };
     open.set(step, (open.get(step) ?? 0) + 1);
+    let upstream: Socket | null = null;
     try {
-      const upstream = await reach(step, asked);
+      upstream = await reach(step, asked);
+      // Where it cannot be written down, nothing is carried.
       decide();
       upstream.once('close', () => leave(step));
       join(socket, upstream);
       socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       if (head.length > 0) upstream.write(head);
     } catch (error) {
+      upstream?.destroy();
       leave(step);
       const refused = error instanceof Refused ? error : new Refused(500, 'the gateway failed', String(error));
       refuse(socket, refused.status, refused.message);

@@ -157,6 +157,16 @@ describe('the gateway’s proxy', () => {
     socket.destroy();
   });
 
+  test('carries nothing that cannot be written down', async () => {
+    const port = await echo();
+    grant([`example.org:${port}`]);
+    const full = (_step: string, { allowed }: { allowed: boolean }): void => {
+      if (allowed) throw new Error('disk full');
+    };
+    const gateway = await bench.gatewayFor('http://127.0.0.1:1', { resolve, record: full });
+    expect((await tunnel(gateway, `example.org:${port}`)).status).toBe(500);
+  });
+
   test('says what is wrong with a host that does not answer', async () => {
     const port = await echo();
     await new Promise((done) => canaries[0]!.close(done));
