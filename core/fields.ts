@@ -54,7 +54,7 @@ export function commands() {
 }
 
 /** A text about which `problem` has nothing to say. */
-function checkedText(problem: (value: string) => string | null) {
+export function checkedText(problem: (value: string) => string | null) {
   return z.string().superRefine((value, context) => {
     const message = problem(value);
     if (message !== null) context.addIssue({ code: 'custom', message });

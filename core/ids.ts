@@ -100,8 +100,16 @@ export function stepName(owner: StepOwner, step: string): string {
  * The owner of the steps that install dependencies: no run's, since whoever comes next may need them, too. No run can have
  * this name, which ends in `-`.
  *
- * @param key of the dependency snapshot
+ * @param snapshot the key of the dependency snapshot, and the id of its repository
  */
-export function bootstrapOwner(project: string, key: string): StepOwner {
-  return { project, run: 'bootstrap-', task: key.slice(0, 16), attempt: 1 };
+export function bootstrapOwner(project: string, snapshot: { repository: string; key: string }): StepOwner {
+  const task = `${snapshot.repository}-${snapshot.key.slice(0, 16)}`;
+  return { project, run: 'bootstrap-', task, attempt: 1 };
+}
+
+/** Whose step has a name, or `null` for a text that is no step's name. */
+export function stepOwner(name: string): StepOwner | null {
+  const [project = '', run = '', task = '', attempt = '', step = '', ...more] = name.split('..');
+  const whole = [project, run, task, step].every((part) => part !== '') && more.length === 0;
+  return whole && /^\d{1,9}$/.test(attempt) ? { project, run, task, attempt: Number(attempt) } : null;
 }

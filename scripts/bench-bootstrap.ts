@@ -77,6 +77,7 @@ async function bench(backend: Sandbox['backend'], packages: number, rounds: numb
         ...{ bare, commit, accepted: true, sandbox, variables: {}, store, pool, signal, onProgress: say },
         ...{ project: 'bench', repository: 'bench', branch: 'main', timeoutMs: 600_000, holder: outputs.marker },
         bootstrap: { ...bootstrap, network: 'none' },
+        network: 'none',
       });
       await outputs.deliver(snapshot, { store, layering, signal });
       const layers = outputs.layers();

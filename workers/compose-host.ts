@@ -16,12 +16,14 @@ import { createRunActivities } from '../activities/runs/run-activities.ts';
 import { createSandbox } from '../activities/sandbox/create-sandbox.ts';
 import { sandboxOptions } from './sandbox-options.ts';
 import type { Sandbox } from '../activities/sandbox/sandbox.ts';
-import { ensureGateway } from './gateway-process.ts';
+import { GatewayKeeper } from './gateway-keeper.ts';
 
 /** A host's activities over the real adapters. */
 export interface ComposedHost {
   activities: TaskActivities & TrainActivities & RunActivities & RemoteActivities;
   host: string;
+  /** No step will be started any more: what they need is not looked after any longer. */
+  stop(): void;
 }
 
 /** Wires the adapters of one host together: the only place that knows them all. */
@@ -36,14 +38,16 @@ export function composeHost(options: {
 }): ComposedHost {
   const { home, env, client, searchable, webUi, onProgress } = options;
   const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
+  const keeper = new GatewayKeeper({ home, env, onProgress });
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
-    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest);
+    const { allow = [] } = manifest.config.sandbox;
+    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest) || allow.length > 0;
     const key = JSON.stringify([manifest.backend, wantsGateway, manifest.config.sandbox]);
     let made = making.get(key);
     if (made === undefined) {
       made = (async () => {
-        const gateway = wantsGateway ? await ensureGateway({ home, env, onProgress }) : null;
+        const gateway = wantsGateway ? await keeper.gateway() : null;
         return await createSandbox(
           sandboxOptions({ config: manifest.config, backend: manifest.backend, home, env, gateway, onProgress }),
         );
@@ -70,6 +74,7 @@ export function composeHost(options: {
       ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
     }),
     host: host.host,
+    stop: () => keeper.stop(),
   };
 }
 

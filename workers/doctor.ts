@@ -5,6 +5,7 @@ import { loadProject } from '../activities/catalogue/project.ts';
 import { inspectUserRepository } from '../activities/git/inspect-user-repository.ts';
 import { branchTip, requireSupported } from '../activities/git/user-repository.ts';
 import { requireGit } from '../activities/git/git-command.ts';
+import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { homeOf, type Home } from '../activities/home.ts';
 import { examineRemote } from '../activities/remotes/examine-remote.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
@@ -44,7 +45,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
     () => project(directory, env),
     () => engine(env),
     () => codex(),
-    () => key(env),
+    () => key(home, env),
     () => gateway(home),
     () => temporal(env, server),
   ];
@@ -140,9 +141,10 @@ function codex(): Finding {
   }
 }
 
-function key(env: Env): Finding {
-  const name = ['CODEX_API_KEY', 'OPENAI_API_KEY'].find((variable) => env[variable]);
+function key(home: Home, env: Env): Finding {
+  const name = ['CODEX_API_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY'].find((variable) => env[variable]);
   if (name !== undefined) return ok('api key', `${name} is set`);
+  if (existsSync(path.join(gatewayLayout(home).login, 'auth.json'))) return ok('api key', 'a ChatGPT login is used');
   return warn('api key', 'no API key is set, so no real model answers', 'Set OPENAI_API_KEY before the worker starts.');
 }
 

@@ -97,6 +97,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       } finally {
         janitor.stop();
         stopPruning();
+        composed.stop();
         await Promise.all([connection.close(), native.close()]);
       }
     },

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { TaskActivities, TurnResult } from '../../core/activities.ts';
 import { stepName } from '../../core/ids.ts';
 import { limitsOf, turnTime } from '../../core/limits.ts';
+import { agentNetwork } from '../../core/step-network.ts';
 import type { AgentTurnResult } from '../agent/agent.ts';
 import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { workspaceAt } from '../git/workspace.ts';
@@ -70,7 +71,7 @@ export async function runTurn(
           SIGNALBOX_TURN: String(turn),
         },
         timeoutMs,
-        network: manifest.config.sandbox.network,
+        network: agentNetwork(manifest.config.sandbox),
       },
       { signal: control.detached, ...meter.hooks },
     );

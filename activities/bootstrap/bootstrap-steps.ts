@@ -21,9 +21,9 @@ export async function runBootstrapStep(
   index: number,
   tree: string,
 ): Promise<{ lost: boolean; failure: CheckFailure | null }> {
-  const { bare, bootstrap, sandbox, id, project, variables, timeoutMs, signal, onProgress } = request;
+  const { bare, bootstrap, network, sandbox, id, project, variables, timeoutMs, signal, onProgress } = request;
   const command = bootstrap.commands[index] ?? '';
-  const owner = bootstrapOwner(project, id.key);
+  const owner = bootstrapOwner(project, id);
   let newest = '';
   const timer = setInterval(() => {
     if (newest !== '') onProgress(`  … ${newest}`);
@@ -43,7 +43,7 @@ export async function runBootstrapStep(
       env: { ...variables, SIGNALBOX_PROJECT: project },
       timeoutMs,
       outputLimit: OUTPUT_LIMIT,
-      network: bootstrap.network === 'none' ? 'none' : 'bridge',
+      network,
     };
     const result = await sandbox.run(spec, { signal, onStdout: (chunk) => (newest = lastLine(chunk) || newest) });
     const failure = result.exitCode === 0 ? null : await checkFailure({ name: 'bootstrap', command }, result);

@@ -10,6 +10,7 @@ import { buildSchema, failedSchema, readRecord, writeRecord, type SnapshotRecord
 import type { SnapshotId, SnapshotStore } from './snapshot-store.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { humanSize } from '../../core/size.ts';
+import type { StepNetwork } from '../../core/step-network.ts';
 import type { CheckoutPool } from '../git/checkout-pool.ts';
 import { createWorkspace, removeWorkspace } from '../git/workspace.ts';
 
@@ -25,6 +26,8 @@ export interface BuildRequest extends BootstrapInput {
   store: SnapshotStore;
   id: SnapshotId;
   project: string;
+  /** What the commands reach. */
+  network: StepNetwork;
   /** Where a used checkout may come from, and goes to. */
   pool: CheckoutPool;
   /** The longest that each command may take, milliseconds. */

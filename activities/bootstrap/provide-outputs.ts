@@ -2,6 +2,7 @@ import { DeliveredOutputs } from './delivered-outputs.ts';
 import { ensureSnapshot } from './ensure-snapshot.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { RunRef } from '../../core/run-ref.ts';
+import { bootstrapNetwork } from '../../core/step-network.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { listedVariables } from '../step-facts.ts';
@@ -38,6 +39,8 @@ export async function provideOutputs(request: OutputsRequest): Promise<Delivered
     commit,
     accepted,
     bootstrap,
+    // Where nothing enforces what is allowed, a proxy would only be in the way.
+    network: sandbox.backend === 'docker' ? bootstrapNetwork(manifest.config.sandbox, bootstrap.network) : 'bridge',
     sandbox,
     variables: listedVariables(host, manifest),
     store,

@@ -139,8 +139,8 @@ export class SnapshotStore {
   }
 
   /** Removes the records of the steps that made a snapshot, which are over. */
-  removeSteps({ key }: SnapshotId): void {
-    const { run, task } = bootstrapOwner('', key);
+  removeSteps(id: SnapshotId): void {
+    const { run, task } = bootstrapOwner('', id);
     const names = unlessMissing(() => readdirSync(this.#steps)) ?? [];
     for (const name of names.filter((step) => step.includes(`..${run}..${task}..`)))
       rmSync(path.join(this.#steps, name), { recursive: true, force: true });

@@ -4,6 +4,7 @@ import type { CheckFailure, CheckReport } from '../../core/checks.ts';
 import { stepName } from '../../core/ids.ts';
 import type { InputValue } from '../../core/person.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
+import { checkNetwork } from '../../core/step-network.ts';
 import type { Task } from '../../core/task-file.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
 import { inputVariables, type InputVariables } from '../inputs/task-inputs.ts';
@@ -135,7 +136,7 @@ async function runCheck(
         secrets: given.secrets,
         timeoutMs: manifest.config.checks.timeout,
         outputLimit: OUTPUT_LIMIT,
-        network: manifest.config.sandbox.network === 'bridge' ? 'bridge' : 'none',
+        network: checkNetwork(manifest.config.sandbox),
       },
       { signal: control.detached },
     ),

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
+import { mayReachHosts } from '../models/egress-grant.ts';
 import { ContainerLogs } from './container-logs.ts';
 import { DockerStep, missingImage } from './docker-step.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
 import { canLayer } from './layer-probe.ts';
-import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels } from './labels.ts';
+import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels, stepSidecarName } from './labels.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
 import { ensureSidecar, SIDECAR_PORT } from './sidecar.ts';
@@ -14,6 +15,7 @@ import { stepContainer } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 import { StepDirectory } from './step-directory.ts';
 import type { StepInput } from './step-directory.ts';
+import { withAllowedHosts } from './step-network.ts';
 
 /** Milliseconds before the engine is asked again about a container that should have ended. */
 const LOOK_AGAIN = 200;
@@ -21,7 +23,7 @@ const LOOK_AGAIN = 200;
 /** What a {@link DockerSandbox} needs. */
 export interface DockerSandboxOptions extends ContainerSettings {
   engine: Docker;
-  /** The gateway's Unix socket on the host; without it, steps with `network: 'gateway'` are refused. */
+  /** The gateway's Unix socket on the host; without it, steps that are to reach it are refused. */
   gatewaySocket?: string;
 }
 
@@ -87,16 +89,15 @@ export class DockerSandbox implements Sandbox {
           await step.collect(state, new ContainerLogs(step.container, input.outputLimit, undefined));
         }
       }
-      await step.clear();
+      await this.clear(name, directory, step);
     });
   }
 
   async closeAttempt(owner: StepOwner): Promise<void> {
-    const { engine, home } = this.options;
+    const { home } = this.options;
     await this.asking(`closing an attempt of ${owner.task}`, async () => {
       for (const { name } of await this.containers(ownerLabels(home, owner), true)) await this.end(name);
-      const sidecar = engine.getContainer(sidecarName(home, owner));
-      await unlessStatus(sidecar.remove({ force: true, v: true }), 404, 409);
+      await this.removeSidecar(sidecarName(home, owner));
     });
   }
 
@@ -120,7 +121,7 @@ export class DockerSandbox implements Sandbox {
     for (let exit = directory.exit(); ; exit = directory.exit()) {
       options.signal?.throwIfAborted();
       if (exit !== null) {
-        await step.clear();
+        await this.clear(spec.name, directory, step);
         this.deliverRest(directory, input, logs, options);
         return directory.result(input, exit, !started);
       }
@@ -129,8 +130,9 @@ export class DockerSandbox implements Sandbox {
       if (state === undefined && (given || directory.has('started'))) {
         directory.recordExit({ status: null });
       } else if (state === undefined) {
+        const ready = withAllowedHosts(this.options.home, directory, spec, this.gatewayUrl);
         const network = await this.network(spec);
-        await step.create(stepContainer(this.options, directory, spec, network));
+        await step.create(stepContainer(this.options, directory, ready, network));
       } else if (state.Status === 'created') {
         if (given) directory.recordExit({ status: null });
         else started = (await step.start()) || started;
@@ -157,12 +159,27 @@ export class DockerSandbox implements Sandbox {
   }
 
   private async network(spec: StepSpec): Promise<string> {
-    if (spec.network !== 'gateway') return spec.network;
-    const { engine, gatewaySocket } = this.options;
+    if (spec.network === 'none' || spec.network === 'bridge') return spec.network;
+    const { engine, home, gatewaySocket } = this.options;
     if (gatewaySocket === undefined) {
       throw new SignalboxError('environment', `step ${spec.name} needs the model gateway, and there is none`);
     }
-    return `container:${await ensureSidecar(engine, this.options, spec.owner, gatewaySocket)}`;
+    // Agents share their attempt's, which is closed with it. Checks of the train and a bootstrap outlive attempts.
+    const shared = spec.kind === 'agent' || spec.network === 'gateway';
+    const name = shared ? sidecarName(home, spec.owner) : stepSidecarName(home, spec.name);
+    return `container:${await ensureSidecar(engine, this.options, spec.owner, name, gatewaySocket)}`;
+  }
+
+  /** Removes the containers of a step whose exit is recorded, if they were not removed yet. */
+  private async clear(name: string, directory: StepDirectory, step: DockerStep): Promise<void> {
+    if (directory.has('once') && mayReachHosts(directory))
+      await this.removeSidecar(stepSidecarName(this.options.home, name));
+    await step.clear();
+  }
+
+  private async removeSidecar(name: string): Promise<void> {
+    const sidecar = this.options.engine.getContainer(name);
+    await unlessStatus(sidecar.remove({ force: true, v: true }), 404, 409);
   }
 
   /** The steps whose containers carry exactly these labels; with `all`, those that do not run as well. */

@@ -9,6 +9,7 @@ import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
 import { StepDirectory } from './step-directory.ts';
+import { withAllowedHosts } from './step-network.ts';
 import { startSupervisor } from './supervisor.ts';
 import { killProcessesOfStep } from './processes.ts';
 
@@ -59,7 +60,9 @@ export class LocalSandbox implements Sandbox {
     const tail = options.onStdout && new OutputTail(directory.file('stdout'), input.outputLimit, options.onStdout);
     try {
       const step = new LocalStep(directory);
-      const started = step.isUnstarted() ? await startSupervisor(directory, spec, this.options.env) : null;
+      const { home, env } = this.options;
+      const ready = withAllowedHosts(home, directory, spec, this.gatewayUrl);
+      const started = step.isUnstarted() ? await startSupervisor(directory, ready, env) : null;
       for (let quiet = started === null; ;) {
         tail?.pump();
         const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);

@@ -1,4 +1,5 @@
 import type { StepOwner } from '../../core/ids.ts';
+import type { StepNetwork } from '../../core/step-network.ts';
 
 /** A directory of the host that a step sees. */
 export interface Mount {
@@ -53,8 +54,7 @@ export interface StepSpec {
   timeoutMs: number;
   /** Most bytes kept of each output stream; the rest is read and dropped. */
   outputLimit: number;
-  /** `gateway`: only the model gateway is reachable; `none`: nothing; `bridge`: the engine's ordinary network. */
-  network: 'gateway' | 'none' | 'bridge';
+  network: StepNetwork;
 }
 
 /** How a step ended. Exit code, signal, times and OOM come from the engine or the supervisor, never from the step. */

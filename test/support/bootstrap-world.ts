@@ -22,13 +22,14 @@ export function withBootstrap(
   doctor: string,
   commands: string | string[] = INSTALL,
   network: 'registries' | 'none' = 'none',
+  sandbox: 'gateway' | 'none' | 'bridge' = 'none',
 ): object {
   return {
     checks: {
       doctor,
       bootstrap: { commands, inputs: ['lock.txt'], outputs: ['deps', 'packages/*/deps'], network },
     },
-    sandbox: { network: 'none' },
+    sandbox: { network: sandbox },
   };
 }
 

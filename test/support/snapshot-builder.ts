@@ -25,6 +25,7 @@ const record = await ensureSnapshot({
   commit: input.commit,
   accepted: true,
   bootstrap: { commands: [input.command], inputs: ['lock.txt'], outputs: ['deps'], network: 'none' },
+  network: 'none',
   sandbox: new LocalSandbox({ home, gatewayUrl: '', env: process.env }),
   variables: {},
   store: new SnapshotStore(home),

@@ -9,6 +9,7 @@ import { ourSignature } from '../../activities/git/objects.ts';
 import { snapshot } from '../../activities/git/snapshot.ts';
 import { workspaceAt } from '../../activities/git/workspace.ts';
 import type { Home } from '../../activities/home.ts';
+import { budgetDirectory } from '../../activities/models/budget.ts';
 import { gatewayLayout } from '../../activities/models/gateway-layout.ts';
 import { UsageLedger } from '../../activities/records/usage-ledger.ts';
 import type { RunDescription } from '../../core/description.ts';
@@ -134,12 +135,15 @@ function cleanUsage({ home, run, dryRun }: Request, cleaned: CleanedRun): void {
   const gateway = gatewayLayout(home).usage;
   const steps = existsSync(gateway) ? readdirSync(gateway) : [];
   const own = steps.filter((name) => name.startsWith(`${run.project}..${run.run}..`));
-  for (const directory of [UsageLedger.directory(home, run), ...own.map((name) => path.join(gateway, name))]) {
+  const counted = own.map((name) => path.join(gateway, name));
+  for (const directory of [UsageLedger.directory(home, run), budgetDirectory(home, run), ...counted]) {
     if (!existsSync(directory)) continue;
     if (!dryRun) removeAll(directory);
     cleaned.removed.push(directory);
   }
-  if (!dryRun) removeIfEmpty(path.join(home.usage, run.project));
+  if (dryRun) return;
+  removeIfEmpty(path.join(home.usage, run.project));
+  removeIfEmpty(path.dirname(budgetDirectory(home, run)));
 }
 
 async function cleanRefs(

@@ -5,11 +5,20 @@ import { connectEngine } from '../../../activities/sandbox/engine.ts';
 import { ensureImage } from '../../../activities/sandbox/image.ts';
 import type { Home } from '../../../activities/home.ts';
 import type { Sandbox } from '../../../activities/sandbox/sandbox.ts';
+import { ensureGateway, stopGateway } from '../../../workers/gateway-process.ts';
 import { testBootstrap } from '../../support/bootstrap-contract.ts';
 import { BootstrapWorld, INSTALL, withBootstrap } from '../../support/bootstrap-world.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { createStepBench } from '../../support/sandbox-steps.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
+
+/** Prints the proxy's answer to a connection that nobody allowed. */
+const ASK_FOR_ANOTHER_HOST = `
+  const { hostname, port, username, password } = new URL(process.env.HTTPS_PROXY);
+  const headers = { "proxy-authorization": "Basic " + btoa(username + ":" + password) };
+  const asked = { hostname, port, method: "CONNECT", path: "elsewhere.example:443", headers };
+  require("node:http").request(asked).on("connect", (answer) => console.log(answer.statusCode) ?? process.exit()).end();
+`;
 
 const docker = (home: Home): Promise<Sandbox> => sandboxOf('docker', home);
 
@@ -26,16 +35,29 @@ describeWithDocker('dependencies, as Docker gives them,', () => {
   afterEach(() => project.world.remove());
 
   test.each([
-    ['registries', 2],
-    ['none', 1],
-  ] as const)('are installed with the network that the configuration gives them, %s', async (network, interfaces) => {
-    const commands = `${INSTALL} && tail -n +3 /proc/net/dev | grep -cE "^ *(lo|eth0):" > deps/interfaces.txt`;
-    const config = withBootstrap('true', commands, network);
-    project = await BootstrapWorld.create(docker, { a: 'cp deps/interfaces.txt found.txt' }, config);
-    const { attempt, made } = await project.prepared('a');
-    const { commit } = await project.turned(attempt, made.base);
-    expect(await project.shown(commit, 'found.txt')).toBe(`${interfaces}\n`);
-  });
+    ['none', 'none', 'lo'],
+    ['registries', 'bridge', 'lo eth0'],
+    ['registries', 'none', 'lo proxy 403'],
+  ] as const)(
+    'are installed with the network that the configuration gives them, %s with %s',
+    async (network, sandbox, expected) => {
+      const interfaces = 'for name in lo eth0; do if grep -q "^ *$name:" /proc/net/dev; then echo $name; fi; done';
+      const proxy = `if test -n "$HTTPS_PROXY"; then echo proxy; node -e '${ASK_FOR_ANOTHER_HOST}'; fi`;
+      const commands = `${INSTALL} && { ${interfaces}; ${proxy}; } > deps/network.txt`;
+      const config = withBootstrap('true', commands, network, sandbox);
+      const withGateway = async (home: Home): Promise<Sandbox> => {
+        const gateway = await ensureGateway({ home, env: { PATH: process.env['PATH'], OPENAI_API_KEY: 'sk-canary' } });
+        return await sandboxOf('docker', home, gateway.socket);
+      };
+      project = await BootstrapWorld.create(withGateway, { a: 'cp deps/network.txt found.txt' }, config);
+      const { attempt, made } = await project.prepared('a');
+      const { commit } = await project.turned(attempt, made.base);
+      expect((await project.shown(commit, 'found.txt')).split(/\s+/).filter(Boolean).join(' ')).toBe(expected);
+      const label = [`signalbox.home=${project.world.home.root}`];
+      expect(await connectEngine(process.env).listContainers({ all: true, filters: { label } })).toEqual([]);
+      await stopGateway(project.world.home);
+    },
+  );
 
   const MOUNTS = 'grep -o "[^ ]*deps overlay" /proc/mounts > mounts.txt; cat deps/lock.txt packages/a/deps/nested.txt';
 
