@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { ContainerLogs } from './container-logs.ts';
 import { DockerStep } from './docker-step.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
@@ -13,6 +15,7 @@ import { stepContainer } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 import { StepDirectory } from './step-directory.ts';
 import type { StepInput } from './step-directory.ts';
+import { stepSecrets } from './step-environment.ts';
 
 /** Milliseconds before the engine is asked again about a container that should have ended. */
 const LOOK_AGAIN = 200;
@@ -22,6 +25,8 @@ export interface DockerSandboxOptions extends ContainerSettings {
   engine: Docker;
   /** The gateway's Unix socket on the host; without it, steps with `network: 'gateway'` are refused. */
   gatewaySocket?: string;
+  /** Keeps secrets out of what is kept of steps' output; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /**
@@ -33,10 +38,12 @@ export class DockerSandbox implements Sandbox {
   readonly gatewayUrl = `http://127.0.0.1:${SIDECAR_PORT}`;
   readonly fileOwner: { uid: number; gid: number };
   private readonly options: DockerSandboxOptions;
+  private readonly redactor: Redactor;
 
   constructor(options: DockerSandboxOptions) {
     this.options = options;
     this.fileOwner = options.user;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {
@@ -67,7 +74,7 @@ export class DockerSandbox implements Sandbox {
         } else if (state === undefined || state.Status === 'created') {
           directory.recordExit({ status: null });
         } else {
-          await step.collect(state, new ContainerLogs(step.container, input.outputLimit, undefined));
+          await step.collect(state, this.logs(step, input, undefined, this.redactor));
         }
       }
       await step.clear();
@@ -97,7 +104,7 @@ export class DockerSandbox implements Sandbox {
     step: DockerStep,
     options: RunStepOptions,
   ): Promise<StepResult> {
-    const logs = new ContainerLogs(step.container, input.outputLimit, options.onStdout);
+    const logs = this.logs(step, input, options.onStdout, this.redactor.with(stepSecrets(spec)));
     let started = false;
     let followed = false;
     for (let exit = directory.exit(); ; exit = directory.exit()) {
@@ -126,6 +133,15 @@ export class DockerSandbox implements Sandbox {
         await step.collect(state, logs);
       }
     }
+  }
+
+  private logs(
+    { container }: DockerStep,
+    { outputLimit }: StepInput,
+    onStdout: RunStepOptions['onStdout'],
+    redactor: Redactor,
+  ): ContainerLogs {
+    return new ContainerLogs({ container, limit: outputLimit, onStdout, redactor });
   }
 
   /** What another worker recorded while this one was reading, or before. */

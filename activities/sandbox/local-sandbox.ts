@@ -2,6 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
@@ -22,6 +24,8 @@ export interface LocalSandboxOptions {
   gatewayUrl: string;
   /** The worker's environment: PATH, LANG and TZ of a step come from it, and nothing else. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Keeps secrets out of what steps print; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /**
@@ -33,9 +37,11 @@ export class LocalSandbox implements Sandbox {
   readonly backend = 'local';
   readonly gatewayUrl: string;
   private readonly options: LocalSandboxOptions;
+  private readonly redactor: Redactor;
 
   constructor(options: LocalSandboxOptions) {
     this.options = options;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
     this.gatewayUrl = options.gatewayUrl;
   }
 
@@ -47,7 +53,9 @@ export class LocalSandbox implements Sandbox {
     const tail = options.onStdout && new OutputTail(directory.file('stdout'), input.outputLimit, options.onStdout);
     try {
       const step = new LocalStep(directory);
-      const started = step.isUnstarted() ? await startSupervisor(directory, spec, this.options.env) : null;
+      const started = step.isUnstarted()
+        ? await startSupervisor(directory, spec, this.options.env, this.redactor)
+        : null;
       for (let quiet = started === null; ;) {
         tail?.pump();
         const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);
