@@ -12,6 +12,8 @@ import { ourSignature, type Signature } from './git/objects.ts';
 import { inspectUserRepository, type UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
+import { environmentRedactor } from './redaction/environment-secrets.ts';
+import type { Redactor } from './redaction/redactor.ts';
 import { UsageLedger } from './records/usage-ledger.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
@@ -26,6 +28,8 @@ export interface ProjectHostOptions {
   /** The sandbox that a run asked for; made when it is first needed. */
   sandboxOf(manifest: RunManifest): Promise<Sandbox>;
   agents: Readonly<Record<Agent['provider'], Agent>>;
+  /** Keeps secrets out of what is written; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /** What a host holds for the projects that work on it: their repositories, workspaces and checkouts, each opened once. */
@@ -36,6 +40,7 @@ export class ProjectHost {
   readonly manifests: ManifestReader;
   readonly agents: ProjectHostOptions['agents'];
   readonly sandboxOf: ProjectHostOptions['sandboxOf'];
+  readonly redactor: Redactor;
   /** What the turns of runs used. */
   readonly usage: UsageLedger;
   /** What verdicts have proven, for the train. */
@@ -51,6 +56,7 @@ export class ProjectHost {
     this.manifests = options.manifests;
     this.usage = new UsageLedger(options.home);
     this.agents = options.agents;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
     this.sandboxOf = (manifest) => options.sandboxOf(manifest);
   }
 

@@ -7,6 +7,7 @@ import {
   globs,
   identifier,
   line,
+  pattern,
   size,
   text,
   variableName,
@@ -189,6 +190,22 @@ const sandbox = z.strictObject({
     .describe("Names of environment variables that steps get from the worker's environment."),
 });
 
+const redact = z.strictObject({
+  names: z
+    .array(variableName())
+    .prefault([])
+    .describe(
+      "Names of variables in the worker's environment whose values are hidden. Those whose name and value look like a " +
+        "key's are without being listed.",
+    ),
+  patterns: z
+    .array(pattern())
+    .prefault([])
+    .describe(
+      'Regular expressions; what one matches is hidden. The shapes of well-known keys are without being listed.',
+    ),
+});
+
 /** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */
 export const configSchema = z.strictObject({
   version: z.literal(1).prefault(1).describe('The version of this format.'),
@@ -247,6 +264,11 @@ export const configSchema = z.strictObject({
         'built-in table.',
     ),
   sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
+  redact: redact
+    .prefault({})
+    .describe(
+      'What is secret, and shown as `***` in everything that is written: outputs, prompts, events, reports, logs.',
+    ),
 });
 
 /** A parsed configuration: keys as in the file, defaults applied, durations in milliseconds, sizes in bytes. */

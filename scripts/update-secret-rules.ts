@@ -56,7 +56,7 @@ const OWN: readonly Rule[] = [
     id: 'url-password',
     entropy: '0',
     keywords: ['://'],
-    regex: String.raw`[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@'"\\]{0,100}:([^\s/:@'"\\*]{3,200})@[A-Za-z0-9\[]`,
+    regex: String.raw`[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/:@'"\\]{0,100}:([^\s/:@'"\\*$<{][^\s/:@'"\\*]{2,200})@[A-Za-z0-9\[]`,
   },
   {
     id: 'authorization-header',

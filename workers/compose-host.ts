@@ -8,6 +8,8 @@ import { hostId, type Home } from '../activities/home.ts';
 import { createHook } from '../activities/hook/create-hook.ts';
 import { createTrainActivities } from '../activities/merge/train-activities.ts';
 import { ProjectHost } from '../activities/project-host.ts';
+import { projectSecrets } from '../activities/redaction/project-secrets.ts';
+import type { Redactor } from '../activities/redaction/redactor.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { createRunActivities } from '../activities/runs/run-activities.ts';
@@ -30,10 +32,14 @@ export function composeHost(options: {
   searchable: boolean;
   /** The address of a workflow in the Web UI, where that is known. */
   webUi: (workflowId: string) => string | null;
+  /** Keeps secrets out of what is written; learns those of the projects that are worked on. */
+  redactor: Redactor;
   onProgress: (text: string) => void;
 }): ComposedHost {
-  const { home, env, client, searchable, webUi, onProgress } = options;
-  const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
+  const { home, env, client, searchable, webUi, redactor, onProgress } = options;
+  const manifests = new ManifestReader(new ArtefactStore(home.artefacts), ({ config }) =>
+    redactor.learn(projectSecrets(config, env)),
+  );
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
     const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest);
@@ -43,7 +49,15 @@ export function composeHost(options: {
       made = (async () => {
         const gateway = wantsGateway ? await ensureGateway({ home, env, onProgress }) : null;
         return await createSandbox(
-          sandboxOptions({ config: manifest.config, backend: manifest.backend, home, env, gateway, onProgress }),
+          sandboxOptions({
+            config: manifest.config,
+            backend: manifest.backend,
+            home,
+            env,
+            redactor,
+            gateway,
+            onProgress,
+          }),
         );
       })();
       making.set(key, made);
@@ -57,14 +71,18 @@ export function composeHost(options: {
     env,
     manifests,
     sandboxOf,
+    redactor,
     agents: createAgents({ home, onUnsandboxed: onProgress }),
   });
   return {
-    activities: asActivities({
-      ...createTaskActivities(host),
-      ...createTrainActivities(host),
-      ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
-    }),
+    activities: asActivities(
+      {
+        ...createTaskActivities(host),
+        ...createTrainActivities(host),
+        ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
+      },
+      redactor,
+    ),
     host: host.host,
   };
 }

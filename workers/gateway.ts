@@ -12,6 +12,7 @@ import { createGatewayServer, type GatewayServer } from '../activities/models/ga
 import { readGatewayState, writeGatewayState } from '../activities/models/gateway-state.ts';
 import { defaultUpstream, upstreamOf } from '../activities/models/upstream.ts';
 import { processStartTime } from '../activities/process-identity.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
 import { withProcessLock } from '../activities/process-lock.ts';
 import { listenOnPort, listenOnSocket } from './gateway-listeners.ts';
 
@@ -41,7 +42,9 @@ process.exit(0);
 /** Serves until it is time to go, and frees the addresses. Requests may still be under way then. */
 async function serve(): Promise<GatewayServer> {
   const file = destination({ dest: layout.log, mode: 0o600, sync: true });
-  const log = pino({ base: { pid: process.pid } }, file);
+  const redactor = environmentRedactor(process.env);
+  const hooks = { streamWrite: (line: string): string => redactor.text(line) };
+  const log = pino({ base: { pid: process.pid }, hooks }, file);
   const upstream = upstreamOf(process.env) ?? defaultUpstream();
   const secret = gatewaySecret(home);
   const fingerprint = keyFingerprint(secret, upstream.apiKey);

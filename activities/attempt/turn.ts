@@ -58,7 +58,7 @@ export async function runTurn(
         agentHome: path.join(directory, 'agent-home'),
         gitObjects: bare.objectStore,
         mounts: [taskFile],
-        prompt: turnPrompt(manifest, task, input),
+        prompt: host.redactor.text(turnPrompt(manifest, task, input)),
         threadId: thread,
         model: settings.model,
         reasoningEffort: settings.reasoning_effort,
@@ -74,7 +74,7 @@ export async function runTurn(
     );
   const result = meter.refuses ? null : await meter.attend(() => endable(control, sandbox, name, work));
   const metered = await meter.settle(result);
-  const question = await takeQuestion(bare, directory, base, step);
+  const question = await takeQuestion({ bare, directory, base, step, redactor: host.redactor });
   const kept = await keepWork(host, bare, attempt, base, `turn ${turn}`);
   return {
     ...outcomeOf(result, metered.limit),

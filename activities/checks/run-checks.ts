@@ -66,7 +66,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
       const label = `${request.label}-${index + 1}`;
       const result = await runUnlessLost({ ...request, given }, sandbox, checkout.directory, check, label);
       if (result.exitCode === 0) continue;
-      failure = await describeFailure(check, result);
+      failure = host.redactor.value(await describeFailure(check, result));
       break;
     }
   } catch (error) {

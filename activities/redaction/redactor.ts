@@ -81,6 +81,15 @@ export class Redactor {
     return this.#value(value) as T;
   }
 
+  /** JSON without secrets: the same text if there are none. */
+  json(text: string): string {
+    if (this.text(text) === text) return text;
+    const clean = JSON.stringify(this.value(JSON.parse(text) as unknown));
+    // Some are secrets only together with the key before them.
+    const cleaner = this.text(clean);
+    return isJson(cleaner) ? cleaner : clean;
+  }
+
   #value(value: unknown): unknown {
     if (typeof value === 'string') return this.text(value);
     if (Array.isArray(value)) return value.map((item) => this.#value(item));
@@ -105,6 +114,15 @@ export function hidden(text: string, spans: readonly Span[]): string {
     at = to;
   }
   return out + text.slice(at);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function merged(spans: readonly Span[]): Span[] {

@@ -41,10 +41,13 @@ function plainShapes(text: string): Span[] {
 
 /** Of the same length, with blanks for what would look like a part of a secret that comes after it. */
 function withoutEscapes(text: string): string {
-  return text
-    .replaceAll(/\\u001b\[[0-9;]*m|\u001b\[[0-9;]*[A-Za-z]/g, (escape) => ' '.repeat(escape.length))
-    .replaceAll(/\\[nrtbf]/g, '  ')
-    .replaceAll(/%[0-9A-Fa-f]{2}/g, '   ');
+  return (
+    text
+      // eslint-disable-next-line no-control-regex -- they are what is looked for
+      .replaceAll(/\\u001b\[[0-9;]*m|\u001b\[[0-9;]*[A-Za-z]/g, (escape) => ' '.repeat(escape.length))
+      .replaceAll(/\\[nrtbf]/g, '  ')
+      .replaceAll(/%[0-9A-Fa-f]{2}/g, '   ')
+  );
 }
 
 /** A text as a pattern that matches just it. */

@@ -15,7 +15,10 @@ import type { RunManifest } from '../../core/run-manifest.ts';
 import { integrationChecks } from '../../core/run-settings.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import { selectTasks } from '../../core/selection.ts';
+import { environmentRedactor } from '../../activities/redaction/environment-secrets.ts';
+import { projectSecrets } from '../../activities/redaction/project-secrets.ts';
 import { chooseBackend } from '../backend.ts';
+import { cleanManifest } from './clean-manifest.ts';
 import { finishedTasks } from './finished-tasks.ts';
 import { newRunId } from './run-id.ts';
 import { reuseNotices, workNotices } from './run-notices.ts';
@@ -81,7 +84,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
   const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
   const { repository } = config;
-  const manifest: RunManifest = {
+  const written: RunManifest = {
     version: 1,
     config: { ...config, repository: { ...repository, ignore_case: repository.ignore_case ?? user.ignoreCase } },
     backend: backend.backend,
@@ -90,6 +93,9 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     reused,
     catalogue: Object.fromEntries(catalogue.map(({ manifest: { id }, digest }) => [id, digest])),
   };
+  const redactor = environmentRedactor(request.env);
+  redactor.learn(projectSecrets(config, request.env));
+  const manifest = cleanManifest(written, redactor);
   return {
     runId,
     project,
