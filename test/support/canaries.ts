@@ -1,8 +1,12 @@
 /**
  * Secrets that open nothing, put together here so that the sources hold none.
  */
-const part = (length: number, alphabet = 'aB3dE5gH7jK9mN2pQ4rS6tU8vW1xY0z'): string =>
-  Array.from({ length }, (_, index) => alphabet[(index * 7 + 3) % alphabet.length]).join('');
+let state = 4711;
+const part = (length: number, alphabet = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'): string =>
+  Array.from({ length }, () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return alphabet[Math.floor(state / 65_536) % alphabet.length];
+  }).join('');
 
 export const GITHUB_TOKEN = `ghp_${part(36)}`;
 
