@@ -23,6 +23,9 @@ exec 3<&-
 # Whoever started us died before all was told. Nobody has taken the step yet.
 case $sb_hidden in *.) sb_hidden=${sb_hidden%.} ;; *) exit 0 ;; esac
 trap : HUP INT TERM
+# What we write is private; the command's own files are its own business.
+sb_umask=$(umask)
+umask 077
 
 # `read`s and functions instead of ps and cut: each process costs a millisecond.
 sb_twentieth() {
@@ -54,11 +57,12 @@ sb_command() {
   if [ -r /proc/self/stat ]; then
     read -r sb_pid sb_rest </proc/self/stat
     printf '%s\n' "$sb_pid" >"$sb_dir/group"
+    umask "$sb_umask"
     exec timeout -k 5 "$sb_seconds" "$@"
   fi
   # A Mac has no timeout; perl's alarm outlives its exec, and ends the command with SIGALRM.
-  exec perl -e 'open(F, ">", shift); print F "$$\n"; close F; setpgrp; alarm(1 + int shift); exec @ARGV; exit 127' \
-    "$sb_dir/group" "$sb_seconds" "$@"
+  exec perl -e 'open(F, ">", shift); print F "$$\n"; close F; umask oct shift; setpgrp; alarm(1 + int shift); exec @ARGV; exit 127' \
+    "$sb_dir/group" "$sb_umask" "$sb_seconds" "$@"
 }
 
 # Runs the command, then kills what is left of its group, so that the pipes to `sb_keep` close.

@@ -2,13 +2,23 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import Docker from 'dockerode';
+import type { Client } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import * as z from 'zod';
+import { homeOf } from '../../activities/home.ts';
+import { isEncrypted } from '../../activities/payloads/encryption-codec.ts';
 import type { RunDescription } from '../../core/description.ts';
+import { runWorkflowId } from '../../core/ids.ts';
+import { startCodecEndpoint } from '../../workers/codec-endpoint.ts';
+import { gatewayStatus } from '../../workers/gateway-process.ts';
+import { freePort } from '../../workers/server/ports.ts';
 import { openSession, type Session } from '../../workers/session.ts';
 import { readHistory } from '../../workers/runs/decoded-history.ts';
 import { GITHUB_TOKEN, PRIVATE_KEY, SHAPES } from '../support/canaries.ts';
 import { CliWorld, type CliResult } from '../support/cli.ts';
 import { describeWithDocker } from '../support/docker.ts';
-import { contentsBelow, found, needlesOf, textOf } from '../support/leftovers.ts';
+import { listenersOf } from '../support/listeners.ts';
+import { contentsBelow, found, needlesOf, openToOthers, textOf } from '../support/leftovers.ts';
 
 const PATIENCE = 240_000;
 
@@ -60,6 +70,7 @@ function leavesNothing({ backend, encrypted }: Setting): void {
   let session: Session;
   let planted: string;
   let run: RunDescription;
+  let serverPid: number;
   const said: string[] = [];
 
   const signalbox = async (...argv: string[]): Promise<CliResult> => {
@@ -107,7 +118,7 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     world.config(
       [
         'agent: { provider: command, command: sh agent.sh }',
-        'checks: { doctor: sh check.sh, lint: sh check.sh }',
+        'checks: { doctor: sh check.sh }',
         'sandbox: { env: [FORWARDED_TOKEN] }',
         `redact: { names: [UNREMARKABLE], patterns: ["acme-internal-[0-9-]+"] }\n`,
       ].join('\n'),
@@ -117,11 +128,14 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     world.task('002', `description: Bring marmalade, with ${GITHUB_TOKEN}\nfiles: { writes: [002.txt] }`);
     world.env['SIGNALBOX_HOOK'] = `cat >> ${world.root}/hook.jsonl; echo "$ACME_API_KEY"; exit 1`;
     if (encrypted) await signalbox('key', 'add');
-    await signalbox('server', 'start', '--detach');
+    const started = await signalbox('server', 'start', '--detach', '-o', 'json');
+    serverPid = z.object({ pid: z.number() }).parse(started.json?.result).pid;
     const { env, repository: directory } = world;
     session = await openSession({ directory, env, startServer: false, onProgress: () => undefined });
     const start = ['run', 'start', '--run-id', 'spilt', '--backend', backend, '-o', 'json'];
     expect((await signalbox(...start)).code).toBe(4);
+    // What began under the first key goes on under another.
+    if (encrypted) await signalbox('key', 'add');
     await signalbox('task', 'describe', '002');
     await signalbox('task', 'answer', '002', `Neither: ${ENVIRONMENT.ACME_API_KEY} and ${GITHUB_TOKEN}`);
     const done = await signalbox('run', 'watch', '-o', 'json');
@@ -162,6 +176,8 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     ]);
     expect(places.length).toBeGreaterThan(50);
     expect(places.some(([name]) => name.includes('.db'))).toBe(true);
+    // The search finds what is there.
+    expect(found(['it is ***'], places).length).toBeGreaterThan(5);
     expect(found(needles(), places)).toEqual([]);
   });
 
@@ -196,11 +212,70 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
       expect(await new Docker().listContainers({ all: true, filters })).toEqual([]);
     });
   }
+  test('keeps all files from others, and listens to this machine only', async () => {
+    expect(openToOthers(world.home)).toEqual([]);
+    const pids = [...world.workerPids, serverPid, ...(await gatewayPids(world.home))];
+    expect(pids.length).toBeGreaterThanOrEqual(backend === 'docker' ? 3 : 2);
+    const addresses = pids.flatMap(listenersOf).map((listener) => listener.replace(/:\d+$/, ''));
+    expect([...new Set(addresses)]).toEqual(['127.0.0.1']);
+  });
+
+  if (encrypted) {
+    test('is shown by the Web UI, which asks the endpoint of this host, under both keys', async () => {
+      const { env } = world;
+      const endpoint = await startCodecEndpoint({
+        env,
+        port: await freePort(),
+        origins: [],
+        onProgress: () => undefined,
+      });
+      try {
+        const payloads = (await rawPayloads(session.client)).filter(isEncrypted);
+        const keyIds = payloads.map(({ metadata }) => Buffer.from(metadata?.['encryption-key-id'] ?? []).toString());
+        expect(new Set(keyIds).size).toBe(2);
+        const ask = (origin: string): Promise<Response> =>
+          fetch(`${endpoint.url}/decode`, {
+            method: 'POST',
+            headers: { origin, 'content-type': 'application/json' },
+            body: JSON.stringify({ payloads: payloads.map(asJson) }),
+          });
+        const answer = z.object({ payloads: z.array(z.object({ data: z.string() })) });
+        const told = answer.parse(await (await ask(endpoint.origins[0] ?? '')).json()).payloads;
+        expect(told.map(({ data }) => Buffer.from(data, 'base64').toString()).join('\n')).toContain(
+          'Is it ***, or ***?',
+        );
+        expect((await ask('http://127.0.0.1:1')).status).toBe(403);
+      } finally {
+        await endpoint.close();
+      }
+    });
+  }
+
   test(`its database ${encrypted ? 'says nothing' : 'tells'} what the run is about`, () => {
     const files = [...contentsBelow(path.join(world.home, 'server'))];
-    const texts = ['marmalade', 'Is it ***', 'Neither: ***', 'exit code 7', 'failed with exit code 3'];
+    const texts = ['marmalade', 'Is it ***', 'Neither: ***', 'exit code 7', 'ended with exit code 3'];
     for (const text of texts) expect([text, found([text], files).length > 0]).toEqual([text, !encrypted]);
   });
+}
+
+async function rawPayloads(client: Client): Promise<Payload[]> {
+  const { events } = await client.workflow.getHandle(runWorkflowId('demo', 'spilt')).fetchHistory();
+  return (events ?? []).flatMap((event) => [
+    ...(event.workflowExecutionStartedEventAttributes?.input?.payloads ?? []),
+    ...(event.activityTaskCompletedEventAttributes?.result?.payloads ?? []),
+    ...(event.workflowExecutionSignaledEventAttributes?.input?.payloads ?? []),
+    ...(event.markerRecordedEventAttributes?.details?.['result']?.payloads ?? []),
+  ]);
+}
+
+function asJson({ metadata, data }: Payload): object {
+  const entries = Object.entries(metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]);
+  return { metadata: Object.fromEntries(entries) as object, data: Buffer.from(data ?? []).toString('base64') };
+}
+
+async function gatewayPids(home: string): Promise<number[]> {
+  const gateway = await gatewayStatus(homeOf({ SIGNALBOX_HOME: home }));
+  return gateway === null ? [] : [gateway.pid];
 }
 
 describe('a run on the host, full of secrets', () => leavesNothing({ backend: 'local', encrypted: false }));

@@ -30,6 +30,27 @@ export function* contentsBelow(directory: string, skip: readonly string[] = []):
   }
 }
 
+/** Whose contents are files of a repository, with modes that git gives them. */
+const REPOSITORIES = ['repositories', 'checkouts', 'workspaces'];
+
+/**
+ * What is not private in a home: a directory that is not 0700, a file that is not 0600. Below the directories of
+ * repositories nobody else gets to; a prompt (`stdin`) is for the user of a container to read, in a directory that nobody else
+ * gets to.
+ */
+export function openToOthers(home: string): string[] {
+  const open: string[] = [];
+  const look = (file: string): void => {
+    const stat = lstatSync(file);
+    if ((stat.mode & 0o077) !== 0 && path.basename(file) !== 'stdin')
+      open.push(`${(stat.mode & 0o777).toString(8)} ${path.relative(home, file)}`);
+    const enters = stat.isDirectory() && !REPOSITORIES.includes(path.relative(home, file));
+    if (enters) for (const name of readdirSync(file)) look(path.join(file, name));
+  };
+  look(home);
+  return open;
+}
+
 /** Where one of the texts is found, with the text. */
 export function found(texts: readonly string[], contents: Iterable<[string, Buffer]>): string[] {
   const hits: string[] = [];
