@@ -48,6 +48,7 @@ function looksRandom(value: string): boolean {
 function passwordsIn(value: string): string[] {
   return [...value.matchAll(/[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:([^\s/@]{4,})@/gi)].flatMap(([, password = '']) => {
     const plain = unescaped(password);
+    if (!looksRandom(plain)) return [];
     return plain === password ? [password] : [password, plain];
   });
 }

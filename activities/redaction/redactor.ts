@@ -83,7 +83,8 @@ export class Redactor {
 
   /** JSON without secrets: the same text if there are none. */
   json(text: string): string {
-    if (this.text(text) === text) return text;
+    const plain = this.text(text);
+    if (plain === text || !isJson(text)) return plain;
     const clean = JSON.stringify(this.value(JSON.parse(text) as unknown));
     // Some are secrets only together with the key before them.
     const cleaner = this.text(clean);

@@ -29,7 +29,14 @@ describe('secret of an environment', () => {
   });
 
   test('is the password of an address, as it is written and as it is', () => {
-    expect(environmentSecrets({ DATABASE_URL: 'postgres://me:p%C3%A4ss-1@db/x' })).toEqual(['p%C3%A4ss-1', 'päss-1']);
+    expect(environmentSecrets({ DATABASE_URL: 'postgres://me:p%C3%A4ss-Q8w3@db/x' })).toEqual([
+      'p%C3%A4ss-Q8w3',
+      'päss-Q8w3',
+    ]);
+  });
+
+  test('is no password that is a word, as that of everybody’s test database', () => {
+    expect(environmentSecrets({ DATABASE_URL: 'postgres://postgres:postgres@localhost/test' })).toEqual([]);
   });
 
   test('is what is listed by name, a word, too', () => {

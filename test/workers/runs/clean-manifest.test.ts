@@ -33,7 +33,11 @@ test('texts are cleaned, and nothing else of a run’s manifest changes', () => 
   expect(clean.config).toEqual(given.config);
   const without = manifestOf(
     {},
-    { verify: { doctor: 'curl -H "Authorization: Bearer $TOKEN" https://me:$PASS@host' } },
+    {
+      verify: {
+        doctor: 'curl -H "Authorization: Bearer $TOKEN" https://me:$PASS@host psql://postgres:postgres@localhost/test',
+      },
+    },
   );
   expect(cleanManifest({ ...without, prompts: clean.prompts }, redactor)).toEqual({
     ...without,
