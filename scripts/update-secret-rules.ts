@@ -40,6 +40,13 @@ const OWN: readonly Rule[] = [
     regex: String.raw`-----BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----(?:[\s\S]{0,20000}?-----END[ A-Z0-9_-]{0,100}KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s\\]{0,20000})`,
   },
   {
+    // See activities/models/gateway-secret.ts.
+    id: 'signalbox-step-token',
+    entropy: '0',
+    keywords: ['sbx1.'],
+    regex: String.raw`\bsbx1\.[A-Za-z0-9_-]{1,400}\.[A-Za-z0-9_-]{20,100}`,
+  },
+  {
     id: 'sourcegraph-access-token',
     entropy: '3',
     keywords: ['sgp_'],

@@ -42,7 +42,7 @@ export async function startCodecEndpoint({ env, port, ...request }: CodecEndpoin
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
   } catch (cause) {
-    throw new SignalboxError('environment', `port ${port} cannot be listened on (${codeOf(cause) ?? 'unknown'})`, {
+    throw new SignalboxError('environment', `port ${port} cannot be listened on (${String(codeOf(cause))})`, {
       hint: 'Name another one with --port.',
       cause,
     });

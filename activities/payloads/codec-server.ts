@@ -51,12 +51,21 @@ export function codecToken(keys: PayloadKeys): string {
 async function answer(deps: CodecServerDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { origin = '', host = '' } = request.headers;
   // A name that somebody else's server resolves to this address is not ours.
-  if (!/^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/.test(host)) return refuse(request, response, 'an unknown host');
-  if (!deps.origins.includes(origin)) return refuse(request, response, 'an origin that is not allowed');
+  if (!/^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?$/.test(host)) {
+    refuse(request, response, 'an unknown host');
+    return;
+  }
+  if (!deps.origins.includes(origin)) {
+    refuse(request, response, 'an origin that is not allowed');
+    return;
+  }
   response.setHeader('access-control-allow-origin', origin);
   response.setHeader('vary', 'Origin');
   const [, token = '', action = '', ...more] = (request.url ?? '').split('?')[0]?.split('/') ?? [];
-  if (!sameText(token, deps.token) || more.length > 0) return refuse(request, response, 'an unknown path');
+  if (!sameText(token, deps.token) || more.length > 0) {
+    refuse(request, response, 'an unknown path');
+    return;
+  }
   if (request.method === 'OPTIONS') {
     response.setHeader('access-control-allow-methods', 'POST');
     response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? '');

@@ -72,7 +72,7 @@ function decrypted(payload: Payload, { id, key }: PayloadKey): Payload {
 
 function metadataOf(payload: Payload, name: string): string {
   const value = payload.metadata?.[name];
-  return value === undefined || value === null ? '' : Buffer.from(value).toString('utf8');
+  return value === undefined ? '' : Buffer.from(value).toString('utf8');
 }
 
 // eslint-disable-next-line @typescript-eslint/require-await -- so that what it throws rejects

@@ -35,15 +35,6 @@ export class Redactor {
     if (this.#texts.size + this.#patterns.size > before) this.#compile();
   }
 
-  #compile(): void {
-    const compiled = (write: (text: string) => string): RegExp => {
-      const texts = this.texts.map((text) => escaped(write(text)));
-      return new RegExp([...texts, ...[...this.#patterns].map((pattern) => `(?:${pattern})`)].join('|'), 'g');
-    };
-    this.#inText = compiled((text) => text);
-    this.#inBytes = compiled((text) => Buffer.from(text, 'utf8').toString('latin1'));
-  }
-
   /** This one, or where there is more to hide one of its own that hides that as well. */
   with(secrets: readonly string[]): Redactor {
     if (secretWritings(secrets).every((text) => this.#texts.has(text))) return this;
@@ -89,6 +80,15 @@ export class Redactor {
     // Some are secrets only together with the key before them.
     const cleaner = this.text(clean);
     return isJson(cleaner) ? cleaner : clean;
+  }
+
+  #compile(): void {
+    const compiled = (write: (text: string) => string): RegExp => {
+      const texts = this.texts.map((text) => escaped(write(text)));
+      return new RegExp([...texts, ...[...this.#patterns].map((pattern) => `(?:${pattern})`)].join('|'), 'g');
+    };
+    this.#inText = compiled((text) => text);
+    this.#inBytes = compiled((text) => Buffer.from(text, 'utf8').toString('latin1'));
   }
 
   #value(value: unknown): unknown {

@@ -9,9 +9,8 @@ import type { Redactor } from '../../activities/redaction/redactor.ts';
  * @throws SignalboxError `config` or `task_files` that names the place, not the secret
  */
 export function cleanManifest(manifest: RunManifest, redactor: Redactor): RunManifest {
-  // They say what secrets look like.
-  const { redact: _redact, ...config } = manifest.config;
-  refuseSecrets(config, 'the configuration', 'config', redactor);
+  // What secrets look like is no secret, though it may look like one.
+  refuseSecrets({ ...manifest.config, redact: null }, 'the configuration', 'config', redactor);
   const tasks = manifest.tasks.map((task) => {
     const { verify, agent, ...texts } = task.manifest;
     refuseSecrets({ verify, agent }, task.file, 'task_files', redactor);

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { homeOf } from '../../../activities/home.ts';
+import { stepToken } from '../../../activities/models/gateway-secret.ts';
 import { packageRoot } from '../../../activities/package-root.ts';
 import { RedactingStream } from '../../../activities/redaction/redacting-stream.ts';
 import { Redactor, type KnownSecrets } from '../../../activities/redaction/redactor.ts';
@@ -11,6 +14,9 @@ import { GITHUB_TOKEN, PRIVATE_KEY, SHAPES } from '../../support/canaries.ts';
 
 const KNOWN = `corr+ct/h0rse "b&ttery" stäple\\`;
 const TWO_LINES = 'first-half-of-it\nsecond-half-of-it\n';
+
+const home = mkdtempSync(path.join(tmpdir(), 'signalbox-redaction-'));
+afterAll(() => rmSync(home, { recursive: true }));
 
 /** The same bytes through each of the programs that hide secrets. */
 const programs: Record<string, (known: KnownSecrets, input: string) => string> = {
@@ -68,6 +74,11 @@ describe.each(Object.entries(programs))('%s', (_name, redact) => {
   test('hides a private key over its lines, and goes on after it', () => {
     expect(redact({}, `before\n${PRIVATE_KEY}after\n`)).toMatch(/^before\n\*\*\*\n?after\n$/);
     expect(redact({}, `${JSON.stringify({ PRIVATE_KEY })}\n`)).toBe('{"PRIVATE_KEY":"***\\n"}\n');
+  });
+
+  test('hides a step’s token for the gateway', () => {
+    const token = stepToken(homeOf({ SIGNALBOX_HOME: home }), 'demo..r1..001..1..turn-1');
+    expect(redact({}, `OPENAI_API_KEY=${token}\n`)).toBe('OPENAI_API_KEY=***\n');
   });
 
   test('hides what a pattern of the configuration matches', () => {
