@@ -1,15 +1,20 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Worker } from '@temporalio/worker';
 import Docker from 'dockerode';
 import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import * as z from 'zod';
 import { homeOf } from '../../activities/home.ts';
+import { Redactor } from '../../activities/redaction/redactor.ts';
 import { isEncrypted } from '../../activities/payloads/encryption-codec.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { runWorkflowId } from '../../core/ids.ts';
 import { startCodecEndpoint } from '../../workers/codec-endpoint.ts';
+import { dataConverters } from '../../workers/data-converters.ts';
+import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { quietRuntime } from '../support/quiet-runtime.ts';
 import { gatewayStatus } from '../../workers/gateway-process.ts';
 import { freePort } from '../../workers/server/ports.ts';
 import { openSession, type Session } from '../../workers/session.ts';
@@ -221,6 +226,19 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
   });
 
   if (encrypted) {
+    test('is replayed from its encrypted histories', async () => {
+      quietRuntime();
+      const { worker: dataConverter } = dataConverters(homeOf(world.env), world.env, new Redactor());
+      const workflowBundle = await bundleWorkflows({ encrypts: true });
+      const types = new Set<string>();
+      for await (const { workflowId, runId, type } of session.client.workflow.list()) {
+        const history = await session.client.workflow.getHandle(workflowId, runId).fetchHistory();
+        await Worker.runReplayHistory({ workflowBundle, dataConverter, replayName: type }, history, workflowId);
+        types.add(type);
+      }
+      expect([...types].sort()).toEqual(['repository', 'run', 'task', 'train']);
+    });
+
     test('is shown by the Web UI, which asks the endpoint of this host, under both keys', async () => {
       const { env } = world;
       const endpoint = await startCodecEndpoint({
