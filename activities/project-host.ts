@@ -14,6 +14,8 @@ import { inspectUserRepository } from './git/inspect-user-repository.ts';
 import type { UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
+import { environmentRedactor } from './redaction/environment-secrets.ts';
+import type { Redactor } from './redaction/redactor.ts';
 import { UsageLedger } from './records/usage-ledger.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
@@ -30,6 +32,8 @@ export interface ProjectHostOptions {
   agents: Readonly<Record<Agent['provider'], Agent>>;
   /** Told what takes long. */
   onProgress?: (text: string) => void;
+  /** Keeps secrets out of what is written; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /** What a host holds for the projects that work on it: their repositories, workspaces and checkouts, each opened once. */
@@ -43,6 +47,7 @@ export class ProjectHost {
   readonly onProgress: (text: string) => void;
   /** The dependencies that were installed here. */
   readonly snapshots: SnapshotStore;
+  readonly redactor: Redactor;
   /** What the turns of runs used. */
   readonly usage: UsageLedger;
   /** What checks said about trees. */
@@ -61,6 +66,7 @@ export class ProjectHost {
     this.agents = options.agents;
     this.onProgress = options.onProgress ?? (() => undefined);
     this.snapshots = new SnapshotStore(options.home);
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
     this.sandboxOf = (manifest) => options.sandboxOf(manifest);
   }
 

@@ -1,6 +1,9 @@
 import { clean } from './commands/clean.ts';
+import { codecStart } from './commands/codec/start.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
+import { keyAdd } from './commands/key/add.ts';
+import { keyList } from './commands/key/list.ts';
 import { lockList } from './commands/lock/list.ts';
 import { planStart } from './commands/plan/start.ts';
 import { runCancel } from './commands/run/cancel.ts';
@@ -42,6 +45,8 @@ export const groups: readonly Group[] = [
   { name: 'snapshot', summary: 'the dependencies that were installed on this host' },
   { name: 'server', summary: 'the embedded Temporal server' },
   { name: 'worker', summary: 'the processes that do the work' },
+  { name: 'key', summary: 'the keys that payloads are encrypted with' },
+  { name: 'codec', summary: 'the endpoint with which the Web UI reads encrypted payloads' },
 ];
 
 /** Every command, in the order of the help. */
@@ -77,5 +82,8 @@ export const commands: readonly Command[] = [
   serverStop,
   serverStatus,
   workerStart,
+  keyAdd,
+  keyList,
+  codecStart,
   clean,
 ];

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { bootstrapSchema } from './bootstrap-config.ts';
 import { allowProblem, networkProblem } from './egress.ts';
 import {
   branchName,
@@ -17,6 +18,7 @@ import {
 } from './fields.ts';
 import { identityText, OUR_IDENTITY } from './identity.ts';
 import { mergeDriversSchema } from './merge-drivers.ts';
+import { redactSchema } from './redact-config.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
@@ -116,27 +118,8 @@ const planner = z.strictObject({
   model: line().optional().describe("The model's name; by default the provider's own choice."),
 });
 
-const bootstrap = z.strictObject({
-  commands: commands().describe('What installs the dependencies, such as `npm ci`; each runs as a step of its own.'),
-  inputs: globs()
-    .prefault([])
-    .describe('Files whose change makes them run again, all that they read: manifests, lock files, scripts.'),
-  outputs: globs()
-    .min(1, 'must name at least one path')
-    .describe(
-      'What they leave and work trees get, such as `node_modules` or `packages/*/node_modules`; nothing of it may be ' +
-        'tracked by git.',
-    ),
-  network: z
-    .enum(['registries', 'none'])
-    .prefault('registries')
-    .describe(
-      'What they may reach in Docker: public package registries and what `sandbox.allow` names, or nothing. With `sandbox.network: bridge`, `registries` is everything.',
-    ),
-});
-
 const checks = z.strictObject({
-  bootstrap: bootstrap
+  bootstrap: bootstrapSchema
     .optional()
     .describe('Dependencies, installed once per digest of image, commands and inputs, where no agent ever enters.'),
   lint: commands().prefault([]).describe("Style checks, run on a task's work."),
@@ -379,6 +362,11 @@ const sections = z.strictObject({
         'built-in table.',
     ),
   sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
+  redact: redactSchema
+    .prefault({})
+    .describe(
+      'What is secret, and shown as `***` in everything that is written: outputs, prompts, events, reports, logs.',
+    ),
 });
 
 /** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */

@@ -81,6 +81,17 @@ export function branchPrefix() {
   return checkedText((value) => branchNameProblem(`${value}x`));
 }
 
+/** A regular expression, written without slashes and flags. */
+export function pattern() {
+  return checkedText((value) => {
+    try {
+      return new RegExp(value).test('') ? 'must not match an empty text' : null;
+    } catch {
+      return 'must be a regular expression';
+    }
+  });
+}
+
 /** The name of an environment variable. */
 export function variableName() {
   return z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of an environment variable');

@@ -9,6 +9,8 @@ import { hostId, type Home } from '../activities/home.ts';
 import { createHook } from '../activities/hook/create-hook.ts';
 import { createTrainActivities } from '../activities/merge/train-activities.ts';
 import { ProjectHost } from '../activities/project-host.ts';
+import { projectSecrets } from '../activities/redaction/project-secrets.ts';
+import type { Redactor } from '../activities/redaction/redactor.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { createRemoteActivities } from '../activities/remotes/remote-activities.ts';
@@ -34,10 +36,14 @@ export function composeHost(options: {
   searchable: boolean;
   /** The address of a workflow in the Web UI, where that is known. */
   webUi: (workflowId: string) => string | null;
+  /** Keeps secrets out of what is written; learns those of the projects that are worked on. */
+  redactor: Redactor;
   onProgress: (text: string) => void;
 }): ComposedHost {
-  const { home, env, client, searchable, webUi, onProgress } = options;
-  const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
+  const { home, env, client, searchable, webUi, redactor, onProgress } = options;
+  const manifests = new ManifestReader(new ArtefactStore(home.artefacts), ({ config }) =>
+    redactor.learn(projectSecrets(config, env)),
+  );
   const keeper = new GatewayKeeper({ home, env, onProgress });
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
@@ -49,7 +55,15 @@ export function composeHost(options: {
       made = (async () => {
         const gateway = wantsGateway ? await keeper.gateway() : null;
         return await createSandbox(
-          sandboxOptions({ config: manifest.config, backend: manifest.backend, home, env, gateway, onProgress }),
+          sandboxOptions({
+            config: manifest.config,
+            backend: manifest.backend,
+            home,
+            env,
+            redactor,
+            gateway,
+            onProgress,
+          }),
         );
       })();
       making.set(key, made);
@@ -63,16 +77,20 @@ export function composeHost(options: {
     env,
     manifests,
     sandboxOf,
+    redactor,
     agents: createAgents({ home, onUnsandboxed: onProgress }),
     onProgress,
   });
   return {
-    activities: asActivities({
-      ...createTaskActivities(host),
-      ...createTrainActivities(host),
-      ...createRemoteActivities(host),
-      ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
-    }),
+    activities: asActivities(
+      {
+        ...createTaskActivities(host),
+        ...createTrainActivities(host),
+        ...createRemoteActivities(host),
+        ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
+      },
+      redactor,
+    ),
     host: host.host,
     stop: () => keeper.stop(),
   };

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { findCodex } from '../activities/agent/codex-installation.ts';
@@ -41,6 +42,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
   const looks: (() => Finding | Finding[] | Promise<Finding | Finding[]>)[] = [
     () => node(process.versions.node),
     git,
+    perl,
     () => homeDirectory(home),
     () => project(directory, env),
     () => engine(env),
@@ -66,6 +68,17 @@ async function git(): Promise<Finding> {
   } catch (failure) {
     return failed('git', failure);
   }
+}
+
+/** It keeps secrets out of what steps on this host print. */
+function perl(): Finding {
+  const { error: missing } = spawnSync('perl', ['-e', '1']);
+  if (missing === undefined) return ok('perl', 'there is one, to keep secrets out of outputs');
+  return warn(
+    'perl',
+    'there is none, so of secrets in outputs on this host only known values are hidden, no shapes of keys',
+    'Install perl.',
+  );
 }
 
 function homeDirectory(home: Home): Finding[] {

@@ -25,6 +25,7 @@ import {
   type Upstream,
 } from '../activities/models/upstream.ts';
 import { processStartTime } from '../activities/process-identity.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
 import { withProcessLock } from '../activities/process-lock.ts';
 import { listenOnPort, listenOnSocket } from './gateway-listeners.ts';
 
@@ -54,7 +55,9 @@ process.exit(0);
 /** Serves until it is time to go, and frees the addresses. Requests may still be under way then. */
 async function serve(): Promise<GatewayServer> {
   const file = destination({ dest: layout.log, mode: 0o600, sync: true });
-  const log = pino({ base: { pid: process.pid } }, file);
+  const redactor = environmentRedactor(process.env);
+  const hooks = { streamWrite: (line: string): string => redactor.text(line) };
+  const log = pino({ base: { pid: process.pid }, hooks }, file);
   const endpoints = endpointsOf(process.env) ?? defaultEndpoints();
   const secret = gatewaySecret(home);
   const fingerprint = endpointsFingerprint(secret, endpoints);

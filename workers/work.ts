@@ -1,5 +1,7 @@
 import { Client } from '@temporalio/client';
 import { homeOf, hostId } from '../activities/home.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
+import { dataConverters } from './data-converters.ts';
 import { untilIdle } from './idle-exit.ts';
 import { resumeInterrupted } from './runs/resume-interrupted.ts';
 import { connectTemporal } from './server/reach.ts';
@@ -29,7 +31,8 @@ export async function work({ env, idleMs, signal, onProgress, ...request }: Work
   const home = homeOf(env);
   const target = await findTarget(home, { env, startServer: true, onProgress });
   const connection = await connectTemporal(target.connection);
-  const client = new Client({ connection, namespace: target.namespace });
+  const dataConverter = dataConverters(home, env, environmentRedactor(env)).client;
+  const client = new Client({ connection, namespace: target.namespace, dataConverter });
   try {
     // A worker in the background is started for one run, and has no say about others.
     if (idleMs === null) {

@@ -80,7 +80,8 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         const bare = await host.bare(attempt.run.repository);
         const sandbox = await host.sandboxOf(manifest);
         await sandbox.closeAttempt(host.ownerOf(attempt));
-        await takeQuestion(bare, host.attemptDirectory(attempt), base, 'close');
+        const directory = host.attemptDirectory(attempt);
+        await takeQuestion({ bare, directory, base, step: 'close', redactor: host.redactor });
         await keepWork(host, bare, attempt, base, 'left when it was closed');
         await removeAttempt(host, attempt);
         return { commit: bare.ref(attemptRef(attempt.run.run, attempt.task, attempt.attempt)) };

@@ -61,7 +61,7 @@ export async function runTurn(
         gitObjects: bare.objectStore,
         mounts: [taskFile],
         layers: new DeliveredOutputs(directory, sandbox.fileOwner).layers(),
-        prompt: turnPrompt(manifest, task, input),
+        prompt: host.redactor.text(turnPrompt(manifest, task, input)),
         threadId: thread,
         model: settings.model,
         reasoningEffort: settings.reasoning_effort,
@@ -77,7 +77,7 @@ export async function runTurn(
     );
   const result = meter.refuses ? null : await meter.attend(() => endable(control, sandbox, name, work));
   const metered = await meter.settle(result);
-  const question = await takeQuestion(bare, directory, base, step);
+  const question = await takeQuestion({ bare, directory, base, step, redactor: host.redactor });
   const kept = await keepWork(host, bare, attempt, base, `turn ${turn}`);
   return {
     ...outcomeOf(result, metered.limit),

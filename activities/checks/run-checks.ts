@@ -81,14 +81,14 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
       const label = `${request.label}-${index + 1}`;
       const result = await runUnlessLost({ ...request, given }, sandbox, place, check, label);
       if (result.exitCode === 0) continue;
-      failure = await checkFailure(check, result);
+      failure = host.redactor.value(await checkFailure(check, result));
       break;
     }
   } catch (error) {
     // Whatever else went wrong, a step may still work in the checkout: whoever asks again finds both.
     if (control.ended.aborted) release();
     if (!(error instanceof BootstrapFailed)) throw error;
-    failure = error.failure;
+    failure = host.redactor.value(error.failure);
   }
   release();
   return { failure, commands: checks.length, durationMs: Date.now() - started };

@@ -143,7 +143,7 @@ async function runCommand(work: Work, file: DriverFile, number: number): Promise
     result = await runStep(work, file, versions, `${work.label}-${number}-again-${again}`);
   const failed = async (how: string): Promise<Resolution> => ({
     reason: `The command \`${command}\` ${how}`,
-    output: await outputOf(result),
+    output: work.host.redactor.text(await outputOf(result)),
   });
   if (result.exitCode !== 0) return await failed(result.lost ? 'was lost with its machine' : endingWords(result));
   const read = readSandboxFile(workTree, file.path, LARGEST);

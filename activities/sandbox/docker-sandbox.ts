@@ -3,6 +3,8 @@ import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import { mayReachHosts } from '../models/egress-grant.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { ContainerLogs } from './container-logs.ts';
 import { DockerStep, missingImage } from './docker-step.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
@@ -16,6 +18,7 @@ import type { ContainerSettings } from './step-container.ts';
 import { StepDirectory } from './step-directory.ts';
 import type { StepInput } from './step-directory.ts';
 import { withAllowedHosts } from './step-network.ts';
+import { stepSecrets } from './step-environment.ts';
 
 /** Milliseconds before the engine is asked again about a container that should have ended. */
 const LOOK_AGAIN = 200;
@@ -25,6 +28,8 @@ export interface DockerSandboxOptions extends ContainerSettings {
   engine: Docker;
   /** The gateway's Unix socket on the host; without it, steps that are to reach it are refused. */
   gatewaySocket?: string;
+  /** Keeps secrets out of what is kept of steps' output; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /**
@@ -37,10 +42,12 @@ export class DockerSandbox implements Sandbox {
   readonly fileOwner: { uid: number; gid: number };
   private readonly options: DockerSandboxOptions;
   private layering: Promise<boolean> | null = null;
+  private readonly redactor: Redactor;
 
   constructor(options: DockerSandboxOptions) {
     this.options = options;
     this.fileOwner = options.user;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
   }
 
   async canLayer(): Promise<boolean> {
@@ -86,7 +93,7 @@ export class DockerSandbox implements Sandbox {
         } else if (state === undefined || state.Status === 'created') {
           directory.recordExit({ status: null });
         } else {
-          await step.collect(state, new ContainerLogs(step.container, input.outputLimit, undefined));
+          await step.collect(state, this.logs(step, input, undefined, this.redactor));
         }
       }
       await this.clear(name, directory, step);
@@ -115,7 +122,7 @@ export class DockerSandbox implements Sandbox {
     step: DockerStep,
     options: RunStepOptions,
   ): Promise<StepResult> {
-    const logs = new ContainerLogs(step.container, input.outputLimit, options.onStdout);
+    const logs = this.logs(step, input, options.onStdout, this.redactor.with(stepSecrets(spec)));
     let started = false;
     let followed = false;
     for (let exit = directory.exit(); ; exit = directory.exit()) {
@@ -145,6 +152,15 @@ export class DockerSandbox implements Sandbox {
         await step.collect(state, logs);
       }
     }
+  }
+
+  private logs(
+    { container }: DockerStep,
+    { outputLimit }: StepInput,
+    onStdout: RunStepOptions['onStdout'],
+    redactor: Redactor,
+  ): ContainerLogs {
+    return new ContainerLogs({ container, limit: outputLimit, onStdout, redactor });
   }
 
   /** What another worker recorded while this one was reading, or before. */

@@ -2,6 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { hostFacts } from './host-facts.ts';
 import { canLayerHere } from './local-layers.ts';
@@ -25,6 +27,8 @@ export interface LocalSandboxOptions {
   gatewayUrl: string;
   /** The worker's environment: PATH, LANG and TZ of a step come from it, and nothing else. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Keeps secrets out of what steps print; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /**
@@ -37,9 +41,11 @@ export class LocalSandbox implements Sandbox {
   readonly gatewayUrl: string;
   private readonly options: LocalSandboxOptions;
   private layering: Promise<boolean> | null = null;
+  private readonly redactor: Redactor;
 
   constructor(options: LocalSandboxOptions) {
     this.options = options;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
     this.gatewayUrl = options.gatewayUrl;
   }
 
@@ -62,7 +68,7 @@ export class LocalSandbox implements Sandbox {
       const step = new LocalStep(directory);
       const { home, env } = this.options;
       const ready = withAllowedHosts(home, directory, spec, this.gatewayUrl);
-      const started = step.isUnstarted() ? await startSupervisor(directory, ready, env) : null;
+      const started = step.isUnstarted() ? await startSupervisor(directory, ready, env, this.redactor) : null;
       for (let quiet = started === null; ;) {
         tail?.pump();
         const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);
