@@ -21,6 +21,8 @@ export interface Home {
   readonly workspaces: string;
   /** Pooled checkouts for checks, `<repository id>/<slot>`. */
   readonly checkouts: string;
+  /** Dependency snapshots, `<repository id>/<key>`. */
+  readonly snapshots: string;
   /** One directory for each step: what was asked, its output and how it ended. */
   readonly steps: string;
   /** What agents' turns used, `<project>/<run>/<step>.json`. */
@@ -44,6 +46,7 @@ export function homeOf(env: Readonly<Record<string, string | undefined>>): Home 
     repositories: below('repositories'),
     workspaces: below('workspaces'),
     checkouts: below('checkouts'),
+    snapshots: below('snapshots'),
     steps: below('steps'),
     usage: below('usage'),
     verdicts: below('verdicts'),

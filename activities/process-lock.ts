@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -24,6 +24,8 @@ export async function withProcessLock<T>(
   options: ProcessLockOptions = {},
 ): Promise<T> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  // SQLite itself would let everybody read it.
+  closeSync(openSync(file, 'a', 0o600));
   const database = new DatabaseSync(file);
   try {
     let waited = 0;

@@ -5,6 +5,7 @@ import type { StepOwner } from '../core/ids.ts';
 import type { RunManifest } from '../core/run-manifest.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
 import type { Agent } from './agent/agent.ts';
+import { SnapshotStore } from './bootstrap/snapshot-store.ts';
 import { VerdictStore } from './checks/verdict-store.ts';
 import { BareRepository } from './git/bare-repository.ts';
 import { CheckoutPool } from './git/checkout-pool.ts';
@@ -13,6 +14,8 @@ import { inspectUserRepository } from './git/inspect-user-repository.ts';
 import type { UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
+import { environmentRedactor } from './redaction/environment-secrets.ts';
+import type { Redactor } from './redaction/redactor.ts';
 import { UsageLedger } from './records/usage-ledger.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 
@@ -27,6 +30,10 @@ export interface ProjectHostOptions {
   /** The sandbox that a run asked for; made when it is first needed. */
   sandboxOf(manifest: RunManifest): Promise<Sandbox>;
   agents: Readonly<Record<Agent['provider'], Agent>>;
+  /** Told what takes long. */
+  onProgress?: (text: string) => void;
+  /** Keeps secrets out of what is written; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /** What a host holds for the projects that work on it: their repositories, workspaces and checkouts, each opened once. */
@@ -37,6 +44,10 @@ export class ProjectHost {
   readonly manifests: ManifestReader;
   readonly agents: ProjectHostOptions['agents'];
   readonly sandboxOf: ProjectHostOptions['sandboxOf'];
+  readonly onProgress: (text: string) => void;
+  /** The dependencies that were installed here. */
+  readonly snapshots: SnapshotStore;
+  readonly redactor: Redactor;
   /** What the turns of runs used. */
   readonly usage: UsageLedger;
   /** What checks said about trees. */
@@ -53,6 +64,9 @@ export class ProjectHost {
     this.usage = new UsageLedger(options.home);
     this.verdicts = new VerdictStore(options.home.verdicts);
     this.agents = options.agents;
+    this.onProgress = options.onProgress ?? (() => undefined);
+    this.snapshots = new SnapshotStore(options.home);
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
     this.sandboxOf = (manifest) => options.sandboxOf(manifest);
   }
 

@@ -14,12 +14,8 @@ export function stepEnvironment(
   step: string,
   taskFile: string,
 ): Record<string, string> {
-  const listed = manifest.config.sandbox.env.flatMap((name) => {
-    const value = host.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   return {
-    ...Object.fromEntries(listed),
+    ...listedVariables(host, manifest),
     SIGNALBOX_PROJECT: attempt.run.project,
     SIGNALBOX_RUN_ID: attempt.run.run,
     SIGNALBOX_TASK_ID: attempt.task,
@@ -27,4 +23,13 @@ export function stepEnvironment(
     SIGNALBOX_STEP: stepName(host.ownerOf(attempt), step),
     SIGNALBOX_TASK_FILE: taskFile,
   };
+}
+
+/** Those of the worker's variables that `sandbox.env` lists. */
+export function listedVariables(host: ProjectHost, manifest: RunManifest): Record<string, string> {
+  const listed = manifest.config.sandbox.env.flatMap((name) => {
+    const value = host.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(listed);
 }

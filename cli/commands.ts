@@ -1,6 +1,9 @@
 import { clean } from './commands/clean.ts';
+import { codecStart } from './commands/codec/start.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
+import { keyAdd } from './commands/key/add.ts';
+import { keyList } from './commands/key/list.ts';
 import { lockList } from './commands/lock/list.ts';
 import { planStart } from './commands/plan/start.ts';
 import { runCancel } from './commands/run/cancel.ts';
@@ -15,6 +18,8 @@ import { runWatch } from './commands/run/watch.ts';
 import { serverStart } from './commands/server/start.ts';
 import { serverStatus } from './commands/server/status.ts';
 import { serverStop } from './commands/server/stop.ts';
+import { snapshotList } from './commands/snapshot/list.ts';
+import { snapshotPrune } from './commands/snapshot/prune.ts';
 import { taskAdd } from './commands/task/add.ts';
 import { taskAnswer } from './commands/task/answer.ts';
 import { taskApprove } from './commands/task/approve.ts';
@@ -37,8 +42,11 @@ export const groups: readonly Group[] = [
   { name: 'run', summary: 'runs of tasks' },
   { name: 'task', summary: 'the tasks of a run' },
   { name: 'lock', summary: 'the locks of a repository' },
+  { name: 'snapshot', summary: 'the dependencies that were installed on this host' },
   { name: 'server', summary: 'the embedded Temporal server' },
   { name: 'worker', summary: 'the processes that do the work' },
+  { name: 'key', summary: 'the keys that payloads are encrypted with' },
+  { name: 'codec', summary: 'the endpoint with which the Web UI reads encrypted payloads' },
 ];
 
 /** Every command, in the order of the help. */
@@ -68,9 +76,14 @@ export const commands: readonly Command[] = [
   taskSet,
   taskAdd,
   lockList,
+  snapshotList,
+  snapshotPrune,
   serverStart,
   serverStop,
   serverStatus,
   workerStart,
+  keyAdd,
+  keyList,
+  codecStart,
   clean,
 ];

@@ -54,9 +54,12 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
       output.failure(new SignalboxError('internal', 'interrupted'));
       return 130;
     }
-    const failure = failureOf(error);
+    const { failureWithoutSecrets, textWithoutSecrets } = await import('../workers/without-secrets.ts');
+    const failure = failureWithoutSecrets(failureOf(error), env);
     output.failure(failure);
-    if (env['SIGNALBOX_DEBUG'] && error instanceof Error) output.progress(error.stack ?? error.message);
+    if (env['SIGNALBOX_DEBUG'] && error instanceof Error) {
+      output.progress(textWithoutSecrets(error.stack ?? error.message, env));
+    }
     return exitCodeOf(failure.code);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * What went wrong with an agent's turn, as far as it matters for what to do next. `unknown` is everything that the agent
- * itself may do better the next time.
+ * What went wrong with an agent's turn, as far as it matters for what to do next. `limit`: the model gateway refuses,
+ * since a bound of `limits` is reached. `unknown` is everything that the agent itself may do better the next time.
  */
 export type AgentErrorClass =
-  'rate_limit' | 'network' | 'server' | 'lost' | 'authentication' | 'quota' | 'model' | 'context' | 'unknown';
+  'limit' | 'rate_limit' | 'network' | 'server' | 'lost' | 'authentication' | 'quota' | 'model' | 'context' | 'unknown';
 
 /** What follows from an error: go on after a wait, try again at once, or not at all. */
 export type ErrorAnswer = 'wait' | 'retry' | 'give_up';
@@ -16,16 +16,21 @@ export const ERROR_ANSWERS: Readonly<Record<AgentErrorClass, ErrorAnswer>> = {
   lost: 'wait',
   unknown: 'retry',
   context: 'retry',
+  limit: 'give_up',
   authentication: 'give_up',
   quota: 'give_up',
   model: 'give_up',
 };
+
+/** The code of the error with which the model gateway refuses a request that is beyond a budget. */
+export const BUDGET_SPENT = 'budget_spent';
 
 /**
  * How errors are worded, first match wins. Codex tells an HTTP status as `unexpected status 401 Unauthorized: …`, a body
  * only for status 400, and some kinds in its own words; other agents print what their libraries say.
  */
 const WORDS: readonly (readonly [AgentErrorClass, RegExp])[] = [
+  ['limit', new RegExp(BUDGET_SPENT)],
   [
     'quota',
     /insufficient_quota|quota exceeded|exceeded your (?:current )?quota|usage[ _]limit|billing (?:details|hard limit)|credit balance|(?:insufficient|out of) (?:credits?|funds|balance)|status:? 402|payment required/,

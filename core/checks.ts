@@ -7,6 +7,8 @@ export interface CheckFailure {
   signal: string | null;
   timedOut: boolean;
   outOfMemory: boolean;
+  /** Why it failed all the same, where its command did not. */
+  reason?: string | undefined;
   /** Head and tail of standard output and error, together at most a few KB. */
   output: string;
 }
@@ -23,6 +25,7 @@ export interface CheckReport {
 
 /** One sentence about a failed check. */
 export function checkFailureSentence(failure: CheckFailure): string {
+  if (failure.reason !== undefined) return `${failure.check} check \`${failure.command}\`: ${failure.reason}`;
   return `${failure.check} check \`${failure.command}\` ${endingWords(failure)}`;
 }
 

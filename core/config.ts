@@ -1,7 +1,10 @@
 import * as z from 'zod';
+import { bootstrapSchema } from './bootstrap-config.ts';
+import { allowProblem, networkProblem } from './egress.ts';
 import {
   branchName,
   branchPrefix,
+  checkedText,
   commands,
   committer,
   duration,
@@ -15,6 +18,7 @@ import {
 } from './fields.ts';
 import { identityText, OUR_IDENTITY } from './identity.ts';
 import { mergeDriversSchema } from './merge-drivers.ts';
+import { redactSchema } from './redact-config.ts';
 
 const providers = ['codex', 'openai', 'anthropic', 'mock'] as const;
 const effort = () => z.enum(['minimal', 'low', 'medium', 'high', 'xhigh', 'max', 'ultra', 'persistent']);
@@ -114,15 +118,8 @@ const planner = z.strictObject({
   model: line().optional().describe("The model's name; by default the provider's own choice."),
 });
 
-const bootstrap = z.strictObject({
-  commands: commands().describe('What installs the dependencies, such as `npm ci`.'),
-  inputs: globs().prefault([]).describe('Files whose change makes them run again: manifests and lock files.'),
-  outputs: globs().prefault([]).describe('What they produce and steps need, such as `node_modules`.'),
-  network: z.enum(['registries', 'none']).prefault('registries').describe('What they may reach.'),
-});
-
 const checks = z.strictObject({
-  bootstrap: bootstrap
+  bootstrap: bootstrapSchema
     .optional()
     .describe('Dependencies, installed once per digest of image, commands and inputs, where no agent ever enters.'),
   lint: commands().prefault([]).describe("Style checks, run on a task's work."),
@@ -233,28 +230,45 @@ const price = z.strictObject({
   output: dollars().describe('Per million output tokens.'),
 });
 
-const sandbox = z.strictObject({
-  backend: z
-    .enum(['docker', 'local'])
-    .optional()
-    .describe('`docker` where an engine answers, otherwise `local`, said out loud; naming one insists on it.'),
-  image: line().optional().describe('The image that steps run in; by default the one that Signalbox builds.'),
-  dockerfile: text().optional().describe('Builds the image instead, relative to the repository.'),
-  build_context: text().optional().describe("The directory that the Dockerfile's `COPY` sees; by default its own."),
-  user: line().optional().describe('`uid[:gid]` of the processes; by default nobody that the host knows.'),
-  network: z
-    .enum(['gateway', 'none', 'bridge'])
-    .prefault('gateway')
-    .describe("What agents reach: only the model gateway, nothing, or the engine's ordinary network."),
-  memory: size().optional().describe('Memory of one step, swap included.'),
-  cpus: z.number().positive().optional().describe('Processors of one step; fractions are allowed.'),
-  pids: count().optional().describe('Processes and threads of one step.'),
-  runtime: line().optional().describe('An OCI runtime that the engine knows, such as `runsc`.'),
-  env: z
-    .array(variableName())
-    .prefault([])
-    .describe("Names of environment variables that steps get from the worker's environment."),
-});
+const sandbox = z
+  .strictObject({
+    backend: z
+      .enum(['docker', 'local'])
+      .optional()
+      .describe('`docker` where an engine answers, otherwise `local`, said out loud; naming one insists on it.'),
+    image: line().optional().describe('The image that steps run in; by default the one that Signalbox builds.'),
+    dockerfile: text().optional().describe('Builds the image instead, relative to the repository.'),
+    build_context: text().optional().describe("The directory that the Dockerfile's `COPY` sees; by default its own."),
+    user: line().optional().describe('`uid[:gid]` of the processes; by default nobody that the host knows.'),
+    network: z
+      .enum(['gateway', 'none', 'bridge'])
+      .prefault('gateway')
+      .describe("What agents reach: only the model gateway, nothing, or the engine's ordinary network."),
+    allow: z
+      .array(checkedText(allowProblem))
+      .optional()
+      .describe(
+        'Hosts that agents and checks reach besides, by https: `registry.example.org`, `*.example.org` (all below it), ' +
+          '`example.org:8443`; or package registries by name: `npm`, `pypi`, `crates`, `go`, `maven`, `rubygems`, ' +
+          '`nuget`, `packagist`, `hex`, `pub`, or all as `registries`. By default none; with `network: gateway` only.',
+      ),
+    allow_private: z
+      .array(checkedText(networkProblem))
+      .optional()
+      .describe('Networks of private addresses that allowed hosts may have, such as `10.20.0.0/16`; by default none.'),
+    memory: size().optional().describe('Memory of one step, swap included.'),
+    cpus: z.number().positive().optional().describe('Processors of one step; fractions are allowed.'),
+    pids: count().optional().describe('Processes and threads of one step.'),
+    runtime: line().optional().describe('An OCI runtime that the engine knows, such as `runsc`.'),
+    env: z
+      .array(variableName())
+      .prefault([])
+      .describe("Names of environment variables that steps get from the worker's environment."),
+  })
+  .superRefine(({ network, allow }, context) => {
+    if (network === 'gateway' || allow === undefined || allow.length === 0) return;
+    context.addIssue({ code: 'custom', path: ['allow'], message: `says nothing with network ${network}` });
+  });
 
 const merge = z.strictObject({
   style: z
@@ -348,6 +362,11 @@ const sections = z.strictObject({
         'built-in table.',
     ),
   sandbox: sandbox.prefault({}).describe('Where agents and checks run.'),
+  redact: redactSchema
+    .prefault({})
+    .describe(
+      'What is secret, and shown as `***` in everything that is written: outputs, prompts, events, reports, logs.',
+    ),
 });
 
 /** The format of `.signalbox/config.yaml`. Parsing applies every default; keys stay as they are written there. */

@@ -54,7 +54,7 @@ export function commands() {
 }
 
 /** A text about which `problem` has nothing to say. */
-function checkedText(problem: (value: string) => string | null) {
+export function checkedText(problem: (value: string) => string | null) {
   return z.string().superRefine((value, context) => {
     const message = problem(value);
     if (message !== null) context.addIssue({ code: 'custom', message });
@@ -79,6 +79,17 @@ export function branchName() {
 /** What the names of branches begin with. */
 export function branchPrefix() {
   return checkedText((value) => branchNameProblem(`${value}x`));
+}
+
+/** A regular expression, written without slashes and flags. */
+export function pattern() {
+  return checkedText((value) => {
+    try {
+      return new RegExp(value).test('') ? 'must not match an empty text' : null;
+    } catch {
+      return 'must be a regular expression';
+    }
+  });
 }
 
 /** The name of an environment variable. */

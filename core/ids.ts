@@ -95,3 +95,21 @@ export interface StepOwner {
 export function stepName(owner: StepOwner, step: string): string {
   return [owner.project, owner.run, owner.task, String(owner.attempt), step].join('..');
 }
+
+/**
+ * The owner of the steps that install dependencies: no run's, since whoever comes next may need them, too. No run can have
+ * this name, which ends in `-`.
+ *
+ * @param snapshot the key of the dependency snapshot, and the id of its repository
+ */
+export function bootstrapOwner(project: string, snapshot: { repository: string; key: string }): StepOwner {
+  const task = `${snapshot.repository}-${snapshot.key.slice(0, 16)}`;
+  return { project, run: 'bootstrap-', task, attempt: 1 };
+}
+
+/** Whose step has a name, or `null` for a text that is no step's name. */
+export function stepOwner(name: string): StepOwner | null {
+  const [project = '', run = '', task = '', attempt = '', step = '', ...more] = name.split('..');
+  const whole = [project, run, task, step].every((part) => part !== '') && more.length === 0;
+  return whole && /^\d{1,9}$/.test(attempt) ? { project, run, task, attempt: Number(attempt) } : null;
+}

@@ -6,7 +6,6 @@ import { manifestSchema } from './task-file.ts';
 
 /** Keys of the configuration that are accepted and checked, but that nothing heeds yet. */
 export const CONFIG_KEYS_WITHOUT_EFFECT = [
-  'checks.bootstrap',
   'checks.canary',
   'scope.mode',
   'validators',

@@ -63,7 +63,7 @@ function parentGlob(glob: string): string {
 }
 
 /** The glob of one path; of a directory above it where the path is too long for one. */
-function fileGlob(path: string): string {
+export function fileGlob(path: string): string {
   let glob = path.split('/').map(escaped).join('/');
   while (glob !== '**' && globProblem(glob) !== null) glob = parentGlob(glob);
   return glob;

@@ -32,3 +32,10 @@ export function formatSize(bytes: number): string {
   }
   return `${count}${UNITS[unit] ?? 'B'}`;
 }
+
+/** Writes bytes for people, rounded: `129 MiB`. */
+export function humanSize(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const count = bytes / 1024 ** power;
+  return `${count < 10 && power > 0 ? count.toFixed(1) : Math.round(count)} ${UNITS[power] ?? 'B'}`;
+}

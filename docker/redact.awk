@@ -1,9 +1,9 @@
-# Puts *** in the place of secrets. The first lines of the input, up to an empty one, are the texts to hide, the longest
-# first; the rest is passed on. Meant for LC_ALL=C: texts are bytes.
+# Puts *** in the place of known secrets, where there is no perl for redact.pl. The first lines of the input, up to an empty
+# one, are `=` and a text to hide, the longest first; the rest is passed on. Meant for LC_ALL=C: texts are bytes.
 
 !ready {
   if ($0 == "") ready = 1
-  else hidden[++count] = $0
+  else if ($0 ~ /^=/) hidden[++count] = substr($0, 2)
   next
 }
 

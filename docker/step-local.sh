@@ -7,7 +7,8 @@
 # and start time, as activities/process-identity.ts gives it; made exclusively, so that only the first of several supervisors runs the command), `group` (the
 # command's process group), `stdout` and `stderr` (at most BLOCKS * 512 bytes; `.truncated` beside one that was longer,
 # `.failed` beside one that could not be written), and at last `exit`, by rename. `ended`, made by somebody else, means
-# that the step is not wanted any more. What $SIGNALBOX_REDACT lists, one text a line, is recorded as ***.
+# that the step is not wanted any more. Secrets are recorded as ***: of well-known shapes, and those that descriptor 3 tells,
+# a line `=TEXT` or `~PATTERN` each, then a `.`.
 # $SIGNALBOX_SUPERVISED is the step's name: the command finds it as
 # $SIGNALBOX_STEP, but our own processes must not, since whoever ends the step kills all that carry it.
 #
@@ -16,9 +17,15 @@
 sb_dir=$1 sb_seconds=$2 sb_blocks=$3
 shift 3
 sb_step=$SIGNALBOX_SUPERVISED
-sb_hidden=${SIGNALBOX_REDACT-}
-unset SIGNALBOX_SUPERVISED SIGNALBOX_REDACT
+unset SIGNALBOX_SUPERVISED
+sb_hidden=$(exec cat <&3)
+exec 3<&-
+# Whoever started us died before all was told. Nobody has taken the step yet.
+case $sb_hidden in *.) sb_hidden=${sb_hidden%.} ;; *) exit 0 ;; esac
 trap : HUP INT TERM
+# What we write is private; the command's own files are its own business.
+sb_umask=$(umask)
+umask 077
 
 # `read`s and functions instead of ps and cut: each process costs a millisecond.
 sb_twentieth() {
@@ -50,11 +57,12 @@ sb_command() {
   if [ -r /proc/self/stat ]; then
     read -r sb_pid sb_rest </proc/self/stat
     printf '%s\n' "$sb_pid" >"$sb_dir/group"
+    umask "$sb_umask"
     exec timeout -k 5 "$sb_seconds" "$@"
   fi
   # A Mac has no timeout; perl's alarm outlives its exec, and ends the command with SIGALRM.
-  exec perl -e 'open(F, ">", shift); print F "$$\n"; close F; setpgrp; alarm(1 + int shift); exec @ARGV; exit 127' \
-    "$sb_dir/group" "$sb_seconds" "$@"
+  exec perl -e 'open(F, ">", shift); print F "$$\n"; close F; umask oct shift; setpgrp; alarm(1 + int shift); exec @ARGV; exit 127' \
+    "$sb_dir/group" "$sb_umask" "$sb_seconds" "$@"
 }
 
 # Runs the command, then kills what is left of its group, so that the pipes to `sb_keep` close.
@@ -78,18 +86,18 @@ sb_keep() {
   exec cat >/dev/null
 }
 
-sb_record() {
-  if [ -n "$sb_hidden" ]; then sb_hide | sb_keep "$1"; else sb_keep "$1"; fi
-}
-
 # Passes its input on without what is to be hidden; nothing of it where that cannot be done.
 sb_hide() {
+  if command -v perl >/dev/null; then
+    { printf '%s\n' "$sb_hidden"; exec cat; } | exec perl "${0%/*}/redact.pl" "${0%/*}/secret-rules.tsv"
+    return
+  fi
   if ! command -v awk >/dev/null; then
     echo 'signalbox: there is no awk here to keep secrets out of this output, so it is withheld'
     exec cat >/dev/null
   fi
-  { printf '%s\n\n' "$sb_hidden"; exec cat; } | LC_ALL=C exec awk -f "${0%/*}/redact.awk"
+  { printf '%s\n' "$sb_hidden"; exec cat; } | LC_ALL=C exec awk -f "${0%/*}/redact.awk"
 }
 
-{ sb_main "$@" 2>&3 3>&- | sb_record stdout 3>&-; } 3>&1 | sb_record stderr
+{ sb_main "$@" 2>&3 3>&- | sb_hide 3>&- | sb_keep stdout 3>&-; } 3>&1 | sb_hide | sb_keep stderr
 [ ! -s "$sb_dir/exit.tmp" ] || exec mv -f "$sb_dir/exit.tmp" "$sb_dir/exit"

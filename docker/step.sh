@@ -6,7 +6,8 @@
 # Runs the arguments, at most SECONDS long, passes on the first BYTES of each output stream, and leaves with the command's
 # status. The container goes with it, so whatever is left then dies. /signalbox/once keeps a container that somebody
 # starts a second time from running its command again: it leaves with 125. /signalbox/secrets/env, gone once it is read,
-# exports variables that are stored nowhere, and sets sb_hidden to the texts, one a line, that are passed on as ***.
+# exports variables that are stored nowhere, and sets sb_hidden to what is passed on as ***: a line `=TEXT` each. Where the image
+# has perl, so are secrets of well-known shapes.
 #
 # Variables start with `sb_`, since the command's own environment came in with ours.
 
@@ -60,16 +61,20 @@ sb_keep() {
 }
 
 sb_record() {
-  if [ -n "$sb_hidden" ]; then sb_hide | sb_keep; else sb_keep; fi
+  if [ -n "$sb_hidden" ] || command -v perl >/dev/null; then sb_hide | sb_keep; else sb_keep; fi
 }
 
 # Passes its input on without what is to be hidden; nothing of it where that cannot be done.
 sb_hide() {
+  if command -v perl >/dev/null; then
+    { printf '%s\n' "$sb_hidden"; exec cat; } | exec perl /signalbox/redact.pl /signalbox/secret-rules.tsv
+    return
+  fi
   if ! command -v awk >/dev/null; then
     echo 'signalbox: there is no awk here to keep secrets out of this output, so it is withheld'
     exec cat >/dev/null
   fi
-  { printf '%s\n\n' "$sb_hidden"; exec cat; } | LC_ALL=C exec awk -f /signalbox/redact.awk
+  { printf '%s\n' "$sb_hidden"; exec cat; } | LC_ALL=C exec awk -f /signalbox/redact.awk
 }
 
 exec 5>&1 6>&2

@@ -19,6 +19,7 @@ Temporal server in a home of its own that is removed afterwards. Every section s
   thousand  1,000 tasks, 16 at once, asked for its status every second
   train     50 finished tasks, of which some fail their integration checks of 2 seconds, on 5,000 files; and the git
             work alone on 50,000 files
+  gateway   50 streams through the model gateway, and directly
 
   --quick              fewer tasks and shorter checks
   --profile DIRECTORY  writes V8 CPU profiles of the workers there

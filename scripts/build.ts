@@ -29,12 +29,19 @@ async function build(): Promise<void> {
   if (!existsSync(workflowsPath)) throw new Error(`the compiler left no ${workflowsPath}`);
   const warn = (message: string): void => say(message);
   const quiet = (): undefined => undefined;
-  const { code } = await bundleWorkflowCode({
-    workflowsPath,
-    logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn, error: warn },
-  });
-  writeFileSync(path.join(dist, 'workflow-bundle.js'), code);
-  say(`dist/workflow-bundle.js: ${Math.round(code.length / 1024)} KiB`);
+  const failureConverterPath = path.join(root, 'workers/failure-converter.cjs');
+  for (const [name, more] of Object.entries({
+    'workflow-bundle.js': {},
+    'workflow-bundle-encrypting.js': { failureConverterPath },
+  })) {
+    const { code } = await bundleWorkflowCode({
+      ...more,
+      workflowsPath,
+      logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn, error: warn },
+    });
+    writeFileSync(path.join(dist, name), code);
+    say(`dist/${name}: ${Math.round(code.length / 1024)} KiB`);
+  }
 }
 
 await build();

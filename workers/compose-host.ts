@@ -9,6 +9,8 @@ import { hostId, type Home } from '../activities/home.ts';
 import { createHook } from '../activities/hook/create-hook.ts';
 import { createTrainActivities } from '../activities/merge/train-activities.ts';
 import { ProjectHost } from '../activities/project-host.ts';
+import { projectSecrets } from '../activities/redaction/project-secrets.ts';
+import type { Redactor } from '../activities/redaction/redactor.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { createRemoteActivities } from '../activities/remotes/remote-activities.ts';
@@ -16,12 +18,14 @@ import { createRunActivities } from '../activities/runs/run-activities.ts';
 import { createSandbox } from '../activities/sandbox/create-sandbox.ts';
 import { sandboxOptions } from './sandbox-options.ts';
 import type { Sandbox } from '../activities/sandbox/sandbox.ts';
-import { ensureGateway } from './gateway-process.ts';
+import { GatewayKeeper } from './gateway-keeper.ts';
 
 /** A host's activities over the real adapters. */
 export interface ComposedHost {
   activities: TaskActivities & TrainActivities & RunActivities & RemoteActivities;
   host: string;
+  /** No step will be started any more: what they need is not looked after any longer. */
+  stop(): void;
 }
 
 /** Wires the adapters of one host together: the only place that knows them all. */
@@ -32,20 +36,34 @@ export function composeHost(options: {
   searchable: boolean;
   /** The address of a workflow in the Web UI, where that is known. */
   webUi: (workflowId: string) => string | null;
+  /** Keeps secrets out of what is written; learns those of the projects that are worked on. */
+  redactor: Redactor;
   onProgress: (text: string) => void;
 }): ComposedHost {
-  const { home, env, client, searchable, webUi, onProgress } = options;
-  const manifests = new ManifestReader(new ArtefactStore(home.artefacts));
+  const { home, env, client, searchable, webUi, redactor, onProgress } = options;
+  const manifests = new ManifestReader(new ArtefactStore(home.artefacts), ({ config }) =>
+    redactor.learn(projectSecrets(config, env)),
+  );
+  const keeper = new GatewayKeeper({ home, env, onProgress });
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
-    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest);
+    const { allow = [] } = manifest.config.sandbox;
+    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest) || allow.length > 0;
     const key = JSON.stringify([manifest.backend, wantsGateway, manifest.config.sandbox]);
     let made = making.get(key);
     if (made === undefined) {
       made = (async () => {
-        const gateway = wantsGateway ? await ensureGateway({ home, env, onProgress }) : null;
+        const gateway = wantsGateway ? await keeper.gateway() : null;
         return await createSandbox(
-          sandboxOptions({ config: manifest.config, backend: manifest.backend, home, env, gateway, onProgress }),
+          sandboxOptions({
+            config: manifest.config,
+            backend: manifest.backend,
+            home,
+            env,
+            redactor,
+            gateway,
+            onProgress,
+          }),
         );
       })();
       making.set(key, made);
@@ -59,16 +77,22 @@ export function composeHost(options: {
     env,
     manifests,
     sandboxOf,
+    redactor,
     agents: createAgents({ home, onUnsandboxed: onProgress }),
+    onProgress,
   });
   return {
-    activities: asActivities({
-      ...createTaskActivities(host),
-      ...createTrainActivities(host),
-      ...createRemoteActivities(host),
-      ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
-    }),
+    activities: asActivities(
+      {
+        ...createTaskActivities(host),
+        ...createTrainActivities(host),
+        ...createRemoteActivities(host),
+        ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
+      },
+      redactor,
+    ),
     host: host.host,
+    stop: () => keeper.stop(),
   };
 }
 

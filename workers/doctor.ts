@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { findCodex } from '../activities/agent/codex-installation.ts';
@@ -5,6 +6,7 @@ import { loadProject } from '../activities/catalogue/project.ts';
 import { inspectUserRepository } from '../activities/git/inspect-user-repository.ts';
 import { branchTip, requireSupported } from '../activities/git/user-repository.ts';
 import { requireGit } from '../activities/git/git-command.ts';
+import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { homeOf, type Home } from '../activities/home.ts';
 import { examineRemote } from '../activities/remotes/examine-remote.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
@@ -40,11 +42,12 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
   const looks: (() => Finding | Finding[] | Promise<Finding | Finding[]>)[] = [
     () => node(process.versions.node),
     git,
+    perl,
     () => homeDirectory(home),
     () => project(directory, env),
     () => engine(env),
     () => codex(),
-    () => key(env),
+    () => key(home, env),
     () => gateway(home),
     () => temporal(env, server),
   ];
@@ -65,6 +68,17 @@ async function git(): Promise<Finding> {
   } catch (failure) {
     return failed('git', failure);
   }
+}
+
+/** It keeps secrets out of what steps on this host print. */
+function perl(): Finding {
+  const { error: missing } = spawnSync('perl', ['-e', '1']);
+  if (missing === undefined) return ok('perl', 'there is one, to keep secrets out of outputs');
+  return warn(
+    'perl',
+    'there is none, so of secrets in outputs on this host only known values are hidden, no shapes of keys',
+    'Install perl.',
+  );
 }
 
 function homeDirectory(home: Home): Finding[] {
@@ -140,9 +154,10 @@ function codex(): Finding {
   }
 }
 
-function key(env: Env): Finding {
-  const name = ['CODEX_API_KEY', 'OPENAI_API_KEY'].find((variable) => env[variable]);
+function key(home: Home, env: Env): Finding {
+  const name = ['CODEX_API_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY'].find((variable) => env[variable]);
   if (name !== undefined) return ok('api key', `${name} is set`);
+  if (existsSync(path.join(gatewayLayout(home).login, 'auth.json'))) return ok('api key', 'a ChatGPT login is used');
   return warn('api key', 'no API key is set, so no real model answers', 'Set OPENAI_API_KEY before the worker starts.');
 }
 

@@ -7,9 +7,9 @@ import { headAndTail, SignalboxError } from '../core/failures.ts';
 import { makePrivateDirectory, type Home } from '../activities/home.ts';
 import { askGatewayStatus, type GatewayReply } from '../activities/models/gateway-client.ts';
 import { gatewayLayout } from '../activities/models/gateway-layout.ts';
-import { gatewaySecret, keyFingerprint } from '../activities/models/gateway-secret.ts';
+import { endpointsFingerprint, gatewaySecret } from '../activities/models/gateway-secret.ts';
 import { readGatewayState } from '../activities/models/gateway-state.ts';
-import { upstreamOf } from '../activities/models/upstream.ts';
+import { endpointsOf } from '../activities/models/upstream.ts';
 import { isSameProcess, processStartTime } from '../activities/process-identity.ts';
 
 /** A gateway that answers. */
@@ -25,6 +25,12 @@ export interface Gateway {
 
 const START_MS = 20_000;
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TZ', 'OPENAI_BASE_URL', 'OPENAI_API_KEY', 'CODEX_API_KEY'];
+const PASSED_ON_MORE = [
+  'ANTHROPIC_BASE_URL',
+  'ANTHROPIC_API_KEY',
+  'SIGNALBOX_CHATGPT_URL',
+  'CODEX_REFRESH_TOKEN_URL_OVERRIDE',
+];
 const PASSED_ON_NETWORK = [
   'HTTP_PROXY',
   'HTTPS_PROXY',
@@ -53,11 +59,10 @@ export async function ensureGateway(options: {
   onProgress?: (message: string) => void;
 }): Promise<Gateway> {
   const { home, env, onProgress } = options;
-  const wanted = upstreamOf(env);
+  const wanted = endpointsOf(env);
   const secret = gatewaySecret(home);
   const fits = (reply: GatewayReply): boolean =>
-    wanted === null ||
-    (reply.upstream === wanted.url && reply.keyFingerprint === keyFingerprint(secret, wanted.apiKey));
+    wanted === null || reply.keyFingerprint === endpointsFingerprint(secret, wanted);
   const layout = gatewayLayout(home);
   const until = performance.now() + START_MS;
   const started: { child: ChildProcess | null; problem: string | null } = { child: null, problem: null };
@@ -139,7 +144,12 @@ function start(home: Home, env: Readonly<Record<string, string | undefined>>): C
 }
 
 function gatewayEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const names = [...PASSED_ON, ...PASSED_ON_NETWORK, ...PASSED_ON_NETWORK.map((name) => name.toLowerCase())];
+  const names = [
+    ...PASSED_ON,
+    ...PASSED_ON_MORE,
+    ...PASSED_ON_NETWORK,
+    ...PASSED_ON_NETWORK.map((name) => name.toLowerCase()),
+  ];
   const kept = Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
   return { ...kept, NODE_USE_ENV_PROXY: '1' };
 }

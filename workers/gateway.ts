@@ -1,17 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, renameSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { destination, pino } from 'pino';
 
 import { homeOf, makePrivateDirectory } from '../activities/home.ts';
+import { BudgetGuard } from '../activities/models/budget-guard.ts';
+import { CHATGPT_URL, ChatGptLogin, TOKEN_URL } from '../activities/models/chatgpt-login.ts';
+import { mayConnect } from '../activities/models/egress-addresses.ts';
+import { egressOf, recordDecision } from '../activities/models/egress-grant.ts';
+import { createEgressProxy } from '../activities/models/egress-proxy.ts';
 import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { GatewayLedger } from '../activities/models/gateway-ledger.ts';
-import { gatewaySecret, keyFingerprint } from '../activities/models/gateway-secret.ts';
+import { endpointsFingerprint, gatewaySecret } from '../activities/models/gateway-secret.ts';
 import { createGatewayServer, type GatewayServer } from '../activities/models/gateway-server.ts';
 import { readGatewayState, writeGatewayState } from '../activities/models/gateway-state.ts';
-import { defaultUpstream, upstreamOf } from '../activities/models/upstream.ts';
+import {
+  defaultEndpoints,
+  endpointsOf,
+  keyedUpstream,
+  wantsLogin,
+  type Endpoints,
+  type Upstream,
+} from '../activities/models/upstream.ts';
 import { processStartTime } from '../activities/process-identity.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
 import { withProcessLock } from '../activities/process-lock.ts';
 import { listenOnPort, listenOnSocket } from './gateway-listeners.ts';
 
@@ -41,13 +55,35 @@ process.exit(0);
 /** Serves until it is time to go, and frees the addresses. Requests may still be under way then. */
 async function serve(): Promise<GatewayServer> {
   const file = destination({ dest: layout.log, mode: 0o600, sync: true });
-  const log = pino({ base: { pid: process.pid } }, file);
-  const upstream = upstreamOf(process.env) ?? defaultUpstream();
+  const redactor = environmentRedactor(process.env);
+  const hooks = { streamWrite: (line: string): string => redactor.text(line) };
+  const log = pino({ base: { pid: process.pid }, hooks }, file);
+  const endpoints = endpointsOf(process.env) ?? defaultEndpoints();
   const secret = gatewaySecret(home);
-  const fingerprint = keyFingerprint(secret, upstream.apiKey);
+  const fingerprint = endpointsFingerprint(secret, endpoints);
   const ledger = new GatewayLedger(layout.usage, randomUUID());
   ledger.prune();
-  const gateway = createGatewayServer({ upstream, secret, ledger, log, status });
+  const upstream = endpoints.openai.url;
+  const gateway = createGatewayServer({
+    upstreams: {
+      openai: openaiUpstream(endpoints),
+      anthropic: keyedUpstream('anthropic', endpoints.anthropic),
+    },
+    secret,
+    ledger,
+    guard: new BudgetGuard(home, ledger),
+    egress: createEgressProxy({
+      secret,
+      mayConnect,
+      egressOf: (step) => egressOf(home, step),
+      record: (step, decision) => {
+        log.info({ step, ...decision }, 'connection');
+        recordDecision(home, step, decision);
+      },
+    }),
+    log,
+    status,
+  });
   const [onSocket, onPort] = [gateway.listener(), gateway.listener()];
   const port = await listenOnPort(onPort, readGatewayState(layout)?.port ?? null);
   await listenOnSocket(onSocket, layout);
@@ -57,10 +93,10 @@ async function serve(): Promise<GatewayServer> {
     started: processStartTime(process.pid),
     socket: layout.socket,
     port,
-    upstream: upstream.url,
+    upstream,
     keyFingerprint: fingerprint,
   });
-  log.info({ socket: layout.socket, port, upstream: upstream.url, key: upstream.apiKey !== null }, 'listening');
+  log.info({ socket: layout.socket, port, upstream, key: endpoints.openai.apiKey !== null }, 'listening');
   const why = await timeToGo(gateway, file);
   log.info({ why, active: gateway.active }, 'retiring');
   for (const listener of [onSocket, onPort]) {
@@ -74,12 +110,23 @@ async function serve(): Promise<GatewayServer> {
       pid: process.pid,
       socket: layout.socket,
       url: `http://127.0.0.1:${port}`,
-      upstream: upstream.url,
+      upstream,
       keyFingerprint: fingerprint,
       active: gateway.active,
       total: ledger.total,
     };
   }
+}
+
+function openaiUpstream(endpoints: Endpoints): Upstream {
+  const keyed = keyedUpstream('openai', endpoints.openai);
+  if (!wantsLogin(endpoints)) return keyed;
+  return new ChatGptLogin({
+    file: path.join(layout.login, 'auth.json'),
+    otherwise: keyed,
+    url: process.env['SIGNALBOX_CHATGPT_URL'] || CHATGPT_URL,
+    tokenUrl: process.env['CODEX_REFRESH_TOKEN_URL_OVERRIDE'] || TOKEN_URL,
+  });
 }
 
 /** Resolves with the reason to retire; ends the process when the home is gone. Looks after the log meanwhile. */

@@ -10,6 +10,7 @@ import { makePrivateDirectory, type Home } from '../activities/home.ts';
 import { createSandbox } from '../activities/sandbox/create-sandbox.ts';
 import { LocalSandbox } from '../activities/sandbox/local-sandbox.ts';
 import { stepName } from '../core/ids.ts';
+import { agentNetwork } from '../core/step-network.ts';
 import { chooseBackend } from './backend.ts';
 import { ensureGateway } from './gateway-process.ts';
 import { sandboxOptions } from './sandbox-options.ts';
@@ -42,7 +43,7 @@ export async function openPlanningTurn(options: {
     model: config.planner.model,
     env: { SIGNALBOX_PROJECT: config.project },
     timeoutMs: config.limits.task_time,
-    network: config.sandbox.network,
+    network: agentNetwork(config.sandbox),
   };
   if (provider === 'mock') {
     const { root } = project;

@@ -1,5 +1,6 @@
 import type { Config } from '../core/config.ts';
 import type { Home } from '../activities/home.ts';
+import type { Redactor } from '../activities/redaction/redactor.ts';
 import type { SandboxOptions } from '../activities/sandbox/create-sandbox.ts';
 import type { Gateway } from './gateway-process.ts';
 
@@ -9,16 +10,19 @@ export function sandboxOptions(options: {
   backend: 'docker' | 'local';
   home: Home;
   env: Readonly<Record<string, string | undefined>>;
+  /** By default what is secret of `env`, and has a well-known shape. */
+  redactor?: Redactor;
   gateway: Gateway | null;
   onProgress: (text: string) => void;
 }): SandboxOptions {
-  const { config, backend, home, env, gateway, onProgress } = options;
+  const { config, backend, home, env, redactor, gateway, onProgress } = options;
   const { image, user, runtime, memory, cpus, pids } = config.sandbox;
   return {
     home,
     env,
     backend,
     gatewayUrl: gateway?.url ?? '',
+    ...(redactor === undefined ? {} : { redactor }),
     ...(gateway === null ? {} : { gatewaySocket: gateway.socket }),
     ...(image === undefined ? {} : { image }),
     ...(user === undefined ? {} : { user }),

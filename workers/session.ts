@@ -2,9 +2,13 @@ import { existsSync } from 'node:fs';
 import { Client, type Connection } from '@temporalio/client';
 import { homeOf, type Home } from '../activities/home.ts';
 import { loadProject, type Project } from '../activities/catalogue/project.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
+import { projectSecrets } from '../activities/redaction/project-secrets.ts';
+import type { Redactor } from '../activities/redaction/redactor.ts';
 import { ArtefactStore } from '../activities/records/artefact-store.ts';
 import { ManifestReader } from '../activities/records/manifest-reader.ts';
 import { SignalboxError } from '../core/failures.ts';
+import { dataConverters } from './data-converters.ts';
 import { repositoryWith } from './runs/forgotten-run.ts';
 import { RunReader } from './runs/run-reader.ts';
 import { taskViews } from '../core/task-views.ts';
@@ -35,6 +39,8 @@ export interface Session {
   readonly client: Client;
   readonly target: TemporalTarget;
   readonly reader: RunReader;
+  /** Keeps secrets out of what is sent and said. */
+  readonly redactor: Redactor;
   readonly onProgress: (text: string) => void;
   /** The address of a workflow in the Web UI, or `null` where that is not known. */
   webUi: (workflowId: string) => string | null;
@@ -54,7 +60,10 @@ export async function openSession(request: SessionRequest): Promise<Session> {
   const home = homeOf(env);
   const target = await findTarget(home, request);
   const connection = await connectTemporal(target.connection);
-  return sessionOf({ project: { ...project, id: project.config.project }, home, env, onProgress, target, connection });
+  const redactor = environmentRedactor(env);
+  redactor.learn(projectSecrets(project.config, env));
+  const id = project.config.project;
+  return sessionOf({ project: { ...project, id }, home, env, onProgress, target, connection, redactor });
 }
 
 /** The server that is configured or embedded, the latter started where {@link SessionRequest} asks for it. */
@@ -77,9 +86,12 @@ function sessionOf(parts: {
   onProgress: (text: string) => void;
   target: TemporalTarget;
   connection: Connection;
+  redactor: Redactor;
 }): Session {
-  const { connection, target, onProgress } = parts;
-  const client = new Client({ connection, namespace: target.namespace });
+  const { connection, target, redactor } = parts;
+  const onProgress = (text: string): void => parts.onProgress(redactor.text(text));
+  const dataConverter = dataConverters(parts.home, parts.env, redactor).client;
+  const client = new Client({ connection, namespace: target.namespace, dataConverter });
   const manifests = new ManifestReader(new ArtefactStore(parts.home.artefacts));
   return {
     project: parts.project,
@@ -87,6 +99,7 @@ function sessionOf(parts: {
     env: parts.env,
     client,
     target,
+    redactor,
     reader: new RunReader(
       client,
       async (run) => taskViews(await manifests.manifest(run)),

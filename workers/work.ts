@@ -1,11 +1,14 @@
 import { Client } from '@temporalio/client';
 import { homeOf, hostId } from '../activities/home.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
+import { dataConverters } from './data-converters.ts';
 import { untilIdle } from './idle-exit.ts';
 import { resumeInterrupted } from './runs/resume-interrupted.ts';
 import { connectTemporal } from './server/reach.ts';
 import { webUiLink } from './server/web-ui-link.ts';
 import { findTarget } from './session.ts';
 import { maxAgents } from './max-agents.ts';
+import { snapshotBounds } from './snapshots.ts';
 import { startWorker } from './worker.ts';
 
 /** What {@link work} is given. */
@@ -23,10 +26,13 @@ export interface WorkRequest {
 /** Is a worker until it is interrupted, or idle for long enough. @returns the id of this host */
 export async function work({ env, idleMs, signal, onProgress, ...request }: WorkRequest): Promise<string> {
   const agents = request.maxAgents ?? maxAgents(env);
+  // Refused before anything runs.
+  snapshotBounds(env);
   const home = homeOf(env);
   const target = await findTarget(home, { env, startServer: true, onProgress });
   const connection = await connectTemporal(target.connection);
-  const client = new Client({ connection, namespace: target.namespace });
+  const dataConverter = dataConverters(home, env, environmentRedactor(env)).client;
+  const client = new Client({ connection, namespace: target.namespace, dataConverter });
   try {
     // A worker in the background is started for one run, and has no say about others.
     if (idleMs === null) {

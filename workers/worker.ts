@@ -1,18 +1,24 @@
+import { inspect } from 'node:util';
 import { Client } from '@temporalio/client';
 import {
   DefaultLogger,
   NativeConnection,
   Runtime,
   Worker,
+  type Logger,
   type NativeConnectionOptions,
   type WorkerOptions,
 } from '@temporalio/worker';
 import { agentsQueue, hostQueue, SHARED_QUEUE } from '../core/ids.ts';
 import type { Home } from '../activities/home.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
+import type { Redactor } from '../activities/redaction/redactor.ts';
 import { composeHost } from './compose-host.ts';
+import { dataConverters } from './data-converters.ts';
 import { Janitor } from './janitor.ts';
 import { janitorSandboxes } from './janitor-sandboxes.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
+import { startPruning } from './snapshot-pruner.ts';
 import { connectTemporal } from './server/reach.ts';
 import type { TemporalTarget } from './server/target.ts';
 import { workflowBundle } from './workflow-bundle.ts';
@@ -47,20 +53,24 @@ const MOST_ACTIVITIES = 100;
  * disk, and one for the agents, whose number is bounded and whose waiting must not hold up checks and merges.
  */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { home, env, connection: target, namespace, maxAgents, webUi, onProgress = () => undefined } = options;
-  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+  const { home, env, connection: target, namespace, maxAgents, webUi } = options;
+  const redactor = environmentRedactor(env);
+  const onProgress = (text: string): void => options.onProgress?.(redactor.text(text));
+  const converters = dataConverters(home, env, redactor);
+  Runtime.install({ logger: cleanLogger(redactor), shutdownSignals: [] });
   const [connection, native, workflows] = await Promise.all([
     connectTemporal(target),
     NativeConnection.connect(nativeOptions(target)),
-    workflowBundle(env),
+    workflowBundle(env, { encrypts: converters.encrypts }),
   ]);
-  const client = new Client({ connection, namespace });
+  const client = new Client({ connection, namespace, dataConverter: converters.client });
   const registration = await registerSearchAttributes(connection, namespace);
   const searchable = registration.registered;
-  const composed = composeHost({ home, env, client, searchable, webUi, onProgress });
+  const composed = composeHost({ home, env, client, searchable, webUi, redactor, onProgress });
   const shared: WorkerOptions = {
     connection: native,
     namespace,
+    dataConverter: converters.worker,
     taskQueue: SHARED_QUEUE,
     activities: composed.activities,
     // Detaching from steps is quick; nothing that was paid for depends on this.
@@ -90,10 +100,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     host: composed.host,
     async run() {
       janitor.start();
+      const stopPruning = startPruning(env, onProgress);
       try {
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
         janitor.stop();
+        stopPruning();
+        composed.stop();
         await Promise.all([connection.close(), native.close()]);
       }
     },
@@ -101,6 +114,15 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     },
   };
+}
+
+/** Temporal's own log, on standard error, without secrets: it tells of failures with all that they say. */
+function cleanLogger(redactor: Redactor): Logger {
+  return new DefaultLogger('WARN', ({ level, message, timestampNanos, meta }) => {
+    const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+    const said = meta === undefined ? message : `${message} ${inspect(meta, { breakLength: Infinity, depth: 6 })}`;
+    process.stderr.write(redactor.text(`${time} [${level}] ${said}\n`));
+  });
 }
 
 /** The connection's options without what only the client's kind takes (an API key that is a function). */

@@ -5,6 +5,13 @@ import path from 'node:path';
 import * as z from 'zod';
 import { packageRoot } from '../activities/package-root.ts';
 import { cacheDirectory } from '../activities/home.ts';
+import { failureConverterPath } from './data-converters.ts';
+
+/** What a bundle of the workflows is made for. */
+export interface BundleOptions {
+  /** With the messages of failures in payloads, to be encrypted. */
+  encrypts?: boolean;
+}
 
 /**
  * The workflows' code for a worker. An installed package brings it; in a checkout it is bundled when its sources changed,
@@ -12,13 +19,15 @@ import { cacheDirectory } from '../activities/home.ts';
  */
 export async function workflowBundle(
   env: Readonly<Record<string, string | undefined>>,
+  { encrypts = false }: BundleOptions = {},
 ): Promise<Extract<WorkflowBundleOption, { codePath: string }>> {
   const root = packageRoot();
-  const shipped = path.join(root, 'dist', 'workflow-bundle.js');
+  const suffix = encrypts ? '-encrypting' : '';
+  const shipped = path.join(root, 'dist', `workflow-bundle${suffix}.js`);
   if (!existsSync(path.join(root, 'workflows'))) return { codePath: shipped };
-  const kept = path.join(cacheDirectory(env), 'workflow-bundles', `${sourcesDigest(root)}.js`);
+  const kept = path.join(cacheDirectory(env), 'workflow-bundles', `${sourcesDigest(root)}${suffix}.js`);
   if (!existsSync(kept)) {
-    const { code } = await bundleWorkflows();
+    const { code } = await bundleWorkflows({ encrypts });
     const draft = `${kept}.${randomUUID()}`;
     mkdirSync(path.dirname(kept), { recursive: true, mode: 0o700 });
     writeFileSync(draft, code, { mode: 0o600 });
@@ -28,8 +37,9 @@ export async function workflowBundle(
 }
 
 /** Bundles the workflows of this checkout. */
-export async function bundleWorkflows(): Promise<{ code: string }> {
+export async function bundleWorkflows({ encrypts = false }: BundleOptions = {}): Promise<{ code: string }> {
   return await bundleWorkflowCode({
+    ...(encrypts ? { failureConverterPath: failureConverterPath() } : {}),
     workflowsPath: path.join(packageRoot(), 'workflows', 'index.ts'),
     webpackConfigHook: (config) => {
       for (const rule of config.module?.rules ?? []) compileForToday(rule);

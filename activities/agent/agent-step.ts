@@ -33,7 +33,7 @@ export async function runAgentStep(
   before: Usage = NO_USAGE,
 ): Promise<AgentStepOutput> {
   const transcript = new CodexTranscript(request.messageLimit);
-  const { gitObjects, mounts = [] } = request;
+  const { gitObjects, mounts = [], layers = [] } = request;
   const result = await request.sandbox.run(
     {
       ...request.step,
@@ -42,6 +42,7 @@ export async function runAgentStep(
       stdin: request.prompt,
       workTree: request.workTree,
       mounts: [{ source: gitObjects, target: gitObjects, readOnly: true }, ...mounts, ...step.mounts],
+      layers,
       env: { ...step.env },
       timeoutMs: request.timeoutMs,
       outputLimit: OUTPUT_LIMIT,

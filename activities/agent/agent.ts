@@ -1,7 +1,7 @@
 import type { AgentErrorClass } from '../../core/agent-errors.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Usage } from '../../core/usage.ts';
-import type { Mount, Sandbox, StepSpec } from '../sandbox/sandbox.ts';
+import type { Layer, Mount, Sandbox, StepSpec } from '../sandbox/sandbox.ts';
 
 /** One prompt for an agent, and where it works. The same request, made again, attaches to the turn that it started. */
 export interface AgentTurnRequest {
@@ -16,6 +16,8 @@ export interface AgentTurnRequest {
   gitObjects: string;
   /** What else the agent may see, such as its task file. */
   mounts?: readonly Mount[];
+  /** Directories of the work tree that are laid over shared ones. */
+  layers?: readonly Layer[];
   prompt: string;
   /** The thread to go on with; `null` starts one. It must have been started with the same `agentHome`. */
   threadId: string | null;

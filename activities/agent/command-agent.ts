@@ -7,7 +7,7 @@ import { runAgentStep, turnResult } from './agent-step.ts';
 /**
  * Any CLI agent: a shell command with the prompt on standard input, the work tree as its directory, done when it exits
  * with 0. Codex's event lines on its standard output are counted like Codex's own. `OPENAI_BASE_URL` and
- * `OPENAI_API_KEY` lead to the gateway, unless the configuration lists variables of these names itself.
+ * `OPENAI_API_KEY`, and Anthropic's variables of these names, lead to the gateway, unless the configuration lists them itself.
  */
 export class CommandAgent implements Agent {
   readonly provider = 'command';
@@ -22,9 +22,13 @@ export class CommandAgent implements Agent {
     if (request.command === undefined || request.command.trim() === '') {
       throw new SignalboxError('config', 'the `command` agent has no command', { hint: 'Set agent.command.' });
     }
+    const token = stepToken(this.#home, request.step.name);
+    const { gatewayUrl } = request.sandbox;
     const gateway = {
-      OPENAI_BASE_URL: `${request.sandbox.gatewayUrl}/v1`,
-      OPENAI_API_KEY: stepToken(this.#home, request.step.name),
+      OPENAI_BASE_URL: `${gatewayUrl}/v1`,
+      OPENAI_API_KEY: token,
+      ANTHROPIC_BASE_URL: `${gatewayUrl}/anthropic`,
+      ANTHROPIC_API_KEY: token,
     };
     const env = { ...(request.network === 'none' ? {} : gateway), ...request.env };
     const output = await runAgentStep(request, { command: request.command, env, mounts: [] }, options);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import type { AttemptRef } from '../../core/activities.ts';
 import { attemptRef } from '../../core/ids.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { changedPaths } from '../git/diff.ts';
 import { snapshot } from '../git/snapshot.ts';
@@ -38,6 +39,7 @@ export async function keepWork(
     workspaceDirectory: directory,
     parent: base,
     ref,
+    passOver: new DeliveredOutputs(directory).paths,
     message: `${attempt.task}, attempt ${attempt.attempt}: ${what}`,
     author: host.signature(),
   });

@@ -7,11 +7,13 @@ import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { taskBranch } from '../../core/task-branch.ts';
 import type { Task } from '../../core/task-file.ts';
+import { provideOutputs } from '../bootstrap/provide-outputs.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { findBase } from '../git/base-commit.ts';
 import { createWorkspace } from '../git/workspace.ts';
 import { MergeCommits } from '../merge/merge-commits.ts';
 import type { ProjectHost } from '../project-host.ts';
+import type { StepControl } from '../step-control.ts';
 import { checksOf } from './task-checks.ts';
 import { taskFileMount } from './task-file-copy.ts';
 
@@ -21,8 +23,10 @@ const recordSchema = z.object({ execution: z.string(), attemptsBefore: z.number(
 export async function prepareAttempt(
   host: ProjectHost,
   input: Parameters<TaskActivities['prepare']>[0],
+  { detached, ended }: StepControl,
 ): Promise<PreparedAttempt> {
   const { run, task: id } = input;
+  const signal = AbortSignal.any([detached, ended]);
   const { manifest, task } = await host.manifests.task(run, id);
   const sandbox = await host.sandboxOf(manifest);
   const bare = await host.bare(run.repository);
@@ -38,6 +42,7 @@ export async function prepareAttempt(
     pool: await host.pool(run.repository, sandbox),
     ...(sandbox.fileOwner === undefined ? {} : { owner: sandbox.fileOwner }),
   });
+  await provideOutputs({ host, manifest, run, sandbox, commit: base, accepted: true, directory, signal });
   mkdirSync(path.join(directory, 'agent-home'), { recursive: true, mode: 0o700 });
   return {
     attempt,

@@ -17,33 +17,40 @@ import { QUESTION_FILE } from '../../core/prompt.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { removeAll } from '../git/clean-tree.ts';
 import { workspaceAt } from '../git/workspace.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 
 /** Bytes of a question that reach a person. */
 const MOST_BYTES = 8 * 1024;
 
 const recordSchema = z.object({ question: z.string() });
 
+/** What {@link takeQuestion} looks at. */
+export interface QuestionRequest {
+  bare: BareRepository;
+  /** The attempt's. */
+  directory: string;
+  base: string;
+  /** Whose question it is. */
+  step: string;
+  redactor: Redactor;
+}
+
 /**
  * Takes what an agent asks out of its work tree, so that no commit holds it. Every process of the agent must be dead.
  * What it left in the place of the file is removed whatever it is, and only a regular file in a real directory is read.
  * A second call for the same step gives the same question. A file that the base has at that place is no question.
  *
- * @param directory the attempt's
- * @param step whose question it is
  * @returns `null` if nothing is asked
  */
-export async function takeQuestion(
-  bare: BareRepository,
-  directory: string,
-  base: string,
-  step: string,
-): Promise<string | null> {
+export async function takeQuestion(request: QuestionRequest): Promise<string | null> {
+  const { bare, directory, base, step, redactor } = request;
   // Beside the attempt's directory, where no sandbox writes.
   const record = `${directory}.question-${step}.json`;
   const known = existsSync(record) ? recordSchema.parse(JSON.parse(readFileSync(record, 'utf8'))).question : null;
   const file = questionIn(workspaceAt(directory).tree);
   if (file === null || (await isInBase(bare, base))) return known;
-  const question = known ?? readQuestion(file);
+  const asked = known ?? readQuestion(file);
+  const question = asked === null ? null : redactor.text(asked);
   if (known === null && question !== null) {
     writeFileSync(`${record}.new`, JSON.stringify({ question }), { mode: 0o600 });
     renameSync(`${record}.new`, record);

@@ -4,6 +4,7 @@ import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import { attemptRef } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { definitionKey } from '../checks/check-definition.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { changedPaths } from '../git/diff.ts';
@@ -33,7 +34,9 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
     );
   return {
     prepare: (input) =>
-      attended(() => mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input))),
+      attended((control) =>
+        mutex.run(host.taskDirectory(input.run, input.task), () => prepareAttempt(host, input, control)),
+      ),
     turn: (input) => alone(input.attempt, (control) => runTurn(host, input, control)),
     hints: ({ attempt, commit, turn, inputs }) =>
       alone(attempt, async (control) => {
@@ -77,7 +80,8 @@ export function createTaskActivities(host: ProjectHost): TaskActivities {
         const bare = await host.bare(attempt.run.repository);
         const sandbox = await host.sandboxOf(manifest);
         await sandbox.closeAttempt(host.ownerOf(attempt));
-        await takeQuestion(bare, host.attemptDirectory(attempt), base, 'close');
+        const directory = host.attemptDirectory(attempt);
+        await takeQuestion({ bare, directory, base, step: 'close', redactor: host.redactor });
         await keepWork(host, bare, attempt, base, 'left when it was closed');
         await removeAttempt(host, attempt);
         return { commit: bare.ref(attemptRef(attempt.run.run, attempt.task, attempt.attempt)) };
@@ -105,5 +109,6 @@ async function removeAttempt(host: ProjectHost, attempt: AttemptRef): Promise<vo
   const directory = host.attemptDirectory(attempt);
   rmSync(path.join(directory, 'agent-home'), { recursive: true, force: true });
   saveLeftOut(directory);
+  new DeliveredOutputs(directory).withdraw(host.snapshots);
   removeWorkspace(directory, await host.pool(attempt.run.repository, sandbox));
 }

@@ -6,6 +6,8 @@ import type { RunRef } from '../../core/run-ref.ts';
 import { NO_USAGE, tokensOf, type Usage } from '../../core/usage.ts';
 import type { AgentTurnResult, RunTurnOptions } from '../agent/agent.ts';
 import type { Home } from '../home.ts';
+import { grantBudget } from '../models/budget.ts';
+import { refusalOf } from '../models/gateway-ledger.ts';
 import { stepUsage } from '../models/step-usage.ts';
 import type { UsageEntry, UsageLedger } from '../records/usage-ledger.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -37,7 +39,7 @@ export interface TurnMeterOptions {
 export interface MeteredTurn {
   usage: Usage;
   warnings: string[];
-  /** The bound for which it was ended, or not even started; `null` if it was for none. */
+  /** The bound for which it was ended, refused a model, or not even started; `null` if it was for none. */
   limit: string | null;
 }
 
@@ -77,6 +79,7 @@ export class TurnMeter {
 
   /** Looks after the turn for as long as `work` attends to it. */
   async attend<T>(work: () => Promise<T>): Promise<T> {
+    this.#grant();
     const timer = setInterval(() => {
       if (this.#looking) return;
       this.#looking = true;
@@ -99,8 +102,22 @@ export class TurnMeter {
     const { ledger, run, step } = this.#options;
     const known = ledger.read(run, step);
     const entry = known.over ? known : await this.#close(result);
-    const limit = result.outcome === 'ended' || result.outcome === 'timed_out' ? this.#endedFor() : null;
-    return { usage: entry.usage, warnings: Object.values(entry.warnings), limit };
+    return { usage: entry.usage, warnings: Object.values(entry.warnings), limit: this.#limitOf(result) };
+  }
+
+  /** The gateway refuses what is beyond a bound, also where nobody attends to the turn. */
+  #grant(): void {
+    const { home, step, limits, allowance, spent, model = null, prices } = this.#options;
+    const { tokensPerTask, costPerRun } = limits;
+    if (!this.#blocks || (tokensPerTask === null && costPerRun === null)) return;
+    grantBudget(home, step, { tokensPerTask, costPerRun, allowance, spentTokens: tokensOf(spent), model, prices });
+  }
+
+  /** The bound that a turn came to its end by. One that went on after the gateway's refusal, and finished, has none. */
+  #limitOf({ outcome }: AgentTurnResult): string | null {
+    if (outcome === 'finished') return null;
+    if (outcome === 'failed') return this.#refusedFor();
+    return this.#endedFor();
   }
 
   async #close(result: AgentTurnResult): Promise<UsageEntry> {
@@ -112,7 +129,7 @@ export class TurnMeter {
     const least = late ? limits.taskTime * allowance - spentMs : 0;
     const hits = this.#hits(usage, Math.max(least, result.durationMs), 0);
     if (late) this.#record.publish('limit', sentences(hits.filter(({ key }) => key === 'task_time')).join('; '));
-    return this.#keep(usage, unpriced, this.#endedFor() === null ? hits : [], true);
+    return this.#keep(usage, unpriced, this.#endedFor() === null && this.#limitOf(result) === null ? hits : [], true);
   }
 
   get #blocks(): boolean {
@@ -159,6 +176,10 @@ export class TurnMeter {
     const warnings = Object.fromEntries(fresh.map(({ key, sentence }) => [key, sentence]));
     if (unpriced !== null && limits.costPerRun !== null) warnings['prices'] = unpricedSentence(unpriced);
     return ledger.record(run, step, { usage, warnings, over });
+  }
+
+  #refusedFor(): string | null {
+    return this.#blocks ? refusalOf(this.#options.home, this.#options.step) : null;
   }
 
   #endedFor(): string | null {

@@ -2,7 +2,9 @@ import path from 'node:path';
 import type { TaskActivities, TurnResult } from '../../core/activities.ts';
 import { stepName } from '../../core/ids.ts';
 import { limitsOf, turnTime } from '../../core/limits.ts';
+import { agentNetwork } from '../../core/step-network.ts';
 import type { AgentTurnResult } from '../agent/agent.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { workspaceAt } from '../git/workspace.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { endable, type StepControl } from '../step-control.ts';
@@ -58,7 +60,8 @@ export async function runTurn(
         agentHome: path.join(directory, 'agent-home'),
         gitObjects: bare.objectStore,
         mounts: [taskFile],
-        prompt: turnPrompt(manifest, task, input),
+        layers: new DeliveredOutputs(directory, sandbox.fileOwner).layers(),
+        prompt: host.redactor.text(turnPrompt(manifest, task, input)),
         threadId: thread,
         model: settings.model,
         reasoningEffort: settings.reasoning_effort,
@@ -68,13 +71,13 @@ export async function runTurn(
           SIGNALBOX_TURN: String(turn),
         },
         timeoutMs,
-        network: manifest.config.sandbox.network,
+        network: agentNetwork(manifest.config.sandbox),
       },
       { signal: control.detached, ...meter.hooks },
     );
   const result = meter.refuses ? null : await meter.attend(() => endable(control, sandbox, name, work));
   const metered = await meter.settle(result);
-  const question = await takeQuestion(bare, directory, base, step);
+  const question = await takeQuestion({ bare, directory, base, step, redactor: host.redactor });
   const kept = await keepWork(host, bare, attempt, base, `turn ${turn}`);
   return {
     ...outcomeOf(result, metered.limit),

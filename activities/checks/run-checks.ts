@@ -1,22 +1,24 @@
-import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { AttemptRef } from '../../core/activities.ts';
 import type { CheckFailure, CheckReport } from '../../core/checks.ts';
-import { headAndTail } from '../../core/failures.ts';
 import { stepName } from '../../core/ids.ts';
 import type { InputValue } from '../../core/person.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
+import { checkNetwork } from '../../core/step-network.ts';
 import type { Task } from '../../core/task-file.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
 import { inputVariables, type InputVariables } from '../inputs/task-inputs.ts';
 import type { ProjectHost } from '../project-host.ts';
-import type { Sandbox, StepResult } from '../sandbox/sandbox.ts';
+import type { Sandbox, StepResult, StepSpec } from '../sandbox/sandbox.ts';
+import { BootstrapFailed } from '../bootstrap/bootstrap-failed.ts';
+import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
+import { provideOutputs } from '../bootstrap/provide-outputs.ts';
+import { checkFailure } from './check-failure.ts';
 import { endable, type StepControl } from '../step-control.ts';
 import { stepEnvironment } from '../step-facts.ts';
 
 /** Bytes of output kept of each stream of a check. */
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
-/** Characters of a failed check's output that travel on, into prompts and reports. */
-const EVIDENCE_LIMIT = 6000;
 
 /** How often a check whose end nobody knows is run again. */
 const MOST_LOST = 2;
@@ -62,21 +64,33 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   const pool = await host.pool(attempt.run.repository, sandbox);
   const key = stepName(host.ownerOf(attempt), request.label);
   const checkout = await pool.acquire(key, commit, request.from ?? null);
+  const directory = path.dirname(checkout.directory);
+  const outputs = new DeliveredOutputs(directory, sandbox.fileOwner);
+  const release = (): void => {
+    outputs.withdraw(host.snapshots);
+    pool.release(key);
+  };
   let failure: CheckFailure | null = null;
   try {
+    if (!checkout.reused) outputs.withdraw(host.snapshots);
+    const signal = AbortSignal.any([control.detached, control.ended]);
+    const { manifest } = request;
+    await provideOutputs({ host, manifest, run: attempt.run, sandbox, commit, accepted: false, directory, signal });
+    const place = { workTree: checkout.directory, layers: outputs.layers() };
     for (const [index, check] of checks.entries()) {
       const label = `${request.label}-${index + 1}`;
-      const result = await runUnlessLost({ ...request, given }, sandbox, checkout.directory, check, label);
+      const result = await runUnlessLost({ ...request, given }, sandbox, place, check, label);
       if (result.exitCode === 0) continue;
-      failure = await describeFailure(check, result);
+      failure = host.redactor.value(await checkFailure(check, result));
       break;
     }
   } catch (error) {
     // Whatever else went wrong, a step may still work in the checkout: whoever asks again finds both.
-    if (control.ended.aborted) pool.release(key);
-    throw error;
+    if (control.ended.aborted) release();
+    if (!(error instanceof BootstrapFailed)) throw error;
+    failure = host.redactor.value(error.failure);
   }
-  pool.release(key);
+  release();
   return { failure, commands: checks.length, durationMs: Date.now() - started };
 }
 
@@ -84,13 +98,13 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
 async function runUnlessLost(
   request: CheckRequest & { given: InputVariables },
   sandbox: Sandbox,
-  workTree: string,
+  place: Pick<StepSpec, 'workTree' | 'layers'>,
   check: Check,
   label: string,
 ): Promise<StepResult> {
-  let result = await runCheck(request, sandbox, workTree, check, label);
+  let result = await runCheck(request, sandbox, place, check, label);
   for (let again = 1; result.lost && again <= MOST_LOST; again += 1) {
-    result = await runCheck(request, sandbox, workTree, check, `${label}-again-${again}`);
+    result = await runCheck(request, sandbox, place, check, `${label}-again-${again}`);
   }
   return result;
 }
@@ -98,7 +112,7 @@ async function runUnlessLost(
 async function runCheck(
   request: CheckRequest & { given: InputVariables },
   sandbox: Sandbox,
-  workTree: string,
+  place: Pick<StepSpec, 'workTree' | 'layers'>,
   check: Check,
   label: string,
 ): Promise<StepResult> {
@@ -116,39 +130,17 @@ async function runCheck(
         kind: 'check',
         command: check.command,
         stdin: '',
-        workTree,
+        ...place,
         mounts: [taskFile, { source: objects, target: objects, readOnly: true }],
         env: { ...stepEnvironment(host, manifest, attempt, label, taskFile.target), ...given.env, ...request.env },
         secrets: given.secrets,
         timeoutMs: manifest.config.checks.timeout,
         outputLimit: OUTPUT_LIMIT,
-        network: manifest.config.sandbox.network === 'bridge' ? 'bridge' : 'none',
+        network: checkNetwork(manifest.config.sandbox),
       },
       { signal: control.detached },
     ),
   );
   control.ended.throwIfAborted();
   return result;
-}
-
-async function describeFailure(check: Check, result: StepResult): Promise<CheckFailure> {
-  return {
-    check: check.name,
-    command: check.command,
-    exitCode: result.exitCode,
-    signal: result.signal,
-    timedOut: result.timedOut,
-    outOfMemory: result.outOfMemory,
-    output: await outputOf(result),
-  };
-}
-
-/** Head and tail of what a step printed, a few KB at most, for prompts and reports. */
-export async function outputOf(result: Pick<StepResult, 'stdoutPath' | 'stderrPath'>): Promise<string> {
-  const streams = await Promise.all([result.stdoutPath, result.stderrPath].map((file) => readFile(file, 'utf8')));
-  const output = streams
-    .map((text) => text.trimEnd())
-    .filter((text) => text !== '')
-    .join('\n');
-  return headAndTail(output, EVIDENCE_LIMIT);
 }

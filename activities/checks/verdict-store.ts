@@ -20,6 +20,7 @@ const verdictSchema = z.object({
       signal: z.string().nullable(),
       timedOut: z.boolean(),
       outOfMemory: z.boolean(),
+      reason: z.string().optional(),
       output: z.string(),
     })
     .nullable(),

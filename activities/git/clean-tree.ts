@@ -37,13 +37,26 @@ export function removeAll(file: string | Buffer): void {
     unlinkSync(target);
     return;
   }
-  if ((stat.mode & 0o700) !== 0o700) chmodSync(target, 0o700);
+  if ((stat.mode & 0o700) !== 0o700) {
+    // One that the kernel made for an overlay belongs to root, and may go all the same when nothing is in it.
+    if (removedEmpty(target)) return;
+    chmodSync(target, 0o700);
+  }
   for (const entry of readdirSync(target, { withFileTypes: true, encoding: 'buffer' })) {
     const child = Buffer.concat([target, Buffer.from('/'), entry.name]);
     if (entry.isDirectory()) removeAll(child);
     else unlinkSync(child);
   }
   rmdirSync(target);
+}
+
+function removedEmpty(directory: Buffer): boolean {
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import { differences, doubt, readIndex } from './index-file.ts';
 import { misplacedContents } from './large-files.ts';
 import { writeCommit, type Signature } from './objects.ts';
 import { shownPath } from './paths.ts';
-import { walkNew, walkTree, type Walk } from './walk.ts';
+import { walkNew, walkTree, type Walk, type WalkOptions } from './walk.ts';
 import { firstTree, workspaceAt } from './workspace.ts';
 
 /** What is to be snapshotted, and how. */
@@ -21,6 +21,8 @@ export interface SnapshotRequest {
   author: Signature;
   /** By default the author. */
   committer?: Signature;
+  /** Paths that are none of the agent's work, with all below them, whatever lies there. */
+  passOver?: readonly string[];
   /** In bytes; larger files are left out. By default 100 MiB. */
   maxFileSize?: number;
   signal?: AbortSignal;
@@ -59,9 +61,11 @@ export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
   const index = readIndex(indexFile);
   const written = lstatSync(indexFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const maxFileSize = request.maxFileSize ?? 100 * 1024 * 1024;
-  const walk = await walkTree(workTree, index, written, maxFileSize);
+  const passOver = new Set(request.passOver?.map((path) => Buffer.from(path).toString('latin1')));
+  const options = { maxFileSize, passOver };
+  const walk = await walkTree(workTree, index, written, options);
   const links = walk.untracked.filter((path) => index.directories.has(path));
-  const admitted = await withoutIgnored(bare, context, walk, new Set(links), maxFileSize);
+  const admitted = await withoutIgnored(bare, context, walk, new Set(links), options);
   const misplaced = await misplacedContents(bare, workTree, [...walk.changed, ...admitted]);
   for (const path of misplaced) walk.leftOut.set(path, 'belongs into Git LFS, which takes in nothing from here');
   const changed = walk.changed.filter((path) => !misplaced.has(path));
@@ -122,14 +126,14 @@ async function withoutIgnored(
   context: Context,
   walk: Walk,
   keep: Set<string>,
-  maxFileSize: number,
+  options: WalkOptions,
 ): Promise<string[]> {
   const admit = async (paths: string[]): Promise<string[]> => {
     if (!walk.ignoreRules || paths.length === 0) return paths;
     // This command knows no literal pathspecs; a leading "./" keeps a name such as ":(top)x" from being more than a name.
     const input = nulSeparated(paths.map((path) => `./${path}`));
-    const options = { ...context, input, env: { GIT_LITERAL_PATHSPECS: '0' }, allowedExitCodes: [0, 1] };
-    const { stdout } = await bare.git(['check-ignore', '--no-index', '-z', '--stdin'], options);
+    const how = { ...context, input, env: { GIT_LITERAL_PATHSPECS: '0' }, allowedExitCodes: [0, 1] };
+    const { stdout } = await bare.git(['check-ignore', '--no-index', '-z', '--stdin'], how);
     const names = stdout.toString('latin1').split('\0').slice(0, -1);
     const ignored = new Set(names.map((name) => name.slice(2)));
     for (const path of ignored) if (!keep.has(path)) walk.leftOut.set(path, 'is ignored');
@@ -140,7 +144,7 @@ async function withoutIgnored(
   const more = await walkNew(
     context.workTree,
     admitted.filter((path) => large.has(path)),
-    maxFileSize,
+    options,
   );
   for (const [path, reason] of more.leftOut) walk.leftOut.set(path, reason);
   walk.ignoreRules ||= more.ignoreRules;

@@ -19,6 +19,14 @@ export interface Walk {
   ignoreRules: boolean;
 }
 
+/** What a walk leaves out. */
+export interface WalkOptions {
+  /** In bytes; larger files are left out, a tracked one stays as the index has it. */
+  maxFileSize: number;
+  /** Paths that nobody looks at. */
+  passOver?: ReadonlySet<string>;
+}
+
 /** How many entries of a new directory are listed before asking whether it is ignored as a whole. */
 const LARGE = 1000;
 const PAUSE_EVERY = 2000;
@@ -29,10 +37,9 @@ const PAUSE_EVERY = 2000;
  * Modes that keep us from reading are mended. Nothing may write to the tree meanwhile.
  *
  * @param written when the index was written, in milliseconds
- * @param maxFileSize in bytes; larger files are left out, a tracked one stays as the index has it
  */
-export async function walkTree(tree: string, index: GitIndex, written: number, maxFileSize: number): Promise<Walk> {
-  const walk = new TreeWalk(tree, index, written, maxFileSize);
+export async function walkTree(tree: string, index: GitIndex, written: number, options: WalkOptions): Promise<Walk> {
+  const walk = new TreeWalk(tree, index, written, options);
   await walk.directory('', true);
   const missing = [...index.entries.values()].filter(({ path }) => !walk.seen.has(path) && !walk.underUnreadable(path));
   // The directory of a submodule is empty here, and easily swept away: it goes only with its declaration.
@@ -42,9 +49,9 @@ export async function walkTree(tree: string, index: GitIndex, written: number, m
 }
 
 /** Lists the files of new directories, whatever their number. */
-export async function walkNew(tree: string, directories: readonly string[], maxFileSize: number): Promise<Walk> {
+export async function walkNew(tree: string, directories: readonly string[], options: WalkOptions): Promise<Walk> {
   const empty: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set(), tree: null };
-  const walk = new TreeWalk(tree, empty, 0, maxFileSize);
+  const walk = new TreeWalk(tree, empty, 0, options);
   for (const directory of directories) await walk.directory(directory, false);
   return walk.found;
 }
@@ -57,13 +64,15 @@ class TreeWalk {
   private readonly index: GitIndex;
   private readonly written: number;
   private readonly maxFileSize: number;
+  private readonly passOver: ReadonlySet<string>;
   private visited = 0;
 
-  constructor(tree: string, index: GitIndex, written: number, maxFileSize: number) {
+  constructor(tree: string, index: GitIndex, written: number, { maxFileSize, passOver }: WalkOptions) {
     this.tree = tree;
     this.index = index;
     this.written = written;
     this.maxFileSize = maxFileSize;
+    this.passOver = passOver ?? new Set();
   }
 
   underUnreadable(path: string): boolean {
@@ -75,7 +84,7 @@ class TreeWalk {
     for (const { name, kind } of this.list(directory)) {
       if ((this.visited += 1) % PAUSE_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
       const path = directory === '' ? name : `${directory}/${name}`;
-      if (name === '.git' && directory === '') continue;
+      if ((name === '.git' && directory === '') || this.passOver.has(path)) continue;
       if (isGitDirectoryName(name)) this.found.leftOut.set(path, 'is, or looks like, a git directory');
       else if (kind === 'directory') await this.subdirectory(path, tracked);
       else if (kind === 'other') this.found.leftOut.set(path, 'is neither a file, a directory nor a symbolic link');
@@ -146,6 +155,7 @@ class TreeWalk {
   private count(directory: string, sofar: number): number {
     let entries = sofar;
     for (const { name, kind } of this.list(directory)) {
+      if (this.passOver.has(`${directory}/${name}`)) continue;
       entries += 1;
       if (entries > LARGE) break;
       if (kind === 'directory' && !isGitDirectoryName(name)) entries = this.count(`${directory}/${name}`, entries);

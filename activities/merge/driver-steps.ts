@@ -11,7 +11,7 @@ import type { RunRef } from '../../core/run-ref.ts';
 import type { Task } from '../../core/task-file.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
-import { outputOf } from '../checks/run-checks.ts';
+import { outputOf } from '../checks/check-failure.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import type { DriverFile, Resolution, Resolve } from '../git/driver-merge.ts';
 import type { TreeMerge } from '../git/merge-trees.ts';
@@ -143,7 +143,7 @@ async function runCommand(work: Work, file: DriverFile, number: number): Promise
     result = await runStep(work, file, versions, `${work.label}-${number}-again-${again}`);
   const failed = async (how: string): Promise<Resolution> => ({
     reason: `The command \`${command}\` ${how}`,
-    output: await outputOf(result),
+    output: work.host.redactor.text(await outputOf(result)),
   });
   if (result.exitCode !== 0) return await failed(result.lost ? 'was lost with its machine' : endingWords(result));
   const read = readSandboxFile(workTree, file.path, LARGEST);

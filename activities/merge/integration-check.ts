@@ -44,7 +44,9 @@ export async function checkCanary(
   const known = host.verdicts.find(subject, input.session);
   if (known !== null) return { proven: known.failure === null };
   const { failure } = await check.run(control, 'canary', { [variable]: '1' });
-  const proven = failure !== null && !failure.timedOut && !failure.outOfMemory && failure.exitCode !== null;
+  const ended = failure !== null && !failure.timedOut && !failure.outOfMemory && failure.exitCode !== null;
+  // Where the dependencies are missing, the checks said nothing.
+  const proven = ended && failure.check !== 'bootstrap';
   const unproven = { check: 'canary', command: '', exitCode: 0, signal: null, timedOut: false, outOfMemory: false };
   host.verdicts.add(subject, { failure: proven ? null : { ...unproven, output: '' } }, input.session);
   return { proven };

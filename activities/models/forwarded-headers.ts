@@ -13,17 +13,20 @@ const NOT_FROM_SANDBOX = [
   'cookie',
   'openai-organization',
   'openai-project',
+  'chatgpt-account-id',
   'accept-encoding',
   'expect',
 ];
 
-/** The headers that go upstream: the sandbox's, without what it may not choose, with the real key. */
-export function upstreamHeaders(headers: IncomingHttpHeaders, apiKey: string | null): OutgoingHttpHeaders {
+/** The headers that go upstream: the sandbox's, without what it may not choose, with our credentials. */
+export function upstreamHeaders(
+  headers: IncomingHttpHeaders,
+  credentials: Readonly<Record<string, string>>,
+): OutgoingHttpHeaders {
   const kept = without(headers, [...HOP_BY_HOP, ...NOT_FROM_SANDBOX]);
   // The answer is read while it passes, so it must not be compressed.
   kept['accept-encoding'] = 'identity';
-  if (apiKey !== null) kept['authorization'] = `Bearer ${apiKey}`;
-  return kept;
+  return { ...kept, ...credentials };
 }
 
 /** The headers that go back into the sandbox. */

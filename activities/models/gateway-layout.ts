@@ -28,6 +28,10 @@ export interface GatewayLayout {
   secret: string;
   /** What was counted, a directory for each step. See `GatewayLedger`. */
   usage: string;
+  /** What steps may spend, by project and run. See `Budget`. */
+  budgets: string;
+  /** A login at ChatGPT, where there is one: the `CODEX_HOME` of `codex login`. */
+  login: string;
   /** Holds the socket and nothing else: it is what a sidecar gets to see. */
   socketDirectory: string;
   socket: string;
@@ -46,6 +50,8 @@ export function gatewayLayout(home: Home): GatewayLayout {
     lock: below('gateway.lock'),
     secret: below('secret'),
     usage: below('usage'),
+    budgets: below('budgets'),
+    login: below('login'),
     socketDirectory,
     socket: path.join(socketDirectory, 'gateway.sock'),
   };

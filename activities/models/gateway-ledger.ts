@@ -1,15 +1,22 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 import { z } from 'zod';
 
 import { NO_STEP_USE, type StepUse } from '../../core/metered-usage.ts';
 import { addUsage, type Usage } from '../../core/usage.ts';
+import type { Home } from '../home.ts';
+import { unlessMissing } from '../system-errors.ts';
+import { writeWhole } from '../whole-file.ts';
+import { gatewayLayout } from './gateway-layout.ts';
 
 /** The most steps whose counts are kept, in memory and on disk. */
 const MOST_STEPS = 10_000;
 const LONGEST_MODEL = 100;
+/** Of a file of counts, in bytes. */
+const LONGEST_FILE = 64 * 1024;
+/** Beside the counts of a step: the budget for which it was refused first. */
+const REFUSAL = 'refusal';
 
 const count = z.number().int().nonnegative();
 const usage = z.object({
@@ -23,8 +30,8 @@ const stepUse = z.object({ requests: count, usage, models: z.record(z.string(), 
 /**
  * Counts requests and tokens for each step. What responses reported is on disk before the step has it, so that the
  * gateway's death loses none of it: `<directory>/<step>/<gateway>.json`, a file of its own for each gateway process,
- * which holds all that this one counted. So one that still drains its streams and the one that took its place never
- * write to the same file, and nothing is counted twice.
+ * whose last line holds all that this one counted. So one that still drains its streams and the one that took its place
+ * never write to the same file, and nothing is counted twice.
  */
 export class GatewayLedger {
   readonly #directory: string;
@@ -55,16 +62,18 @@ export class GatewayLedger {
    */
   response(step: string, used: Usage, model: string): void {
     const next = this.#add(step, { requests: 0, usage: used, models: { [model.slice(0, LONGEST_MODEL)]: used } });
-    const directory = path.join(this.#directory, step);
-    // Not with its parents: a home that is gone must not come back.
-    for (const place of [this.#directory, directory]) if (!existsSync(place)) mkdirSync(place, { mode: 0o700 });
-    const draft = path.join(directory, `.${randomUUID()}`);
-    try {
-      writeFileSync(draft, JSON.stringify(next), { mode: 0o600 });
-      renameSync(draft, path.join(directory, this.#file));
-    } finally {
-      rmSync(draft, { force: true });
-    }
+    const file = path.join(this.#directoryOf(step), this.#file);
+    const line = JSON.stringify(next);
+    const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+    // To replace a file can take milliseconds on a busy disk, and all streams stand still meanwhile.
+    if (size > LONGEST_FILE) writeWhole(file, line);
+    else appendFileSync(file, `\n${line}`, { mode: 0o600 });
+  }
+
+  /** Keeps why a step was refused, for {@link refusalOf}. */
+  refused(step: string, why: string): void {
+    const file = path.join(this.#directoryOf(step), REFUSAL);
+    if (!existsSync(file)) writeWhole(file, why);
   }
 
   /** What a step used, with what earlier gateways counted; zero for one that never asked. */
@@ -79,12 +88,19 @@ export class GatewayLedger {
 
   /** Forgets the steps that were quiet longest, when there are too many. To be called when the gateway starts. */
   prune(): void {
-    const steps = entries(this.#directory).map((name) => path.join(this.#directory, name));
+    const steps = files(this.#directory);
     if (steps.length <= MOST_STEPS) return;
     const byAge = steps
-      .map((step) => ({ step, at: statSync(step, { throwIfNoEntry: false })?.mtimeMs ?? 0 }))
+      .map((step) => ({ step, at: Math.max(...[step, ...files(step)].map(timeOf)) }))
       .sort((a, b) => b.at - a.at);
     for (const { step } of byAge.slice(MOST_STEPS)) rmSync(step, { recursive: true, force: true });
+  }
+
+  #directoryOf(step: string): string {
+    const directory = path.join(this.#directory, step);
+    // Not with its parents: a home that is gone must not come back.
+    for (const place of [this.#directory, directory]) if (!existsSync(place)) mkdirSync(place, { mode: 0o700 });
+    return directory;
   }
 
   #add(step: string, use: StepUse): StepUse {
@@ -107,13 +123,26 @@ export class GatewayLedger {
   }
 
   #read(step: string, name: string): StepUse {
+    let text = '';
     try {
-      return stepUse.parse(JSON.parse(readFileSync(path.join(this.#directory, step, name), 'utf8')));
+      text = readFileSync(path.join(this.#directory, step, name), 'utf8');
     } catch {
-      // There is none; or a machine that lost its power left an empty one.
-      return { ...NO_STEP_USE };
+      // There is none.
     }
+    for (const line of text.split('\n').reverse()) {
+      try {
+        return stepUse.parse(JSON.parse(line));
+      } catch {
+        // A full disk, or a machine that lost its power, left it half-written; the one before is whole.
+      }
+    }
+    return { ...NO_STEP_USE };
   }
+}
+
+/** The bound for which a gateway of the home refused a step; `null` if none did. */
+export function refusalOf(home: Home, step: string): string | null {
+  return unlessMissing(() => readFileSync(path.join(gatewayLayout(home).usage, step, REFUSAL), 'utf8'));
 }
 
 function sum(...uses: readonly StepUse[]): StepUse {
@@ -122,6 +151,14 @@ function sum(...uses: readonly StepUse[]): StepUse {
     models[model] = addUsage(models[model] ?? NO_STEP_USE.usage, used);
   const requests = uses.reduce((all, use) => all + use.requests, 0);
   return { requests, usage: addUsage(...uses.map((use) => use.usage)), models };
+}
+
+function files(directory: string): string[] {
+  return entries(directory).map((name) => path.join(directory, name));
+}
+
+function timeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
 
 function entries(directory: string): string[] {

@@ -3,6 +3,7 @@ import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { gatewayLayout } from './gateway-layout.ts';
+import type { Endpoints } from './upstream.ts';
 
 const PREFIX = 'sbx1';
 
@@ -26,18 +27,21 @@ export function gatewaySecret(home: Home): Buffer {
   }
 }
 
-/** The token with which a step asks the gateway: it names the step, and nobody can make one for another step. */
-export function stepToken(home: Home, stepName: string): string {
+/** What a token is good for: asking models, or reaching hosts that are allowed. Commands of an agent get the latter only. */
+export type TokenUse = 'step' | 'egress';
+
+/** The token with which a step asks the gateway: it names the step, and nobody can make one for another step or use. */
+export function stepToken(home: Home, stepName: string, use: TokenUse = 'step'): string {
   const name = Buffer.from(stepName, 'utf8').toString('base64url');
-  return `${PREFIX}.${name}.${mac(gatewaySecret(home), 'step', stepName)}`;
+  return `${PREFIX}.${name}.${mac(gatewaySecret(home), use, stepName)}`;
 }
 
-/** The step that a token was made for, or `null` when the token is none of ours. */
-export function stepOfToken(secret: Buffer, token: string): string | null {
+/** The step that a token was made for, or `null` when the token is none of ours, or for another use. */
+export function stepOfToken(secret: Buffer, token: string, use: TokenUse = 'step'): string | null {
   const [prefix, name, signature, ...rest] = token.split('.');
   if (prefix !== PREFIX || name === undefined || signature === undefined || rest.length > 0) return null;
   const step = Buffer.from(name, 'base64url').toString('utf8');
-  return sameText(signature, mac(secret, 'step', step)) ? step : null;
+  return sameText(signature, mac(secret, use, step)) ? step : null;
 }
 
 /** The token of Signalbox itself, for the gateway's own pages. */
@@ -45,9 +49,10 @@ export function ownerToken(secret: Buffer): string {
   return mac(secret, 'owner', '');
 }
 
-/** Tells two API keys apart without telling either. */
-export function keyFingerprint(secret: Buffer, key: string | null): string {
-  return key === null ? 'none' : mac(secret, 'key', key).slice(0, 16);
+/** Tells two sets of upstreams and keys apart without telling any key. */
+export function endpointsFingerprint(secret: Buffer, { openai, anthropic }: Endpoints): string {
+  const all = [openai.url, openai.apiKey, anthropic.url, anthropic.apiKey];
+  return mac(secret, 'key', JSON.stringify(all)).slice(0, 16);
 }
 
 /** Compares without telling by its time where the difference is. */

@@ -1,12 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+import { stepOwner } from '../../core/ids.ts';
 import type { Usage } from '../../core/usage.ts';
+import type { EgressProxy } from './egress-proxy.ts';
+import { FairGate } from './fair-gate.ts';
 import { forward } from './forward.ts';
+import { sendGatewayError } from './gateway-error.ts';
 import type { GatewayLedger } from './gateway-ledger.ts';
 import { ownerToken, sameText, stepOfToken } from './gateway-secret.ts';
-import { sendOpenAiError } from './openai-error.ts';
-import type { Upstream } from './upstream.ts';
+import { RequestBodies } from './request-body.ts';
+import type { Provider, Upstream } from './upstream.ts';
 
 /** What the gateway tells its log: names, numbers and addresses, never a header or a body. */
 export interface GatewayLog {
@@ -14,12 +18,21 @@ export interface GatewayLog {
   warn(facts: Record<string, unknown>, message: string): void;
 }
 
+/** Says what a step may spend. See `BudgetGuard`. */
+export interface SpendingGuard {
+  refusal(step: string): string | null;
+  counted(step: string, used: Usage, model: string): void;
+}
+
 /** What the gateway is made of. */
 export interface GatewayServerDeps {
-  upstream: Upstream;
+  upstreams: Readonly<Record<Provider, Upstream>>;
   /** The home's secret: tokens are checked with it. */
   secret: Buffer;
   ledger: GatewayLedger;
+  guard: SpendingGuard;
+  /** Carries what steps send to hosts that they may reach. */
+  egress: EgressProxy;
   log: GatewayLog;
   /** Answers `GET /signalbox/status` for Signalbox itself. */
   status: () => object;
@@ -35,14 +48,20 @@ export interface GatewayServer {
   readonly lastUse: number;
 }
 
-/** Makes the gateway: `/v1/…` with a step's token goes upstream, everything else is refused. */
+/** Where the requests of each kind come in. */
+const PREFIXES: Readonly<Record<Provider, string>> = { openai: '/v1/', anthropic: '/anthropic/v1/' };
+
+/** Makes the gateway: what comes in below a prefix of `PREFIXES` with a step's token goes upstream, the rest is refused. */
 export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
+  const gates: Readonly<Record<Provider, FairGate>> = { openai: new FairGate(), anthropic: new FairGate() };
+  const bodies = new RequestBodies();
   let active = 0;
   let lastUse = Date.now();
 
   async function forwarded(
     step: string,
-    target: URL,
+    provider: Provider,
+    path: string,
     incoming: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
@@ -50,13 +69,21 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
     active += 1;
     lastUse = started;
     deps.ledger.request(step);
-    const facts = { step, method: incoming.method, path: target.pathname };
+    const facts = { step, provider, method: incoming.method, path: path.split('?')[0] };
     deps.log.info(facts, 'request');
     try {
-      const { apiKey } = deps.upstream;
-      const onUsage = (used: Usage, model: string): void => counted(step, used, model);
-      const { status, usage, problem } = await forward({ target, apiKey, incoming, response, onUsage });
-      const said = { ...facts, status, ms: Date.now() - started, ...tokensOf(usage) };
+      const { status, usage, tries, problem } = await forward({
+        upstream: deps.upstreams[provider],
+        path,
+        task: taskOf(step),
+        gate: gates[provider],
+        bodies,
+        incoming,
+        response,
+        onUsage: (used, model) => counted(step, used, model),
+        refusal: () => refusalOf(step),
+      });
+      const said = { ...facts, status, ms: Date.now() - started, ...(tries > 1 && { tries }), ...tokensOf(usage) };
       if (problem === null) deps.log.info(said, 'response');
       else deps.log.warn({ ...said, problem }, 'response');
     } finally {
@@ -65,8 +92,20 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
     }
   }
 
+  function refusalOf(step: string): string | null {
+    const why = deps.guard.refusal(step);
+    if (why === null) return null;
+    try {
+      deps.ledger.refused(step, why);
+    } catch (error) {
+      deps.log.warn({ step, error: String(error) }, 'the refusal could not be kept');
+    }
+    return why;
+  }
+
   function counted(step: string, used: Usage, model: string): void {
     try {
+      deps.guard.counted(step, used, model);
       deps.ledger.response(step, used, model);
     } catch (error) {
       // A full disk is no reason to cut an answer that is paid for.
@@ -76,29 +115,39 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
 
   function handle(incoming: IncomingMessage, response: ServerResponse): void {
     const url = URL.parse(incoming.url ?? '', 'http://gateway');
-    const token = bearerToken(incoming);
+    const token = tokenOf(incoming);
+    if (/^[a-z]+:/i.test(incoming.url ?? '')) {
+      // What a proxy is asked for without CONNECT, which is http: in clear, to whoever answers.
+      incoming.resume();
+      sendGatewayError(response, 403, 'no_plain_http', 'the gateway reaches allowed hosts by https only');
+      return;
+    }
     if (url?.pathname.startsWith('/signalbox/') === true) {
       owner(url, token, incoming, response);
-    } else if (url?.pathname.startsWith('/v1/') !== true) {
-      sendOpenAiError(response, 404, 'not_found', 'the model gateway forwards /v1/ only');
-    } else {
-      const step = token === null ? null : stepOfToken(deps.secret, token);
-      if (step === null) {
-        sendOpenAiError(response, 401, 'invalid_step_token', 'the model gateway knows no step with this token');
-        return;
-      }
-      const target = new URL(`${deps.upstream.url}${url.pathname.slice('/v1'.length)}${url.search}`);
-      forwarded(step, target, incoming, response).catch((error: unknown) => {
-        deps.log.warn({ step, error: String(error) }, 'forwarding failed');
-        response.destroy();
-      });
+      return;
     }
+    const provider = (['openai', 'anthropic'] as const).find((name) => url?.pathname.startsWith(PREFIXES[name]));
+    if (url === null || provider === undefined) {
+      sendGatewayError(response, 404, 'not_found', 'the model gateway forwards /v1/ and /anthropic/v1/ only');
+      return;
+    }
+    const step = token === null ? null : stepOfToken(deps.secret, token);
+    if (step === null) {
+      sendGatewayError(response, 401, 'invalid_step_token', 'the model gateway knows no step with this token');
+      return;
+    }
+    const path = `/${url.pathname.slice(PREFIXES[provider].length)}${url.search}`;
+    forwarded(step, provider, path, incoming, response).catch((error: unknown) => {
+      deps.log.warn({ step, error: String(error) }, 'forwarding failed');
+      if (response.headersSent) response.destroy();
+      else sendGatewayError(response, 500, 'gateway_error', 'the model gateway failed; its log says why');
+    });
   }
 
   function owner(url: URL, token: string | null, incoming: IncomingMessage, response: ServerResponse): void {
     incoming.resume();
     if (token === null || !sameText(token, ownerToken(deps.secret))) {
-      sendOpenAiError(response, 401, 'not_the_owner', 'this page is for Signalbox itself');
+      sendGatewayError(response, 401, 'not_the_owner', 'this page is for Signalbox itself');
       return;
     }
     const pages: Record<string, () => object> = {
@@ -107,7 +156,7 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
     };
     const page = pages[url.pathname];
     if (page === undefined) {
-      sendOpenAiError(response, 404, 'not_found', 'no such page');
+      sendGatewayError(response, 404, 'not_found', 'no such page');
       return;
     }
     response.writeHead(200, { 'content-type': 'application/json' });
@@ -122,6 +171,10 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
         socket.on('error', () => socket.destroy());
         socket.end('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
       });
+      server.on('connect', (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+        lastUse = Date.now();
+        deps.egress.connect(incoming, socket, head);
+      });
       return server;
     },
     get active() {
@@ -133,8 +186,16 @@ export function createGatewayServer(deps: GatewayServerDeps): GatewayServer {
   };
 }
 
-function bearerToken(incoming: IncomingMessage): string | null {
-  return /^Bearer +(\S+)$/i.exec(incoming.headers.authorization ?? '')?.[1] ?? null;
+/** A step's token, where the clients of OpenAI's API put their keys, or where those of Anthropic's do. */
+function tokenOf({ headers }: IncomingMessage): string | null {
+  const key = headers['x-api-key'];
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? (typeof key === 'string' ? key : null);
+}
+
+/** Whose requests wait in one queue: those of a task. */
+function taskOf(step: string): string {
+  const owner = stepOwner(step);
+  return owner === null ? step : [owner.project, owner.run, owner.task].join('..');
 }
 
 function tokensOf(usage: Usage): Record<string, number> {

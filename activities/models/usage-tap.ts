@@ -1,26 +1,43 @@
 import { z } from 'zod';
 
-import { NO_USAGE, type Usage } from '../../core/usage.ts';
+import { NO_USAGE, tokensOf, type Usage } from '../../core/usage.ts';
 
 /** Longer lines are let through unread. A completed response repeats all its output, so this is generous. */
 const LONGEST_LINE = 8 * 1024 * 1024;
 
 const tokens = z.number().int().nonnegative();
-const details = z.looseObject({ cached_tokens: tokens.default(0) }).nullish();
-/** As the Responses API tells it, and as Chat Completions do. */
+const optional = tokens.nullish().transform((count) => count ?? 0);
+const details = z
+  .looseObject({ cached_tokens: optional })
+  .nullish()
+  .transform((told) => told?.cached_tokens ?? 0);
+/** As the Responses API tells it, as Chat Completions do, and as Anthropic's Messages do, at the beginning and at the end. */
 const reported = z.union([
-  z
-    .looseObject({ input_tokens: tokens, input_tokens_details: details, output_tokens: tokens })
-    .transform((told) => usageOf(told.input_tokens, told.input_tokens_details, told.output_tokens)),
   z
     .looseObject({ prompt_tokens: tokens, prompt_tokens_details: details, completion_tokens: tokens })
     .transform((told) => usageOf(told.prompt_tokens, told.prompt_tokens_details, told.completion_tokens)),
+  z
+    .looseObject({
+      input_tokens: optional,
+      input_tokens_details: details,
+      cache_creation_input_tokens: optional,
+      cache_read_input_tokens: optional,
+      output_tokens: tokens,
+    })
+    .transform((told) => {
+      const { cache_creation_input_tokens: written, cache_read_input_tokens: read } = told;
+      return usageOf(told.input_tokens + written + read, told.input_tokens_details + read, told.output_tokens);
+    }),
 ]);
 const whole = z.looseObject({ usage: reported, model: z.string().nullish() });
-/** Events of the one API hold the response, those of the other are it. */
-const event = z.union([z.looseObject({ response: whole }).transform(({ response }) => response), whole]);
+/** Events hold the response or the message, or are it. */
+const event = z.union([
+  z.looseObject({ response: whole }).transform(({ response }) => response),
+  z.looseObject({ message: whole }).transform(({ message }) => message),
+  whole,
+]);
 
-/** What a response reported, and the model that it names; `''` if it names none. */
+/** What a response reported since the last call, and the model that it names; `''` if it names none. */
 export type OnUsage = (usage: Usage, model: string) => void;
 
 /** Reads the usage from a response that passes by, without holding the stream up. */
@@ -29,11 +46,12 @@ export class UsageTap {
   readonly #onUsage: OnUsage;
   #line: Buffer[] = [];
   #length = 0;
-  #usage: Usage | null = null;
+  #usage: Usage = { ...NO_USAGE };
+  #model = '';
 
   /**
    * @param contentType of the response; anything but an event stream is read as one JSON document
-   * @param onUsage called once, when the usage has come: in a stream before the piece that tells it is passed on
+   * @param onUsage called with what is new, when usage has come: in a stream before the piece that tells it is passed on
    */
   constructor(contentType: string, onUsage: OnUsage) {
     this.#streamed = contentType.startsWith('text/event-stream');
@@ -59,7 +77,7 @@ export class UsageTap {
     else {
       this.#read(whole.safeParse(parseJson(this.#take())));
     }
-    return this.#usage ?? { ...NO_USAGE };
+    return this.#usage;
   }
 
   #keep(piece: Buffer): void {
@@ -83,16 +101,27 @@ export class UsageTap {
   }
 
   #read(parsed: z.ZodSafeParseResult<z.infer<typeof whole>>): void {
-    // A response has one usage: a second one would count it twice.
-    if (!parsed.success || this.#usage !== null) return;
+    if (!parsed.success) return;
     const { usage, model } = parsed.data;
-    this.#usage = usage;
-    this.#onUsage(usage, model ?? '');
+    this.#model = model ?? this.#model;
+    // Later reports repeat what earlier ones told: only what is more counts.
+    const known = this.#usage;
+    const all = usageOf(
+      Math.max(known.input_tokens, usage.input_tokens),
+      Math.max(known.cached_input_tokens, usage.cached_input_tokens),
+      Math.max(known.output_tokens, usage.output_tokens),
+    );
+    const more = usageOf(
+      all.input_tokens - known.input_tokens,
+      all.cached_input_tokens - known.cached_input_tokens,
+      all.output_tokens - known.output_tokens,
+    );
+    this.#usage = all;
+    if (tokensOf(more) > 0) this.#onUsage(more, this.#model);
   }
 }
 
-function usageOf(input: number, known: z.infer<typeof details>, output: number): Usage {
-  const cached = known?.cached_tokens ?? 0;
+function usageOf(input: number, cached: number, output: number): Usage {
   return { input_tokens: input, cached_input_tokens: cached, output_tokens: output, cost_usd: 0 };
 }
 

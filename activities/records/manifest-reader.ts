@@ -11,9 +11,12 @@ const KEPT = 16;
 export class ManifestReader {
   readonly #store: ArtefactStore;
   readonly #kept = new Map<string, Promise<RunManifest>>();
+  readonly #onRead: (manifest: RunManifest) => void;
 
-  constructor(store: ArtefactStore) {
+  /** @param onRead told of each manifest before anybody has it */
+  constructor(store: ArtefactStore, onRead: (manifest: RunManifest) => void = () => undefined) {
     this.#store = store;
+    this.#onRead = onRead;
   }
 
   /** The configuration and tasks of a run. */
@@ -22,7 +25,11 @@ export class ManifestReader {
     const kept = this.#kept.get(sha256);
     if (kept !== undefined) return await kept;
     // Its digest was checked, and only we write manifests: the shape is what `RunManifest` said when the run started.
-    const read = this.#store.get(run.manifest).then((value) => value as RunManifest);
+    const read = this.#store.get(run.manifest).then((value) => {
+      const manifest = value as RunManifest;
+      this.#onRead(manifest);
+      return manifest;
+    });
     this.#kept.set(sha256, read);
     read.catch(() => this.#kept.delete(sha256));
     for (const oldest of this.#kept.keys()) if (this.#kept.size > KEPT) this.#kept.delete(oldest);

@@ -72,22 +72,25 @@ export class UsageLedger {
 
   /** US dollars that all turns of a run cost so far, but for one step. */
   costOfOthers(run: Pick<RunRef, 'project' | 'run'>, step: string): number {
+    const others = [...this.costs(run)].filter(([name]) => name !== step);
+    return others.reduce((sum, [, { cost }]) => sum + cost, 0);
+  }
+
+  /** US dollars that each turn of a run cost so far, by step, and whether nothing can be added any more. */
+  costs(run: Pick<RunRef, 'project' | 'run'>): Map<string, { cost: number; over: boolean }> {
+    const costs = new Map<string, { cost: number; over: boolean }>();
     const directory = UsageLedger.directory(this.#home, run);
-    if (!existsSync(directory)) return 0;
+    if (!existsSync(directory)) return costs;
     const settled = this.#settledOf(directory);
-    let cost = 0;
     for (const name of readdirSync(directory)) {
-      if (name.startsWith('.') || name === path.basename(this.#file(run, step))) continue;
-      const known = settled.get(name);
-      if (known !== undefined) {
-        cost += known;
-        continue;
-      }
-      const { usage, over } = this.read(run, name.slice(0, -'.json'.length));
-      if (over) settled.set(name, usage.cost_usd);
-      cost += usage.cost_usd;
+      if (name.startsWith('.')) continue;
+      const step = name.slice(0, -'.json'.length);
+      const known = settled.get(step);
+      const { usage, over } = known === undefined ? this.read(run, step) : NOTHING;
+      if (over) settled.set(step, usage.cost_usd);
+      costs.set(step, { cost: known ?? usage.cost_usd, over: known !== undefined || over });
     }
-    return cost;
+    return costs;
   }
 
   #settledOf(directory: string): Map<string, number> {

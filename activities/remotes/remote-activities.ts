@@ -95,7 +95,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         const client = clients.of(access);
         if ('outcome' in client) return client;
         const branch = await branchOf(host, member.run, member.task);
-        const report = await reportOf(host, member, ready);
+        const report = host.redactor.value(await reportOf(host, member, ready));
         const { labels, reviewers, grace: graceMs } = config;
         return await openRequest(client, {
           ...{ branch, base: member.run.repository.branch, report, ready },

@@ -3,6 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { Container } from 'dockerode';
+import { RedactingStream } from '../redaction/redacting-stream.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { codeOf } from '../system-errors.ts';
 import { engineStatus } from './engine.ts';
 import type { RunStepOptions } from './sandbox.ts';
@@ -34,18 +36,55 @@ class BoundedSink extends Writable {
   }
 }
 
-/** Reads one container's output, from its start, and gives each byte of standard output to its reader once. */
+/** Hands what is written over without secrets; at its end, what it held back of a last line. */
+class CleanSink extends Writable {
+  /** Bytes that were written to it. */
+  written = 0;
+  private readonly stream: RedactingStream;
+
+  constructor(redactor: Redactor, onChunk: (chunk: Buffer) => void) {
+    super();
+    this.stream = new RedactingStream(redactor, onChunk);
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.written += chunk.length;
+    this.stream.write(chunk);
+    done();
+  }
+
+  override _final(done: () => void): void {
+    this.stream.end();
+    done();
+  }
+}
+
+/** What {@link ContainerLogs} reads, and how. */
+export interface ContainerLogsOptions {
+  container: Container;
+  /** Most bytes of each stream that are kept and handed over. */
+  limit: number;
+  onStdout: RunStepOptions['onStdout'];
+  redactor: Redactor;
+}
+
+/**
+ * Reads one container's output, from its start, without secrets, and gives each byte of standard output to its reader
+ * once. Positions are those of what is left when secrets are hidden.
+ */
 export class ContainerLogs {
   private readonly container: Container;
   private readonly limit: number;
   private readonly onStdout: RunStepOptions['onStdout'];
+  private readonly redactor: Redactor;
   /** Bytes of standard output that the reader has. */
   delivered = 0;
 
-  constructor(container: Container, limit: number, onStdout: RunStepOptions['onStdout']) {
+  constructor({ container, limit, onStdout, redactor }: ContainerLogsOptions) {
     this.container = container;
     this.limit = limit;
     this.onStdout = onStdout;
+    this.redactor = redactor;
   }
 
   /**
@@ -73,7 +112,9 @@ export class ContainerLogs {
       }, LOOK);
       cutting.signal.addEventListener('abort', () => clearInterval(watch));
       const sink = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
-      demultiplexer(this.container).demuxStream(stream, sink, sink);
+      // Never ended: where the stream is cut in the middle of a line, the next reader has the whole line.
+      const clean = new CleanSink(this.redactor, (chunk) => void sink.write(chunk));
+      demultiplexer(this.container).demuxStream(stream, clean, clean);
       await finished(stream);
     } catch (error) {
       // A stream that was cut is read again by `record`, or by the next `follow`.
@@ -90,28 +131,34 @@ export class ContainerLogs {
   async record(directory: StepDirectory): Promise<void> {
     const draft = `output.${randomUUID()}`;
     const files = {
-      stdout: createWriteStream(directory.file(`${draft}.out`)),
-      stderr: createWriteStream(directory.file(`${draft}.err`)),
+      stdout: createWriteStream(directory.file(`${draft}.out`), { mode: 0o600 }),
+      stderr: createWriteStream(directory.file(`${draft}.err`), { mode: 0o600 }),
     };
     try {
       const stdout = new BoundedSink(this.limit + 1, 0, (chunk) => files.stdout.write(chunk));
       const stderr = new BoundedSink(this.limit + 1, 0, (chunk) => files.stderr.write(chunk));
       const late = new BoundedSink(this.limit, this.delivered, (chunk) => this.deliver(chunk));
-      const both = new Writable({
-        write(chunk: Buffer, _encoding, done) {
+      const clean = {
+        stdout: new CleanSink(this.redactor, (chunk) => {
           late.write(chunk);
-          stdout.write(chunk, () => done());
-        },
-      });
+          stdout.write(chunk);
+        }),
+        stderr: new CleanSink(this.redactor, (chunk) => void stderr.write(chunk)),
+      };
       const stream = await this.container.logs({ follow: true, stdout: true, stderr: true });
-      demultiplexer(this.container).demuxStream(stream, both, stderr);
+      demultiplexer(this.container).demuxStream(stream, clean.stdout, clean.stderr);
       await finished(stream);
+      for (const sink of Object.values(clean)) sink.end();
+      await Promise.all(Object.values(clean).map((sink) => finished(sink)));
       files.stdout.end();
       files.stderr.end();
       await Promise.all([finished(files.stdout), finished(files.stderr)]);
       // Whoever is first has read a container that was still whole; it is removed only afterwards.
       directory.adopt(`${draft}.out`, 'stdout');
       directory.adopt(`${draft}.err`, 'stderr');
+      // What is hidden is shorter: the files alone would not tell that something is missing.
+      for (const name of ['stdout', 'stderr'] as const)
+        if (clean[name].written > this.limit) directory.publish(`${name}.truncated`, '');
     } finally {
       for (const file of Object.values(files)) file.destroy();
       directory.drop(`${draft}.out`, `${draft}.err`);

@@ -1,6 +1,8 @@
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { Home } from '../home.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { defaultUser } from './container-profile.ts';
 import type { ContainerLimits, ContainerUser } from './container-profile.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
@@ -30,6 +32,8 @@ export interface SandboxOptions {
   onNotice?: (line: string) => void;
   /** Called with the progress of building the image. */
   onProgress?: (line: string) => void;
+  /** Keeps secrets out of what steps print; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
   /** An engine instead of the one that the environment names. */
   engine?: Docker;
 }
@@ -40,14 +44,14 @@ export interface SandboxOptions {
  * @throws SignalboxError `environment` if Docker is asked for by name and no engine answers, or no image can be had
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { home, env, gatewayUrl, onNotice } = options;
-  if (options.backend === 'local') return new LocalSandbox({ home, gatewayUrl, env });
+  const { home, env, gatewayUrl, onNotice, redactor = environmentRedactor(env) } = options;
+  if (options.backend === 'local') return new LocalSandbox({ home, gatewayUrl, env, redactor });
   const engine = options.engine ?? connectEngine(env);
   const probe = await probeEngine(engine);
   if (!probe.available) {
     if (options.backend === 'docker') throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
     onNotice?.(`${probe.reason}: steps run on this host instead, without protection from what agents do`);
-    return new LocalSandbox({ home, gatewayUrl, env });
+    return new LocalSandbox({ home, gatewayUrl, env, redactor });
   }
   if (options.runtime !== undefined && !probe.runtimes.includes(options.runtime)) {
     throw new SignalboxError('environment', `the engine has no runtime ${options.runtime}`, {
@@ -60,6 +64,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     engine,
     home,
     env,
+    redactor,
     image,
     user: options.user === undefined ? defaultUser(probe.rootless) : parseUser(options.user),
     limits: options.limits ?? {},

@@ -2,10 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
+import { mayReachHosts } from '../models/egress-grant.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { ContainerLogs } from './container-logs.ts';
-import { DockerStep } from './docker-step.ts';
+import { DockerStep, missingImage } from './docker-step.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
-import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels } from './labels.ts';
+import { canLayer } from './layer-probe.ts';
+import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels, stepSidecarName } from './labels.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
 import { ensureSidecar, SIDECAR_PORT } from './sidecar.ts';
@@ -13,6 +17,8 @@ import { stepContainer } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 import { StepDirectory } from './step-directory.ts';
 import type { StepInput } from './step-directory.ts';
+import { withAllowedHosts } from './step-network.ts';
+import { stepSecrets } from './step-environment.ts';
 
 /** Milliseconds before the engine is asked again about a container that should have ended. */
 const LOOK_AGAIN = 200;
@@ -20,8 +26,10 @@ const LOOK_AGAIN = 200;
 /** What a {@link DockerSandbox} needs. */
 export interface DockerSandboxOptions extends ContainerSettings {
   engine: Docker;
-  /** The gateway's Unix socket on the host; without it, steps with `network: 'gateway'` are refused. */
+  /** The gateway's Unix socket on the host; without it, steps that are to reach it are refused. */
   gatewaySocket?: string;
+  /** Keeps secrets out of what is kept of steps' output; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /**
@@ -33,10 +41,28 @@ export class DockerSandbox implements Sandbox {
   readonly gatewayUrl = `http://127.0.0.1:${SIDECAR_PORT}`;
   readonly fileOwner: { uid: number; gid: number };
   private readonly options: DockerSandboxOptions;
+  private layering: Promise<boolean> | null = null;
+  private readonly redactor: Redactor;
 
   constructor(options: DockerSandboxOptions) {
     this.options = options;
     this.fileOwner = options.user;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
+  }
+
+  async canLayer(): Promise<boolean> {
+    this.layering ??= this.asking('trying layers', () => canLayer(this.options.engine, this.options));
+    // An engine that did not answer is asked again.
+    this.layering.catch(() => (this.layering = null));
+    return await this.layering;
+  }
+
+  /** The content of the image, and who owns what is made there. */
+  async fingerprint(): Promise<string> {
+    const { engine, image, user } = this.options;
+    const found = await this.asking(`image ${image}`, () => unlessStatus(engine.getImage(image).inspect(), 404));
+    if (found === null) throw missingImage(image);
+    return JSON.stringify(['docker', found.Id, user]);
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {
@@ -67,19 +93,18 @@ export class DockerSandbox implements Sandbox {
         } else if (state === undefined || state.Status === 'created') {
           directory.recordExit({ status: null });
         } else {
-          await step.collect(state, new ContainerLogs(step.container, input.outputLimit, undefined));
+          await step.collect(state, this.logs(step, input, undefined, this.redactor));
         }
       }
-      await step.clear();
+      await this.clear(name, directory, step);
     });
   }
 
   async closeAttempt(owner: StepOwner): Promise<void> {
-    const { engine, home } = this.options;
+    const { home } = this.options;
     await this.asking(`closing an attempt of ${owner.task}`, async () => {
       for (const { name } of await this.containers(ownerLabels(home, owner), true)) await this.end(name);
-      const sidecar = engine.getContainer(sidecarName(home, owner));
-      await unlessStatus(sidecar.remove({ force: true, v: true }), 404, 409);
+      await this.removeSidecar(sidecarName(home, owner));
     });
   }
 
@@ -97,13 +122,13 @@ export class DockerSandbox implements Sandbox {
     step: DockerStep,
     options: RunStepOptions,
   ): Promise<StepResult> {
-    const logs = new ContainerLogs(step.container, input.outputLimit, options.onStdout);
+    const logs = this.logs(step, input, options.onStdout, this.redactor.with(stepSecrets(spec)));
     let started = false;
     let followed = false;
     for (let exit = directory.exit(); ; exit = directory.exit()) {
       options.signal?.throwIfAborted();
       if (exit !== null) {
-        await step.clear();
+        await this.clear(spec.name, directory, step);
         this.deliverRest(directory, input, logs, options);
         return directory.result(input, exit, !started);
       }
@@ -112,8 +137,9 @@ export class DockerSandbox implements Sandbox {
       if (state === undefined && (given || directory.has('started'))) {
         directory.recordExit({ status: null });
       } else if (state === undefined) {
+        const ready = withAllowedHosts(this.options.home, directory, spec, this.gatewayUrl);
         const network = await this.network(spec);
-        await step.create(stepContainer(this.options, directory, spec, network));
+        await step.create(stepContainer(this.options, directory, ready, network));
       } else if (state.Status === 'created') {
         if (given) directory.recordExit({ status: null });
         else started = (await step.start()) || started;
@@ -128,6 +154,15 @@ export class DockerSandbox implements Sandbox {
     }
   }
 
+  private logs(
+    { container }: DockerStep,
+    { outputLimit }: StepInput,
+    onStdout: RunStepOptions['onStdout'],
+    redactor: Redactor,
+  ): ContainerLogs {
+    return new ContainerLogs({ container, limit: outputLimit, onStdout, redactor });
+  }
+
   /** What another worker recorded while this one was reading, or before. */
   private deliverRest(directory: StepDirectory, input: StepInput, logs: ContainerLogs, options: RunStepOptions): void {
     if (options.onStdout === undefined) return;
@@ -140,12 +175,27 @@ export class DockerSandbox implements Sandbox {
   }
 
   private async network(spec: StepSpec): Promise<string> {
-    if (spec.network !== 'gateway') return spec.network;
-    const { engine, gatewaySocket } = this.options;
+    if (spec.network === 'none' || spec.network === 'bridge') return spec.network;
+    const { engine, home, gatewaySocket } = this.options;
     if (gatewaySocket === undefined) {
       throw new SignalboxError('environment', `step ${spec.name} needs the model gateway, and there is none`);
     }
-    return `container:${await ensureSidecar(engine, this.options, spec.owner, gatewaySocket)}`;
+    // Agents share their attempt's, which is closed with it. Checks of the train and a bootstrap outlive attempts.
+    const shared = spec.kind === 'agent' || spec.network === 'gateway';
+    const name = shared ? sidecarName(home, spec.owner) : stepSidecarName(home, spec.name);
+    return `container:${await ensureSidecar(engine, this.options, spec.owner, name, gatewaySocket)}`;
+  }
+
+  /** Removes the containers of a step whose exit is recorded, if they were not removed yet. */
+  private async clear(name: string, directory: StepDirectory, step: DockerStep): Promise<void> {
+    if (directory.has('once') && mayReachHosts(directory))
+      await this.removeSidecar(stepSidecarName(this.options.home, name));
+    await step.clear();
+  }
+
+  private async removeSidecar(name: string): Promise<void> {
+    const sidecar = this.options.engine.getContainer(name);
+    await unlessStatus(sidecar.remove({ force: true, v: true }), 404, 409);
   }
 
   /** The steps whose containers carry exactly these labels; with `all`, those that do not run as well. */

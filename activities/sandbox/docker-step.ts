@@ -33,10 +33,7 @@ export class DockerStep {
       await unlessStatus(this.engine.createContainer(options), 409);
     } catch (error) {
       if (!/no such image/i.test(String(error))) throw error;
-      throw new SignalboxError('environment', `there is no image ${options.Image ?? ''}`, {
-        hint: 'let Signalbox build it, or name another one in sandbox.image, or use --backend local',
-        cause: error,
-      });
+      throw missingImage(options.Image ?? '');
     }
   }
 
@@ -97,4 +94,11 @@ export class DockerStep {
     // 409: somebody else is removing it.
     await unlessStatus(this.container.remove({ force: true, v: true }), 404, 409);
   }
+}
+
+/** The failure of a step whose image the engine does not have. */
+export function missingImage(image: string): SignalboxError {
+  return new SignalboxError('environment', `there is no image ${image}`, {
+    hint: 'let Signalbox build it, or name another one in sandbox.image, or use --backend local',
+  });
 }

@@ -45,7 +45,12 @@ export function containerName(home: Home, step: string): string {
   return `signalbox-${hash}-${step}`;
 }
 
-/** The name of the container that carries an attempt's network. */
+/** The name of the container that carries the network of an attempt's agents. */
 export function sidecarName(home: Home, owner: StepOwner): string {
   return containerName(home, stepName(owner, 'gateway.sidecar'));
+}
+
+/** The name of the container that carries the network of one step alone. */
+export function stepSidecarName(home: Home, step: string): string {
+  return containerName(home, `${step}.sidecar`);
 }

@@ -2,11 +2,16 @@ import { existsSync, readdirSync } from 'node:fs';
 import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
+import { environmentRedactor } from '../redaction/environment-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { DirectoryChanges } from './directory-changes.ts';
+import { hostFacts } from './host-facts.ts';
+import { canLayerHere } from './local-layers.ts';
 import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
 import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
 import { StepDirectory } from './step-directory.ts';
+import { withAllowedHosts } from './step-network.ts';
 import { startSupervisor } from './supervisor.ts';
 import { killProcessesOfStep } from './processes.ts';
 
@@ -22,6 +27,8 @@ export interface LocalSandboxOptions {
   gatewayUrl: string;
   /** The worker's environment: PATH, LANG and TZ of a step come from it, and nothing else. */
   env: Readonly<Record<string, string | undefined>>;
+  /** Keeps secrets out of what steps print; by default those of `env` and of well-known shapes. */
+  redactor?: Redactor;
 }
 
 /**
@@ -33,10 +40,22 @@ export class LocalSandbox implements Sandbox {
   readonly backend = 'local';
   readonly gatewayUrl: string;
   private readonly options: LocalSandboxOptions;
+  private layering: Promise<boolean> | null = null;
+  private readonly redactor: Redactor;
 
   constructor(options: LocalSandboxOptions) {
     this.options = options;
+    this.redactor = options.redactor ?? environmentRedactor(options.env);
     this.gatewayUrl = options.gatewayUrl;
+  }
+
+  async canLayer(): Promise<boolean> {
+    this.layering ??= canLayerHere(this.options.home, this.options.env['PATH']);
+    return await this.layering;
+  }
+
+  fingerprint(commands: readonly string[]): Promise<string> {
+    return Promise.resolve(JSON.stringify(['local', ...hostFacts(this.options.env['PATH'], commands)]));
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {
@@ -47,7 +66,9 @@ export class LocalSandbox implements Sandbox {
     const tail = options.onStdout && new OutputTail(directory.file('stdout'), input.outputLimit, options.onStdout);
     try {
       const step = new LocalStep(directory);
-      const started = step.isUnstarted() ? await startSupervisor(directory, spec, this.options.env) : null;
+      const { home, env } = this.options;
+      const ready = withAllowedHosts(home, directory, spec, this.gatewayUrl);
+      const started = step.isUnstarted() ? await startSupervisor(directory, ready, env, this.redactor) : null;
       for (let quiet = started === null; ;) {
         tail?.pump();
         const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);

@@ -1,4 +1,5 @@
 import type { StepOwner } from '../../core/ids.ts';
+import type { StepNetwork } from '../../core/step-network.ts';
 
 /** A directory of the host that a step sees. */
 export interface Mount {
@@ -7,6 +8,16 @@ export interface Mount {
   /** Absolute path inside the sandbox; equal to `source` for what must have one path everywhere (object stores). */
   target: string;
   readOnly: boolean;
+}
+
+/** A directory inside that begins with what another holds. What a step writes there never reaches that other one. */
+export interface Layer {
+  /** Host path of what is shared; nobody writes to it. */
+  source: string;
+  /** Absolute path inside: a directory that is there already. */
+  target: string;
+  /** Host path of a directory for what is written, of one holder alone: its next step finds it there again. */
+  changes: string;
 }
 
 /**
@@ -21,7 +32,7 @@ export interface StepSpec {
    * under the same name with another `execution` or other content is never attached to; it is a failure.
    */
   execution: string;
-  kind: 'agent' | 'check';
+  kind: 'agent' | 'check' | 'bootstrap';
   /** A shell command line (`sh -c`), as the user wrote it; or an argument vector that needs no shell. */
   command: string | readonly string[];
   /** Text for the standard input; empty means an empty input, never an open one. */
@@ -30,6 +41,8 @@ export interface StepSpec {
   workTree: string;
   /** Other directories; the local backend needs none of the read-only ones mapped, since it sees the host's files. */
   mounts: readonly Mount[];
+  /** Only for a sandbox that says {@link Sandbox.canLayer}. */
+  layers?: readonly Layer[];
   /** The whole environment besides PATH, HOME, LANG, TERM and TZ, which the backend supplies. */
   env: Readonly<Record<string, string>>;
   /**
@@ -41,8 +54,7 @@ export interface StepSpec {
   timeoutMs: number;
   /** Most bytes kept of each output stream; the rest is read and dropped. */
   outputLimit: number;
-  /** `gateway`: only the model gateway is reachable; `none`: nothing; `bridge`: the engine's ordinary network. */
-  network: 'gateway' | 'none' | 'bridge';
+  network: StepNetwork;
 }
 
 /** How a step ended. Exit code, signal, times and OOM come from the engine or the supervisor, never from the step. */
@@ -82,6 +94,10 @@ export interface Sandbox {
   readonly fileOwner?: { uid: number; gid: number };
   /** Where a step with `network: 'gateway'` reaches the model gateway, such as `http://127.0.0.1:8790`. */
   readonly gatewayUrl: string;
+  /** Can its steps have layers? Where not, directories that must not be shared are to be copied. */
+  canLayer(): Promise<boolean>;
+  /** What besides the files decides what commands come to here, as one text: the image, or facts of the host. */
+  fingerprint(commands: readonly string[]): Promise<string>;
   /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */
   run(spec: StepSpec, options?: RunStepOptions): Promise<StepResult>;
   /** Ends the step with everything it started; does nothing when it is over or never was. Resolves when it is dead. */

@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import type { StepOwner } from '../../core/ids.ts';
 import { hardenedHost } from './container-profile.ts';
 import { unlessStatus } from './engine.ts';
-import { ownerLabels, sidecarName } from './labels.ts';
+import { ownerLabels } from './labels.ts';
 import { bindMount } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 
@@ -12,7 +12,7 @@ import type { ContainerSettings } from './step-container.ts';
 export const SIDECAR_PORT = 8790;
 
 /**
- * Makes sure that an attempt's sidecar runs: a container without any network but loopback, which forwards one port there
+ * Makes sure that a sidecar runs: a container without any network but loopback, which forwards one port there
  * to the gateway's socket. Steps that join it have no other way out. The socket's directory is mounted rather than the
  * socket, so that a gateway that starts again is reached again.
  *
@@ -22,9 +22,9 @@ export async function ensureSidecar(
   engine: Docker,
   settings: ContainerSettings,
   owner: StepOwner,
+  name: string,
   socket: string,
 ): Promise<string> {
-  const name = sidecarName(settings.home, owner);
   const container = engine.getContainer(name);
   for (;;) {
     const found = await unlessStatus(container.inspect(), 404);

@@ -6,12 +6,16 @@ import { packageRoot } from '../package-root.ts';
 import { CONTAINER_HOME, hardenedHost, writablePlaces } from './container-profile.ts';
 import type { ContainerLimits, ContainerUser } from './container-profile.ts';
 import { containerName, ownerLabels } from './labels.ts';
+import { layerMount } from './layer-mount.ts';
 import type { Mount, StepSpec } from './sandbox.ts';
 import { stepDigest } from './step-directory.ts';
 import type { StepDirectory } from './step-directory.ts';
 import { argumentsOf, stepVariables } from './step-environment.ts';
 import { writeSecrets } from './step-secrets.ts';
 import { chownTree } from './chown-tree.ts';
+
+/** What a container's entry is, and what it runs to keep secrets out of the output. */
+const PROGRAMS = ['step.sh', 'redact.pl', 'redact.awk', 'secret-rules.tsv'];
 
 /** What all step containers of a sandbox have in common. */
 export interface ContainerSettings {
@@ -46,18 +50,17 @@ export function stepContainer(
     { source: spec.workTree, target: spec.workTree, readOnly: false },
     ...spec.mounts,
     { source: once, target: '/signalbox/once', readOnly: false },
-    { source: path.join(packageRoot(), 'docker', 'step.sh'), target: '/signalbox/step.sh', readOnly: true },
+    ...PROGRAMS.map((name) => ({
+      source: path.join(packageRoot(), 'docker', name),
+      target: `/signalbox/${name}`,
+      readOnly: true,
+    })),
   ];
   if (directory.has('stdin'))
     mounts.push({ source: directory.file('stdin'), target: '/signalbox/stdin', readOnly: true });
   if (Object.keys(spec.secrets ?? {}).length > 0) {
     const source = writeSecrets(directory, spec.secrets ?? {}, user);
     mounts.push({ source, target: '/signalbox/secrets', readOnly: false });
-    mounts.push({
-      source: path.join(packageRoot(), 'docker', 'redact.awk'),
-      target: '/signalbox/redact.awk',
-      readOnly: true,
-    });
   }
   const seconds = String(Math.max(1, Math.ceil(spec.timeoutMs / 1000)));
   const script = ['/bin/sh', '/signalbox/step.sh', spec.name, seconds, String(spec.outputLimit + 1)];
@@ -82,7 +85,10 @@ export function stepContainer(
       ...hardenedHost(limits, 12 * (spec.outputLimit + 64 * 1024)),
       NetworkMode: network,
       Tmpfs: writablePlaces(user),
-      Mounts: mounts.map(({ source, target, readOnly }) => bindMount(source, target, readOnly)),
+      Mounts: [
+        ...mounts.map(({ source, target, readOnly }) => bindMount(source, target, readOnly)),
+        ...(spec.layers ?? []).map((layer) => layerMount(layer, user, ownerLabels(home, spec.owner))),
+      ],
       ...(settings.runtime === undefined ? {} : { Runtime: settings.runtime }),
     },
   };

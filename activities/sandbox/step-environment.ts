@@ -1,4 +1,5 @@
 import { SignalboxError } from '../../core/failures.ts';
+import { environmentSecrets } from '../redaction/environment-secrets.ts';
 import type { StepSpec } from './sandbox.ts';
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -27,6 +28,11 @@ export function checkSpec(spec: StepSpec): void {
 /** What a step adds to its backend's variables. Its own name is set by the backend when the command starts. */
 export function stepVariables(env: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => name !== 'SIGNALBOX_STEP'));
+}
+
+/** What a step gets and must not show: its secrets, and what looks like a key in the rest of its environment. */
+export function stepSecrets({ env, secrets = {} }: Pick<StepSpec, 'env' | 'secrets'>): string[] {
+  return [...Object.values(secrets), ...environmentSecrets(env)];
 }
 
 /** The argument vector of a step's command: a command line is a shell's business. */

@@ -3,8 +3,8 @@ import { chownSync, existsSync, lstatSync, mkdirSync, rmSync, statfsSync, writeF
 import path from 'node:path';
 import { SignalboxError } from '../../core/failures.ts';
 import { makePrivateDirectory } from '../home.ts';
+import { secretWritings } from '../redaction/secret-writings.ts';
 import type { ContainerUser } from './container-profile.ts';
-import { hiddenTexts } from './hidden-texts.ts';
 import type { StepDirectory } from './step-directory.ts';
 
 /** Memory that has names, on every Linux: what is written there reaches no disk but swap, and is gone with the machine. */
@@ -29,7 +29,8 @@ export function writeSecrets(
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const file = path.join(place, 'env');
   const lines = Object.entries(secrets).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
-  const hidden = `sb_hidden=${quoted(hiddenTexts(Object.values(secrets)).join('\n'))}\n`;
+  const texts = secretWritings(Object.values(secrets)).map((text) => `=${text}\n`);
+  const hidden = `sb_hidden=${quoted(texts.join(''))}\n`;
   rmSync(file, { force: true });
   writeFileSync(file, lines.join('') + hidden, { mode: 0o600, flag: 'wx' });
   if (process.getuid?.() === 0) for (const owned of [file, place]) chownSync(owned, user.uid, user.gid);

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
+import { Writable } from 'node:stream';
 import { SignalboxError } from '../../core/failures.ts';
 import { packageRoot } from '../package-root.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { unlessMissing } from '../system-errors.ts';
 import type { StepSpec } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
-import { hiddenTexts } from './hidden-texts.ts';
-import { argumentsOf, stepVariables } from './step-environment.ts';
+import { withLayers } from './local-layers.ts';
+import { argumentsOf, stepSecrets, stepVariables } from './step-environment.ts';
 
 /** A supervisor that this process has started; it goes on when this process ends. */
 export interface StartedSupervisor {
@@ -26,26 +28,28 @@ export async function startSupervisor(
   directory: StepDirectory,
   spec: StepSpec,
   hostEnv: Readonly<Record<string, string | undefined>>,
+  redactor: Redactor,
 ): Promise<StartedSupervisor> {
   const env = {
     ...hostVariables(hostEnv),
     HOME: directory.file('home'),
     TERM: 'dumb',
     ...stepVariables(spec.env),
-    ...secretVariables(spec.secrets),
+    ...spec.secrets,
     SIGNALBOX_SUPERVISED: spec.name,
   };
   const script = path.join(packageRoot(), 'docker', 'step-local.sh');
   const seconds = (spec.timeoutMs / 1000).toFixed(3);
   const blocks = String(Math.ceil(spec.outputLimit / 512));
-  const args = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
+  const supervised = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
+  const [program = '', ...args] = withLayers(spec.layers ?? [], supervised);
   const stdin = unlessMissing(() => openSync(directory.file('stdin'), 'r'));
   try {
-    const child = spawn('/bin/sh', args, {
+    const child = spawn(program, args, {
       cwd: spec.workTree,
       env,
       detached: true,
-      stdio: [stdin ?? 'ignore', 'ignore', 'ignore'],
+      stdio: [stdin ?? 'ignore', 'ignore', 'ignore', 'pipe'],
     });
     const pid = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
@@ -53,6 +57,7 @@ export async function startSupervisor(
         resolve(child.pid ?? 0);
       });
     });
+    await tell(child.stdio[3], toldSecrets(spec, redactor));
     child.unref();
     return { pid, isOver: () => child.exitCode !== null || child.signalCode !== null };
   } catch (error) {
@@ -70,8 +75,18 @@ function hostVariables(env: Readonly<Record<string, string | undefined>>): Recor
   return { PATH: path, LANG: env['LANG'] ?? 'C.UTF-8', ...(zone === undefined ? {} : { TZ: zone }) };
 }
 
-/** They live in the environments of the step's processes, and nowhere else. */
-function secretVariables(secrets: StepSpec['secrets'] = {}): Record<string, string> {
-  const hidden = hiddenTexts(Object.values(secrets));
-  return { ...secrets, ...(hidden.length === 0 ? {} : { SIGNALBOX_REDACT: hidden.join('\n') }) };
+/** What is hidden in the step's output: in no file, and in no environment that its command could read. */
+function toldSecrets(spec: StepSpec, redactor: Redactor): string {
+  const { texts, patterns } = redactor.with(stepSecrets(spec));
+  return [...texts.map((text) => `=${text}`), ...patterns.map((pattern) => `~${pattern}`), '.\n'].join('\n');
+}
+
+/** Writes all of it. A supervisor that gave way to another one does not read it. */
+async function tell(pipe: unknown, text: string): Promise<void> {
+  if (!(pipe instanceof Writable)) return;
+  await new Promise<void>((resolve) => {
+    pipe.on('error', () => resolve());
+    pipe.on('close', () => resolve());
+    pipe.end(text, () => pipe.destroy());
+  });
 }

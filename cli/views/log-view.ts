@@ -1,7 +1,7 @@
 import type { LogEvent } from '../../workers/runs/task-log.ts';
 import type { Output } from '../framework/output.ts';
 import { transcriptLine } from './codex-events.ts';
-import { displayLines } from './text.ts';
+import { displayLines, displayText } from './text.ts';
 
 /** Characters of one stream that a single JSON object holds at most; the files hold all. */
 const MOST_CHARACTERS = 1_000_000;
@@ -15,6 +15,11 @@ export function logText(event: LogEvent, colors: Output['colors']): string | nul
       return event.exit_status === 0
         ? null
         : colors.red(`── ${event.step} ended with status ${event.exit_status ?? 'unknown'} ──`);
+    case 'connection': {
+      const target = displayText(event.target, 120);
+      if (event.allowed) return colors.dim(`── connected to ${target} ──`);
+      return colors.yellow(`── not connected to ${target}: ${displayText(event.reason ?? 'refused')} ──`);
+    }
     case 'line':
       if (event.stream === 'stderr') return colors.dim(displayLines(event.line));
       return event.kind === 'agent' ? transcriptLine(event.line, colors) : displayLines(event.line);
@@ -29,6 +34,8 @@ export interface CollectedStep {
   exit_status: number | null;
   stdout: string;
   stderr: string;
+  /** What was decided about connections to hosts besides the model gateway. */
+  connections: { at: string; target: string; allowed: boolean; reason?: string | undefined }[];
 }
 
 /** Gathers the events of a log into one object a step. */
@@ -37,9 +44,14 @@ export class StepCollector {
 
   add(event: LogEvent): void {
     const { attempt, step, kind } = event;
-    if (event.type === 'step') this.steps.push({ attempt, step, kind, exit_status: null, stdout: '', stderr: '' });
+    if (event.type === 'step')
+      this.steps.push({ attempt, step, kind, exit_status: null, stdout: '', stderr: '', connections: [] });
     const current = this.steps.find((known) => known.attempt === attempt && known.step === step);
     if (current === undefined) return;
+    if (event.type === 'connection') {
+      const { at, target, allowed, reason } = event;
+      current.connections.push({ at, target, allowed, ...(reason !== undefined && { reason }) });
+    }
     if (event.type === 'end') current.exit_status = event.exit_status;
     if (event.type === 'line' && current[event.stream].length < MOST_CHARACTERS)
       current[event.stream] += `${event.line}\n`;

@@ -74,6 +74,11 @@ export function ms(seconds: number): string {
   return `${Math.round(seconds * 1000)} ms`;
 }
 
+/** Seconds as milliseconds and tenths of them. */
+export function tenths(seconds: number): string {
+  return `${(seconds * 1000).toFixed(1)} ms`;
+}
+
 /** Seconds, for what takes several. */
 export function s(seconds: number): string {
   return `${seconds.toFixed(2)} s`;

@@ -1,13 +1,14 @@
 import path from 'node:path';
+import { measureFirstBytes } from './gateway.ts';
 import { measure, type Measurement } from './measure.ts';
-import { mib, ms, s, type Verdict } from './report.ts';
+import { mib, ms, s, tenths, type Verdict } from './report.ts';
 import { BenchRepository, benchTasks } from './repository.ts';
 import { RunHistories } from './run-histories.ts';
 import { measureTrain, type TrainSize } from './train.ts';
 import type { BenchWorld } from './world.ts';
 
 /** What the bench can measure, each by itself. */
-export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand', 'train'] as const;
+export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand', 'train', 'gateway'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What a section found. */
@@ -41,6 +42,8 @@ export async function measureSection(world: BenchWorld, section: Section, size: 
       return await thousand(world, size);
     case 'train':
       return { verdicts: await measureTrain(world, size.train), measurements: [] };
+    case 'gateway':
+      return await gateway(world, size);
   }
 }
 
@@ -173,6 +176,27 @@ async function thousand(world: BenchWorld, size: Size): Promise<Findings> {
       },
       { what: '  executions of the run', goal: '', measured: String(histories.executions), met: null },
       { what: '  worker’s peak memory', goal: '', measured: mib(peakRss), met: null },
+    ],
+  };
+}
+
+/** What the model gateway adds to the first byte of a stream. Needs no worker. */
+async function gateway(world: BenchWorld, size: Size): Promise<Findings> {
+  const { direct, through } = await measureFirstBytes(world.root, size.quick ? 2 : 8);
+  const at = (times: readonly number[], share: number): number => times[Math.floor((times.length - 1) * share)] ?? 0;
+  const pair = (share: number): string => [direct, through].map((times) => tenths(at(times, share))).join(' → ');
+  const added = at(through, 0.5) - at(direct, 0.5);
+  return {
+    measurements: [],
+    verdicts: [
+      {
+        what: 'first byte through the gateway, 50 streams, median added',
+        goal: '≤ 2.0 ms',
+        measured: tenths(added),
+        met: added <= 0.002,
+      },
+      { what: '  directly and through it, median', goal: '', measured: pair(0.5), met: null },
+      { what: '  directly and through it, 95th percentile', goal: '', measured: pair(0.95), met: null },
     ],
   };
 }

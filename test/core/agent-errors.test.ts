@@ -6,6 +6,10 @@ import { backoff, classifyAgentError, ERROR_ANSWERS, type AgentErrorClass } from
 /** What the real Codex said when a server answered so, and what other agents' libraries say. */
 const SAID: readonly [AgentErrorClass, string][] = [
   [
+    'limit',
+    '{"error":{"message":"the task used 107 tokens; limits.tokens_per_task is 107 tokens","code":"budget_spent"}}',
+  ],
+  [
     'authentication',
     'unexpected status 401 Unauthorized: Incorrect API key provided: sk-x., url: http://h/v1/responses',
   ],

@@ -18,6 +18,7 @@ describe('the settings of what lands', () => {
       committer: identityText(OUR_IDENTITY),
       co_author: false,
       sign: 'auto',
+      drivers: [],
     };
     expect(mergeSettings(config({}))).toEqual(defaults);
     const older: Partial<Config> = config({});
@@ -27,7 +28,7 @@ describe('the settings of what lands', () => {
 
   test('may name anybody, or the user', () => {
     const merge = { style: 'squash', author: 'Ada Lovelace <ada@example.org>', committer: 'user', sign: 'off' };
-    expect(mergeSettings(config({ merge }))).toEqual({ ...merge, co_author: false });
+    expect(mergeSettings(config({ merge }))).toEqual({ ...merge, co_author: false, drivers: [] });
     expect(parseIdentity(merge.author)).toEqual({ name: 'Ada Lovelace', email: 'ada@example.org' });
   });
 

@@ -129,6 +129,11 @@ export class CliWorld {
     for (const [, pid] of text.matchAll(/in the background \(pid (\d+),/g)) this.workers.add(Number(pid));
   }
 
+  /** The background workers that commands said they started. */
+  get workerPids(): readonly number[] {
+    return [...this.workers];
+  }
+
   /** Ends the background workers at once, as a crash would. */
   killWorkers(): void {
     for (const pid of this.workers) {

@@ -15,6 +15,7 @@ import { builtInPrompts } from '../../activities/prompts/templates.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
 import { LocalSandbox } from '../../activities/sandbox/local-sandbox.ts';
+import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
 import type { TaskActivities, TrainActivities } from '../../core/activities.ts';
 import { configSchema } from '../../core/config.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
@@ -48,11 +49,13 @@ export interface ProjectWorld {
  *
  * @param scripts what the agent of each task does in its work tree
  * @param frontMatter what the file of each task says
+ * @param options where steps run; who hears what takes long
  */
 export async function projectWorld(
   scripts: Record<string, string>,
   config: object = {},
   frontMatter: object = {},
+  options: { sandbox?: (home: Home) => Promise<Sandbox>; onProgress?: (text: string) => void } = {},
 ): Promise<ProjectWorld> {
   const root = realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-world-')));
   const repository = path.join(root, 'repository');
@@ -103,7 +106,7 @@ export async function projectWorld(
     },
     manifest: await store.put(manifest),
   };
-  const sandbox = new LocalSandbox({ home, env: process.env, gatewayUrl: '' });
+  const sandbox = (await options.sandbox?.(home)) ?? new LocalSandbox({ home, env: process.env, gatewayUrl: '' });
   const host = new ProjectHost({
     home,
     host: hostId(home),
@@ -112,6 +115,7 @@ export async function projectWorld(
     manifests: new ManifestReader(store),
     sandboxOf: () => Promise.resolve(sandbox),
     agents: createAgents({ home }),
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
   });
   const tasks = createTaskActivities(host);
   const train = createTrainActivities(host);

@@ -60,7 +60,7 @@ class History {
       await Worker.create({
         ...shared,
         taskQueue: hostQueue(host.host),
-        activities: this.#failing(asActivities(createTrainActivities(host))),
+        activities: this.#failing(asActivities(createTrainActivities(host), host.redactor)),
       }),
     ];
     const running = workers.map((worker) => worker.run());

@@ -2,12 +2,14 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import { z } from 'zod';
 import { saveLeftOut } from '../../activities/attempt/keep-work.ts';
+import { DeliveredOutputs } from '../../activities/bootstrap/delivered-outputs.ts';
 import type { BareRepository } from '../../activities/git/bare-repository.ts';
 import { removeAll } from '../../activities/git/clean-tree.ts';
 import { ourSignature } from '../../activities/git/objects.ts';
 import { snapshot } from '../../activities/git/snapshot.ts';
 import { workspaceAt } from '../../activities/git/workspace.ts';
 import type { Home } from '../../activities/home.ts';
+import { budgetDirectory } from '../../activities/models/budget.ts';
 import { gatewayLayout } from '../../activities/models/gateway-layout.ts';
 import { UsageLedger } from '../../activities/records/usage-ledger.ts';
 import type { RunDescription } from '../../core/description.ts';
@@ -104,7 +106,15 @@ async function keep(
   const author = ourSignature();
   const message = `${task}, attempt ${attempt}: left when it was cleaned up`;
   const workspace = path.join(directory, attempt);
-  const { leftOut } = await snapshot({ bare, workspaceDirectory: workspace, parent: base, ref, message, author });
+  const { leftOut } = await snapshot({
+    bare,
+    workspaceDirectory: workspace,
+    parent: base,
+    ref,
+    message,
+    author,
+    passOver: new DeliveredOutputs(workspace).paths,
+  });
   writeFileSync(`${workspace}.left-out.json`, JSON.stringify(leftOut), { mode: 0o600 });
   saveLeftOut(workspace);
 }
@@ -125,12 +135,15 @@ function cleanUsage({ home, run, dryRun }: Request, cleaned: CleanedRun): void {
   const gateway = gatewayLayout(home).usage;
   const steps = existsSync(gateway) ? readdirSync(gateway) : [];
   const own = steps.filter((name) => name.startsWith(`${run.project}..${run.run}..`));
-  for (const directory of [UsageLedger.directory(home, run), ...own.map((name) => path.join(gateway, name))]) {
+  const counted = own.map((name) => path.join(gateway, name));
+  for (const directory of [UsageLedger.directory(home, run), budgetDirectory(home, run), ...counted]) {
     if (!existsSync(directory)) continue;
     if (!dryRun) removeAll(directory);
     cleaned.removed.push(directory);
   }
-  if (!dryRun) removeIfEmpty(path.join(home.usage, run.project));
+  if (dryRun) return;
+  removeIfEmpty(path.join(home.usage, run.project));
+  removeIfEmpty(path.dirname(budgetDirectory(home, run)));
 }
 
 async function cleanRefs(

@@ -7,6 +7,7 @@ import { currentRun, type RunRef } from '../../core/run-ref.ts';
 import type { Task } from '../../core/task-file.ts';
 import { addTasksUpdate } from '../../workflows/messages.ts';
 import type { Session } from '../session.ts';
+import { cleanManifest } from './clean-manifest.ts';
 import { workNotices } from './run-notices.ts';
 import { updateRun } from './update-run.ts';
 
@@ -41,11 +42,14 @@ export async function addTasks(
     const manifest = await new ManifestReader(store).manifest(pinned);
     const tasks = loadMoreTasks(paths, session.project.root, manifest.tasks, manifest.config);
     const digests = Object.fromEntries(tasks.map(({ manifest: { id }, digest }) => [id, digest]));
-    const more = {
-      ...manifest,
-      tasks: [...manifest.tasks, ...tasks],
-      catalogue: { ...manifest.catalogue, ...digests },
-    };
+    const more = cleanManifest(
+      {
+        ...manifest,
+        tasks: [...manifest.tasks, ...tasks],
+        catalogue: { ...manifest.catalogue, ...digests },
+      },
+      session.redactor,
+    );
     const ids = tasks.map((task) => task.manifest.id);
     try {
       await updateRun(session, run, addTasksUpdate, {

@@ -2,6 +2,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { isTaskReport, type AttemptFailure, type TaskReport } from '../../core/task-report.ts';
+import { readHistory } from './decoded-history.ts';
 import { toMilliseconds } from './timestamp.ts';
 
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
@@ -64,9 +65,5 @@ export async function taskHistories(client: Client, workflowId: string): Promise
   }
   for await (const { runId } of workflow.list({ query: `WorkflowId = ${JSON.stringify(workflowId)}` }))
     executions.add(runId);
-  const histories = [...executions].map(async (runId) => {
-    const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
-    return events ?? [];
-  });
-  return await Promise.all(histories);
+  return await Promise.all([...executions].map((runId) => readHistory(client, workflowId, runId)));
 }

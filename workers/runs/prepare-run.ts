@@ -15,7 +15,10 @@ import type { RunManifest } from '../../core/run-manifest.ts';
 import { integrationChecks } from '../../core/run-settings.ts';
 import type { TaskView } from '../../core/run-state.ts';
 import { selectTasks } from '../../core/selection.ts';
+import { environmentRedactor } from '../../activities/redaction/environment-secrets.ts';
+import { projectSecrets } from '../../activities/redaction/project-secrets.ts';
 import { chooseBackend } from '../backend.ts';
+import { cleanManifest } from './clean-manifest.ts';
 import { finishedTasks } from './finished-tasks.ts';
 import { remoteNotices } from './remote-notices.ts';
 import { newRunId } from './run-id.ts';
@@ -85,7 +88,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const remote = work ? await remoteNotices({ user, config, tip: baseCommit, env: request.env }) : [];
   const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
   const { repository } = config;
-  const manifest: RunManifest = {
+  const written: RunManifest = {
     version: 1,
     config: { ...config, repository: { ...repository, ignore_case: repository.ignore_case ?? user.ignoreCase } },
     backend: backend.backend,
@@ -94,6 +97,9 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     reused,
     catalogue: Object.fromEntries(catalogue.map(({ manifest: { id }, digest }) => [id, digest])),
   };
+  const redactor = environmentRedactor(request.env);
+  redactor.learn(projectSecrets(config, request.env));
+  const manifest = cleanManifest(written, redactor);
   return {
     runId,
     project,

@@ -35,7 +35,9 @@ export function repositoryNotices({ submodules, largeFiles }: TreeFacts): string
     ...(first === undefined
       ? []
       : [
-          (several ? `${submodules.length} submodules (${first}, …) are empty directories` : `the submodule ${first} is an empty directory`) +
+          (several
+            ? `${submodules.length} submodules (${first}, …) are empty directories`
+            : `the submodule ${first} is an empty directory`) +
             ` to agents and checks, and ${several ? 'keep their pointers' : 'keeps its pointer'}`,
         ]),
   ];

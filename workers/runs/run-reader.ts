@@ -13,6 +13,7 @@ import type { TaskView } from '../../core/run-state.ts';
 import type { run as runWorkflow } from '../../workflows/index.ts';
 import { statusQuery } from '../../workflows/messages.ts';
 import { isWorkerPolling } from './pollers.ts';
+import { readHistory } from './decoded-history.ts';
 import { describeFolded, foldRun, type FoldedRun } from './run-history.ts';
 import { listRuns } from './run-list.ts';
 import { refineTasks } from './task-refinement.ts';
@@ -118,8 +119,7 @@ export class RunReader {
   }
 
   async #history(workflowId: string): Promise<FoldedRun> {
-    const { events } = await this.#client.workflow.getHandle(workflowId).fetchHistory();
-    const folded = foldRun(events ?? []);
+    const folded = foldRun(await readHistory(this.#client, workflowId));
     if (folded === null) throw noSuchRun(workflowId, workflowId, [], null);
     return folded;
   }

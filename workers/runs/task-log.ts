@@ -1,18 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENDED_STATUSES } from '../../core/description.ts';
 import { SignalboxError } from '../../core/failures.ts';
+import { decisionsFile, parseDecision, type EgressDecision } from '../../activities/models/egress-grant.ts';
 import type { Session } from '../session.ts';
 import { LineReader } from './line-reader.ts';
 import { stepLogs, type StepLog } from './step-logs.ts';
 import { noSuchTask } from './unknown.ts';
 
-/** Something that a task's steps printed. */
+/** Something that a task's steps printed, or that was decided about a connection that they asked for. */
 export type LogEvent =
   | { type: 'step'; attempt: number; step: string; kind: StepLog['kind'] }
   | { type: 'line'; attempt: number; step: string; kind: StepLog['kind']; stream: 'stdout' | 'stderr'; line: string }
+  | ({ type: 'connection'; attempt: number; step: string; kind: StepLog['kind'] } & EgressDecision)
   | { type: 'end'; attempt: number; step: string; kind: StepLog['kind']; exit_status: number | null };
 
 const INTERVAL_MS = 300;
+
+/** How far a step's files were read. */
+interface StepReaders {
+  stdout: LineReader;
+  stderr: LineReader;
+  connections: LineReader;
+  done: boolean;
+}
 
 interface LogRequest {
   run: string;
@@ -37,7 +47,7 @@ export async function* taskLog(session: Session, request: LogRequest, signal: Ab
   if (!follow && !known.some((step) => step.attempt === attempt)) {
     throw await noLogs(session, request, known);
   }
-  const readers = new Map<string, { stdout: LineReader; stderr: LineReader; done: boolean }>();
+  const readers = new Map<string, StepReaders>();
   for (;;) {
     const steps = stepLogs(session.home, owner).filter((step) =>
       request.attempt === undefined && follow ? step.attempt >= attempt : step.attempt === attempt,
@@ -49,15 +59,16 @@ export async function* taskLog(session: Session, request: LogRequest, signal: Ab
   }
 }
 
-function* progressOf(
-  log: StepLog,
-  readers: Map<string, { stdout: LineReader; stderr: LineReader; done: boolean }>,
-  last: boolean,
-): Generator<LogEvent> {
+function* progressOf(log: StepLog, readers: Map<string, StepReaders>, last: boolean): Generator<LogEvent> {
   const { attempt, step, kind } = log;
   let reader = readers.get(log.directory);
   if (reader === undefined) {
-    reader = { stdout: new LineReader(log.stdout), stderr: new LineReader(log.stderr), done: false };
+    reader = {
+      stdout: new LineReader(log.stdout),
+      stderr: new LineReader(log.stderr),
+      connections: new LineReader(decisionsFile(log.directory)),
+      done: false,
+    };
     readers.set(log.directory, reader);
     yield { type: 'step', attempt, step, kind };
   }
@@ -65,6 +76,10 @@ function* progressOf(
   for (const stream of ['stdout', 'stderr'] as const) {
     for (const line of reader[stream].read(log.ended || last))
       yield { type: 'line', attempt, step, kind, stream, line };
+  }
+  for (const line of reader.connections.read(log.ended || last)) {
+    const decision = parseDecision(line);
+    if (decision !== null) yield { type: 'connection', attempt, step, kind, ...decision };
   }
   reader.done = log.ended;
   if (log.ended) yield { type: 'end', attempt, step, kind, exit_status: log.exitStatus };

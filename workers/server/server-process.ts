@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readFileSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { execa } from 'execa';
@@ -26,6 +26,9 @@ export function spawnServer(
   env: Readonly<Record<string, string | undefined>>,
 ): ProcessIdentity {
   const log = openLog(layout.logFile);
+  for (const suffix of ['', '-wal', '-shm']) keepPrivate(`${layout.dataFile}${suffix}`);
+  // The server makes its database with the modes that it inherits.
+  const mask = process.umask(0o077);
   try {
     const child = spawn(cli, serverArguments(layout, ports), {
       cwd: layout.directory,
@@ -42,8 +45,14 @@ export function spawnServer(
     }
     return { pid: child.pid, started };
   } finally {
+    process.umask(mask);
     closeSync(log);
   }
+}
+
+/** A file of an earlier version, which others could read. */
+function keepPrivate(file: string): void {
+  if (existsSync(file)) chmodSync(file, 0o600);
 }
 
 /** Ends a process: gracefully, then by force; returns when it is gone. */

@@ -8,6 +8,7 @@ import { BareRepository } from '../../../activities/git/bare-repository.ts';
 import type { Sandbox } from '../../../activities/sandbox/sandbox.ts';
 import { createStepBench, type StepBench } from '../../support/sandbox-steps.ts';
 import { describeWithDocker } from '../../support/docker.ts';
+import { Redactor } from '../../../activities/redaction/redactor.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
 
 let root: string;
@@ -47,7 +48,8 @@ function commitOf(files: Record<string, string>): string {
 function agent(script: string): void {
   execFileSync('sh', ['-ec', script], { cwd: tree });
 }
-const take = (step = 'turn-1'): Promise<string | null> => takeQuestion(bare, path.dirname(tree), base, step);
+const take = (step = 'turn-1'): Promise<string | null> =>
+  takeQuestion({ bare, directory: path.dirname(tree), base, step, redactor: new Redactor() });
 const left = (): string[] => (existsSync(`${tree}/.signalbox`) ? readdirSync(`${tree}/.signalbox`) : []);
 
 describe('a question', () => {

@@ -4,47 +4,62 @@ import { CodexAgent } from '../../../activities/agent/codex-agent.ts';
 import { TurnMeter } from '../../../activities/attempt/turn-meter.ts';
 import { UsageLedger } from '../../../activities/records/usage-ledger.ts';
 import { createSandbox } from '../../../activities/sandbox/create-sandbox.ts';
+import type { Sandbox } from '../../../activities/sandbox/sandbox.ts';
 import { NO_USAGE } from '../../../core/usage.ts';
 import { makeAgentWorld, type AgentWorld } from '../../support/agent-world.ts';
 import { everyTurn } from '../../support/model-scripts.ts';
-import { until } from '../../support/until.ts';
 
 let world: AgentWorld;
 afterEach(() => world.close());
 
-test('a bound stops the real Codex in the middle of its turn, by what the gateway counted', async () => {
-  const never = new Promise<void>(() => undefined);
-  world = await makeAgentWorld(everyTurn({ commands: ['true'], hold: { request: 1, until: never } }));
-  const { home, gateway, model } = world;
+async function localSandbox({ home, gateway }: AgentWorld): Promise<Sandbox> {
   const at = { gatewayUrl: gateway.url, gatewaySocket: gateway.socket };
-  const sandbox = await createSandbox({ home, env: process.env, backend: 'local', ...at });
+  return await createSandbox({ home, env: process.env, backend: 'local', ...at });
+}
+
+function meterOf(sandbox: Sandbox, step: string, tokensPerTask: number, allowance = 1): TurnMeter {
+  return new TurnMeter({
+    home: world.home,
+    ledger: new UsageLedger(world.home),
+    sandbox,
+    run: { project: 'demo', run: 'r1' },
+    step,
+    limits: { taskTime: 60_000, silence: 60_000, tokensPerTask, costPerRun: null, mode: 'block' },
+    allowance,
+    spent: NO_USAGE,
+    spentMs: 0,
+    model: 'gpt-5.5',
+    prices: {},
+  });
+}
+
+test('a bound stops the real Codex in the middle of its turn: the gateway lets no more requests through', async () => {
+  world = await makeAgentWorld(everyTurn({ commands: ['echo half > half.txt'] }));
+  const sandbox = await localSandbox(world);
   const request = world.request(sandbox, 1, { model: 'gpt-5.5' });
-  const run = { project: 'demo', run: 'r1' };
-  const meter = (): TurnMeter =>
-    new TurnMeter({
-      home,
-      ledger: new UsageLedger(home),
-      sandbox,
-      run,
-      step: request.step.name,
-      limits: { taskTime: 60_000, silence: 60_000, tokensPerTask: 107, costPerRun: null, mode: 'block' },
-      allowance: 1,
-      spent: NO_USAGE,
-      spentMs: 0,
-      model: request.model,
-      prices: {},
-    });
-  const attending = meter();
-  const result = await attending.attend(() => new CodexAgent({ home }).runTurn(request, attending.hooks));
-  expect(result).toMatchObject({ outcome: 'ended', usage: { input_tokens: 0 } });
+  const attending = meterOf(sandbox, request.step.name, 107);
+  const result = await attending.attend(() => new CodexAgent({ home: world.home }).runTurn(request, attending.hooks));
+  const sentence = 'the task used 107 tokens; limits.tokens_per_task is 107 tokens';
+  // Codex is quicker than the meter, which looks once a second.
+  expect(result).toMatchObject({ outcome: 'failed', error: 'limit', usage: NO_USAGE });
+  expect(result.reason).toContain(sentence);
   const settled = await attending.settle(result);
   expect(settled).toEqual({
     usage: { input_tokens: 100, cached_input_tokens: 40, output_tokens: 7, cost_usd: expect.closeTo(0.000_53, 8) },
     warnings: [],
-    limit: 'the task used 107 tokens; limits.tokens_per_task is 107 tokens',
+    limit: sentence,
   });
-  expect(await meter().settle(await new CodexAgent({ home }).runTurn(request))).toEqual(settled);
-  // It may be ended while it makes its second request, which nobody ever answers, or just before.
-  await until(() => model.aborted === model.requests.length - 1);
-  expect([1, 2]).toContain(model.requests.length);
+  const again = await new CodexAgent({ home: world.home }).runTurn(request);
+  expect(await meterOf(sandbox, request.step.name, 107).settle(again)).toEqual(settled);
+  expect(world.model.requests).toHaveLength(1);
+});
+
+test('a person who lets a stopped task go on lets its agent ask again', async () => {
+  world = await makeAgentWorld(everyTurn({ commands: ['true'] }));
+  const sandbox = await localSandbox(world);
+  const request = world.request(sandbox, 1, { model: 'gpt-5.5' });
+  const attending = meterOf(sandbox, request.step.name, 107, 2);
+  const result = await attending.attend(() => new CodexAgent({ home: world.home }).runTurn(request, attending.hooks));
+  expect(result).toMatchObject({ outcome: 'finished' });
+  expect(world.model.requests).toHaveLength(2);
 });

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { homeOf, type Home } from '../../../activities/home.ts';
 import { inputVariables, sealInput } from '../../../activities/inputs/task-inputs.ts';
-import { hiddenTexts } from '../../../activities/sandbox/hidden-texts.ts';
 import type { RunRef } from '../../../core/run-ref.ts';
 import { manifestSchema } from '../../../core/task-file.ts';
 
@@ -48,10 +47,9 @@ test('a plain value for a secret, and a sealed one for what is none, are not use
   expect(inputVariables(home, attempt, task, values)).toEqual({ env: {}, secrets: {} });
 });
 
-test('the longest secret can be kept out of outputs; a longer one is refused when it is given', () => {
+test('the longest secret is taken; a longer one is refused when it is given', () => {
   const longest = "%'ä".repeat(1024);
   expect(sealInput(home, { project: 'p', run: 'r1', task: 'a' }, 'x', longest)).toHaveProperty('sealed');
-  expect(() => hiddenTexts([longest])).not.toThrow();
   for (const value of [`${longest}x`, 'a\0b'])
     expect(() => sealInput(home, { project: 'p', run: 'r1', task: 'a' }, 'x', value)).toThrow(
       /more than 4096 bytes, or holds a NUL/,

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -61,6 +61,22 @@ describe('the gateway’s ledger', () => {
     truncateSync(path.join(directory, STEP, 'a.json'));
     expect(new GatewayLedger(directory, 'c').of(STEP).usage).toEqual(used(3));
     expect(readdirSync(path.join(directory, STEP)).sort()).toEqual(['a.json', 'b.json']);
+  });
+
+  test('goes by the line before one that was cut, and counts on after it', () => {
+    new GatewayLedger(directory, 'a').response(STEP, used(1), 'm');
+    appendFileSync(path.join(directory, STEP, 'a.json'), '\n{"requests":0,"usage":{"inp');
+    const next = new GatewayLedger(directory, 'a');
+    expect(next.of(STEP).usage).toEqual(used(1));
+    next.response(STEP, used(2), 'm');
+    expect(new GatewayLedger(directory, 'b').of(STEP).usage).toEqual(used(3));
+  });
+
+  test('keeps its files short, however many responses there are', () => {
+    const ledger = new GatewayLedger(directory, 'a');
+    for (let response = 0; response < 1000; response += 1) ledger.response(STEP, used(1), 'm');
+    expect(statSync(path.join(directory, STEP, 'a.json')).size).toBeLessThan(70_000);
+    expect(new GatewayLedger(directory, 'b').of(STEP).usage).toEqual(used(1000));
   });
 
   test('counts in memory what the disk does not take, and brings it there later', () => {

@@ -1,77 +1,29 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { homeOf, type Home } from '../../../activities/home.ts';
 import { GatewayLedger } from '../../../activities/models/gateway-ledger.ts';
 import { gatewayLayout } from '../../../activities/models/gateway-layout.ts';
 import { gatewaySecret, ownerToken, stepOfToken, stepToken } from '../../../activities/models/gateway-secret.ts';
-import { createGatewayServer } from '../../../activities/models/gateway-server.ts';
+import type { Home } from '../../../activities/home.ts';
+import { createGatewayBench, STEP, type GatewayBench } from '../../support/gateway-bench.ts';
 import { until } from '../../support/until.ts';
 
-const STEP = 'demo..r1..001..1..turn-1';
-let root: string;
+let bench: GatewayBench;
 let home: Home;
-let servers: Server[];
 let ledger: GatewayLedger;
 let logged: string[];
+let ask: GatewayBench['ask'];
+let gatewayTo: GatewayBench['gatewayTo'];
 
 beforeEach(() => {
-  root = mkdtempSync(path.join(tmpdir(), 'signalbox-gateway-'));
-  home = homeOf({ SIGNALBOX_HOME: root });
-  servers = [];
-  ledger = new GatewayLedger(gatewayLayout(home).usage, 'gateway-1');
-  logged = [];
+  bench = createGatewayBench();
+  ({ home, ledger, logged, ask, gatewayTo } = bench);
 });
-
-afterEach(() => {
-  for (const server of servers) {
-    server.closeAllConnections();
-    server.close();
-  }
-  rmSync(root, { recursive: true, force: true });
-});
-
-async function listen(server: Server): Promise<string> {
-  servers.push(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function gatewayTo(answer: (incoming: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  return gatewayFor(`${await listen(createServer(answer))}/v1`);
-}
-
-async function gatewayFor(url: string): Promise<string> {
-  const write = (facts: object, message: string): number => logged.push(JSON.stringify({ ...facts, message }));
-  const log = { info: write, warn: write };
-  const upstream = { url, apiKey: 'sk-canary' };
-  const gateway = createGatewayServer({
-    upstream,
-    secret: gatewaySecret(home),
-    ledger,
-    log,
-    status: () => ({ pid: 1 }),
-  });
-  return listen(gateway.listener());
-}
-
-function ask(url: string, headers: Record<string, string> = {}, init: RequestInit = {}): Promise<Response> {
-  return fetch(url, { ...init, headers: { authorization: `Bearer ${stepToken(home, STEP)}`, ...headers } });
-}
+afterEach(() => bench.close());
 
 describe('the gateway', () => {
   test('gives the upstream the real key and nothing that the sandbox chose in its place', async () => {
@@ -102,7 +54,7 @@ describe('the gateway', () => {
     const response = await fetch(`${url}/v1/responses`, { method: 'POST', body: '{}', headers });
     expect(response.status).toBe(401);
     expect(await response.json()).toMatchObject({
-      error: { code: 'invalid_step_token', type: 'invalid_request_error' },
+      error: { code: 'invalid_step_token', type: 'authentication_error' },
     });
     expect(asked).toBe(0);
   });
@@ -234,7 +186,7 @@ describe('the gateway', () => {
   });
 
   test('answers 502 in the shape of OpenAI when nobody is there, also after a large body', async () => {
-    const gateway = await gatewayFor('http://127.0.0.1:1/v1');
+    const gateway = await bench.gatewayFor('http://127.0.0.1:1');
     const response = await ask(`${gateway}/v1/responses`, {}, { method: 'POST', body: Buffer.alloc(1024 * 1024) });
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({ error: { type: 'server_error', code: 'upstream_unreachable' } });
@@ -266,5 +218,15 @@ describe('step tokens', () => {
     expect(stepOfToken(gatewaySecret(home), forged)).toBeNull();
     expect(stepOfToken(randomBytes(32), token)).toBeNull();
     expect(stepOfToken(gatewaySecret(home), ownerToken(gatewaySecret(home)))).toBeNull();
+  });
+
+  test('are good for one use: what commands get to reach hosts asks no model', async () => {
+    const token = stepToken(home, STEP, 'egress');
+    expect([stepOfToken(gatewaySecret(home), token), stepOfToken(gatewaySecret(home), token, 'egress')]).toEqual([
+      null,
+      STEP,
+    ]);
+    const url = await gatewayTo((_incoming, response) => response.end('leaked'));
+    expect((await ask(`${url}/v1/models`, { authorization: `Bearer ${token}` })).status).toBe(401);
   });
 });

@@ -1,23 +1,15 @@
-import { SignalboxError } from '../../core/failures.ts';
-
-/** Most bytes of all texts to hide: on the host they travel in one variable of an environment, which is bounded. */
-const MOST_BYTES = 120_000;
 /** Shorter lines of a secret are met by chance. */
 const SHORTEST_LINE = 4;
 
 /**
  * The texts by which secrets are known in an output, the longest first, none with a line break: the values (line by
- * line), and how JSON, URLs and base64 write them, the latter in pieces, since many programs break it into lines.
- *
- * @throws SignalboxError `usage` if they are too long together
+ * line), and how JSON, URLs, hexadecimal digits and base64 write them, the latter in pieces, since many programs break it
+ * into lines.
  */
-export function hiddenTexts(secrets: readonly string[]): string[] {
+export function secretWritings(secrets: readonly string[]): string[] {
   const texts = new Set(secrets.flatMap((secret) => [...linesOf(secret).flatMap(writings), ...base64Pieces(secret)]));
   texts.delete('');
-  const sorted = [...texts].sort((a, b) => b.length - a.length);
-  if (Buffer.byteLength(sorted.join('\n')) > MOST_BYTES)
-    throw new SignalboxError('usage', 'the secret inputs of the task are too long to be kept out of its output');
-  return sorted;
+  return [...texts].sort((a, b) => b.length - a.length);
 }
 
 function linesOf(secret: string): string[] {
@@ -29,7 +21,11 @@ function linesOf(secret: string): string[] {
 function writings(line: string): string[] {
   const url = encodeURIComponent(Buffer.from(line, 'utf8').toString('utf8'));
   const strict = url.replaceAll(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-  return [line, JSON.stringify(line).slice(1, -1), url, strict, strict.replaceAll('%20', '+')];
+  const json = JSON.stringify(line).slice(1, -1);
+  const all = [line, json, JSON.stringify(json).slice(1, -1), url, strict, strict.replaceAll('%20', '+')];
+  const lower = all.map((text) => text.replaceAll(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase()));
+  const hex = line.length < SHORTEST_LINE ? '' : Buffer.from(line, 'utf8').toString('hex');
+  return [...all, ...lower, hex, hex.toUpperCase()];
 }
 
 /** What base64 makes of it, whatever stands before and after it: at each of three offsets, without what depends on that. */
