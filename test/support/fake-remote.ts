@@ -50,7 +50,7 @@ export class FakeRemote {
           const views = requests.flatMap(({ number, task, run, seen }) => {
             const request = this.requests.find((other) => other.number === number);
             if (request === undefined) return [];
-            const { key: _, task: __, ...view } = request;
+            const view: RequestView = { ...request };
             const stamp = JSON.stringify(view);
             return stamp === seen ? [] : [{ task, run: run.run, view, stamp }];
           });
