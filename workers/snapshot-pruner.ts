@@ -1,3 +1,5 @@
+import { VerdictStore } from '../activities/checks/verdict-store.ts';
+import { homeOf } from '../activities/home.ts';
 import { humanSize } from '../core/size.ts';
 import { prune } from './snapshots.ts';
 
@@ -5,7 +7,7 @@ import { prune } from './snapshots.ts';
 const ROUND = 3_600_000;
 
 /**
- * Keeps a host's dependency snapshots within their bounds, from now on.
+ * Keeps a host's dependency snapshots within their bounds, and forgets old verdicts, from now on.
  *
  * @returns what ends it
  */
@@ -15,6 +17,7 @@ export function startPruning(
 ): () => void {
   const look = async (): Promise<void> => {
     try {
+      new VerdictStore(homeOf(env).verdicts).prune();
       const { removed } = await prune(env, { dryRun: false });
       const bytes = removed.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
       if (removed.length > 0)

@@ -2,74 +2,15 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { taskHistory } from '../../../activities/git/merged-tasks.ts';
-import type { TrainActivities, TrainCheck } from '../../../core/activities.ts';
 import { mergeMessage } from '../../../core/merge-message.ts';
-import { packMembers } from '../../../core/packed-train.ts';
-import type { MergedPrefixes } from '../../../core/train-checks.ts';
-import type { Candidate } from '../../../core/train-lane.ts';
-import { memberKey, type TrainMember } from '../../../core/train.ts';
+import { memberKey } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
-import { NO_USAGE } from '../../../core/usage.ts';
+import { trainMembers } from '../../support/train-members.ts';
 
 let world: ProjectWorld;
 afterEach(() => world.remove());
 
-/** Lets the agent of a task work, and gives its member for the train. */
-async function finished(task: string): Promise<TrainMember> {
-  const { run } = world;
-  const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
-  const attempt = { run, task, attempt: made.attempt, execution: 'x' };
-  const { commit } = await world.task('turn', {
-    attempt,
-    base: made.base,
-    turn: 1,
-    thread: null,
-    evidence: [],
-    extra: [],
-    spent: { ...NO_USAGE },
-    spentMs: 0,
-    allowance: 1,
-    inputs: {},
-  });
-  const { ride } = await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: {} });
-  return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base, ride };
-}
-
-/** Merges members, asking for every prefix of them. */
-async function prefixesOf(...members: TrainMember[]): Promise<MergedPrefixes> {
-  const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));
-  const { repository } = world.run;
-  const result = await world.train('candidates', {
-    repository,
-    run: world.run,
-    members: packMembers(members),
-    prefixes,
-  });
-  if (result.kind !== 'merged') throw new Error(result.reason);
-  return result;
-}
-
-/** The candidate of all these members; without any, the user's own commits joined. */
-async function merged(...members: TrainMember[]): Promise<Candidate> {
-  const { base, tip, prefixes } = await prefixesOf(...members);
-  return { commit: prefixes.at(-1)?.commit ?? base, base, tip };
-}
-
-type Advanced = Awaited<ReturnType<TrainActivities['advance']>>;
-
-async function advance(candidate: Candidate, ...members: TrainMember[]): Promise<Advanced> {
-  const { repository } = world.run;
-  const lane = members[0]?.ride.lane ?? null;
-  return await world.train('advance', { repository, members: packMembers(members), candidate, lane });
-}
-
-async function landed(...members: TrainMember[]): Promise<Advanced> {
-  return await advance(await merged(...members), ...members);
-}
-
-function checkOf({ run, task, attempt, ride }: TrainMember, commit: string, session = 's/1'): TrainCheck {
-  return { run, task, attempt, lane: ride.lane, commit, session };
-}
+const { finished, prefixesOf, merged, advance, landed, checkOf } = trainMembers(() => world);
 
 const file = (name: string): string => readFileSync(path.join(world.repository, name), 'utf8');
 

@@ -1,0 +1,86 @@
+import type { TrainActivities, TrainCheck } from '../../core/activities.ts';
+import { packMembers } from '../../core/packed-train.ts';
+import type { MergedPrefixes } from '../../core/train-checks.ts';
+import type { Candidate } from '../../core/train-lane.ts';
+import type { TrainMember } from '../../core/train.ts';
+import { NO_USAGE } from '../../core/usage.ts';
+import type { ProjectWorld } from './project-world.ts';
+
+type Advanced = Awaited<ReturnType<TrainActivities['advance']>>;
+
+/** What tests do with the members of a train in a project's world. */
+export interface TrainMembers {
+  /** Lets the agent of a task work, and gives its member for the train. */
+  finished: (task: string) => Promise<TrainMember>;
+  /** Merges members, asking for every prefix of them. */
+  prefixesOf: (...members: TrainMember[]) => Promise<MergedPrefixes>;
+  /** The candidate of all these members; without any, the user's own commits joined. */
+  merged: (...members: TrainMember[]) => Promise<Candidate>;
+  advance: (candidate: Candidate, ...members: TrainMember[]) => Promise<Advanced>;
+  landed: (...members: TrainMember[]) => Promise<Advanced>;
+  /** What the train asks of a check of a commit. */
+  checkOf: (member: TrainMember, commit: string, session?: string) => TrainCheck;
+}
+
+/** @param of the world, which each test makes anew */
+export function trainMembers(of: () => ProjectWorld): TrainMembers {
+  /** Lets the agent of a task work, and gives its member for the train. */
+  async function finished(task: string): Promise<TrainMember> {
+    const world = of();
+    const { run } = world;
+    const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
+    const attempt = { run, task, attempt: made.attempt, execution: 'x' };
+    const { commit } = await world.task('turn', {
+      attempt,
+      base: made.base,
+      turn: 1,
+      thread: null,
+      evidence: [],
+      extra: [],
+      spent: { ...NO_USAGE },
+      spentMs: 0,
+      allowance: 1,
+      inputs: {},
+    });
+    const { ride } = await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: {} });
+    return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base, ride };
+  }
+
+  /** Merges members, asking for every prefix of them. */
+  async function prefixesOf(...members: TrainMember[]): Promise<MergedPrefixes> {
+    const world = of();
+    const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));
+    const { repository } = world.run;
+    const result = await world.train('candidates', {
+      repository,
+      run: world.run,
+      members: packMembers(members),
+      prefixes,
+    });
+    if (result.kind !== 'merged') throw new Error(result.reason);
+    return result;
+  }
+
+  /** The candidate of all these members; without any, the user's own commits joined. */
+  async function merged(...members: TrainMember[]): Promise<Candidate> {
+    const { base, tip, prefixes } = await prefixesOf(...members);
+    return { commit: prefixes.at(-1)?.commit ?? base, base, tip };
+  }
+
+  async function advance(candidate: Candidate, ...members: TrainMember[]): Promise<Advanced> {
+    const world = of();
+    const { repository } = world.run;
+    const lane = members[0]?.ride.lane ?? null;
+    return await world.train('advance', { repository, members: packMembers(members), candidate, lane });
+  }
+
+  async function landed(...members: TrainMember[]): Promise<Advanced> {
+    return await advance(await merged(...members), ...members);
+  }
+
+  function checkOf({ run, task, attempt, ride }: TrainMember, commit: string, session = 's/1'): TrainCheck {
+    return { run, task, attempt, lane: ride.lane, commit, session };
+  }
+
+  return { finished, prefixesOf, merged, advance, landed, checkOf };
+}
