@@ -9,6 +9,7 @@ import { memberKey, type MemberId } from './train.ts';
 
 /** Checks of one lane to begin: its first members, merged, by these sizes. */
 export interface PlannedChecks {
+  /** The lane's place when they were planned. */
   lane: number;
   checks: { id: number; size: number }[];
 }

@@ -102,14 +102,16 @@ export async function train(...args: TrainArguments): Promise<void> {
   };
 
   /** Merges what was planned. */
-  const build = async ({ checks, lane }: PlannedChecks): Promise<void> => {
+  const build = async ({ checks }: PlannedChecks): Promise<void> => {
     const ids = checks.map(({ id }) => id);
-    const longest = Math.max(...checks.map(({ size }) => size));
-    const members = queue.lanes[lane]?.members.slice(0, longest) ?? [];
+    // Since it was planned, some of it may have been withdrawn.
+    const lane = queue.lanes.find((other) => other.checks.some(({ id }) => ids.includes(id)));
+    const prefixes = lane?.checks.filter(({ id }) => ids.includes(id)).map(({ id, size }) => ({ id, size })) ?? [];
+    const members = lane?.members.slice(0, Math.max(0, ...prefixes.map(({ size }) => size))) ?? [];
+    const [first] = members;
+    if (first === undefined) return;
     try {
-      const [first] = members;
-      if (first === undefined) return;
-      const request = { repository, run: first.run, members: packMembers(members), prefixes: checks };
+      const request = { repository, run: first.run, members: packMembers(members), prefixes };
       const result = await trainActivities(repository, `merge ${nameOf(members)}`).candidates(request);
       if (result.kind === 'merged') change((before) => merged(before, ids, result));
       else {
