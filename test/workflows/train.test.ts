@@ -30,6 +30,22 @@ describe('the train', () => {
     });
   });
 
+  test('lands at most once a second', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      for (const task of ['a', 'b', 'c']) {
+        await submit(task);
+        await until(() => world.merged.includes(task));
+      }
+      const { events } = await handle().fetchHistory();
+      const begun = (events ?? []).filter(
+        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'advance',
+      );
+      const times = begun.map(({ eventTime }) => Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6);
+      expect(times).toHaveLength(3);
+      for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeGreaterThanOrEqual(990);
+    });
+  });
+
   test('finds the culprit, sends it back, and lands those before and behind it', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
       world.isRed = (commit) => commit.split('-').includes('c');
