@@ -88,6 +88,16 @@ export class TrainGitWorld {
     return !names.includes('broken') && !bases.some((name) => name.startsWith('red-')) && pairs < 2;
   }
 
+  /** Does a commit of Signalbox's own repository hold flaky work? Its check may have been red without a reason. */
+  isFlaky(commit: string): boolean {
+    const { home, run } = this.world;
+    const gitDir = path.join(home.repositories, `${run.repository.id}.git`);
+    const names = execFileSync('git', ['--git-dir', gitDir, 'ls-tree', '-r', '--name-only', commit], {
+      encoding: 'utf8',
+    });
+    return names.split('\n').some((name) => path.basename(name).startsWith('flaky-'));
+  }
+
   /** Which commits of the user's history merged a member's work. */
   landings({ member }: GitMember): string[] {
     const lines = this.world.git('log', '--merges', '--format=%H %P', 'main').split('\n');
