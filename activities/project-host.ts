@@ -8,6 +8,7 @@ import type { Agent } from './agent/agent.ts';
 import { SnapshotStore } from './bootstrap/snapshot-store.ts';
 import { VerdictStore } from './checks/verdict-store.ts';
 import { BareRepository } from './git/bare-repository.ts';
+import type { MergeResult } from './git/candidate.ts';
 import { CheckoutPool } from './git/checkout-pool.ts';
 import { ourSignature, type Signature } from './git/objects.ts';
 import { inspectUserRepository } from './git/inspect-user-repository.ts';
@@ -52,6 +53,8 @@ export class ProjectHost {
   readonly usage: UsageLedger;
   /** What checks said about trees. */
   readonly verdicts: VerdictStore;
+  /** Merges that were made, by what was merged onto what: a candidate that lands is made once more. */
+  readonly merges = new Map<string, MergeResult>();
   readonly #repositories = new Map<string, Promise<BareRepository>>();
   readonly #pools = new Map<string, Promise<CheckoutPool>>();
   readonly #users = new Map<string, Promise<UserRepository>>();

@@ -96,21 +96,19 @@ interface Merging {
   commits: MergeCommits;
 }
 
-/** Merges that were made before, by what was merged onto what: a candidate that lands is made once more. */
-const known = new Map<string, MergeResult>();
-
-/** How many of them are remembered. */
+/** How many merges are remembered. */
 const KEPT = 2000;
 
 async function mergeMember(merging: Merging, tip: string, member: TrainMember): Promise<MergeResult> {
   const key = [merging.bare.gitDir, tip, member.commit, memberKey(member)].join(' ');
-  const before = known.get(key);
+  const { merges } = merging.host;
+  const before = merges.get(key);
   if (before !== undefined) return before;
   const merge = await mergeNow(merging, tip, member);
-  if (merge.kind === 'merged') known.set(key, merge);
-  for (const oldest of known.keys()) {
-    if (known.size <= KEPT) break;
-    known.delete(oldest);
+  if (merge.kind === 'merged') merges.set(key, merge);
+  for (const oldest of merges.keys()) {
+    if (merges.size <= KEPT) break;
+    merges.delete(oldest);
   }
   return merge;
 }
