@@ -26,14 +26,6 @@ export function watchedRequests(tracked: readonly TrackedRequest[]): WatchedRequ
   });
 }
 
-/** When the next request that is not open yet is to be tried again, by a `tick`; `null` if there is none. */
-export function nextTick(tracked: readonly TrackedRequest[]): number | null {
-  const times = tracked.flatMap(({ request: { number, lookAt } }) =>
-    number === null && lookAt !== null ? [lookAt] : [],
-  );
-  return times.length === 0 ? null : Math.min(...times);
-}
-
 /**
  * Tells a request what happened, and does what follows from it, until it waits for news or for the train: to follow the
  * remote, to make the candidate anew, or to give it back to its task.
