@@ -156,11 +156,11 @@ export interface TrainActivities {
    */
   blame(input: { member: TrainMember; commit: string; failure: CheckFailure; session: string }): Promise<Evidence>;
   /**
-   * Accepts a green candidate by a compare-and-swap, and lands it on the user's branch. `moved`: the tip, or the user's
-   * branch, is another by now, and the candidate must be made anew. Succeeds too when the tip already contains it. In a
-   * lane, it is enough that nothing but other lanes' paths has moved: the members are then merged onto the new tip.
+   * Accepts a green candidate by a compare-and-swap. `moved`: the tip, or the user's branch, is another by now, and the
+   * candidate must be made anew. Succeeds too when the tip already contains it. In a lane, it is enough that nothing but
+   * other lanes' paths has moved: the members are then merged onto the new tip.
    */
-  advance(input: {
+  accept(input: {
     repository: RepositoryRef;
     members: PackedMembers;
     candidate: Candidate;
@@ -171,11 +171,10 @@ export interface TrainActivities {
         commit: string;
         /** Each member's own merge, by its key. */
         commits: Record<string, string>;
-        landing: LandingNews;
       }
     | { outcome: 'moved' }
   >;
-  /** Tries again to bring the accepted tip to the user's branch. */
+  /** Brings the accepted tip to the user's branch; what stands against it is news, no failure. */
   land(input: { repository: RepositoryRef }): Promise<LandingNews>;
 }
 

@@ -4,15 +4,15 @@ import { runWorkflowId } from './ids.ts';
 import { membersOf, type TrainQueue } from './train-queue.ts';
 import type { Halt, TrainHalt } from './train.ts';
 
-/** The train stands: what runs is ended, and what was red is nobody's fault for now. A landing comes to its end. */
+/** The train stands: what runs is ended, and what was red is nobody's fault for now. What is being accepted comes to its end. */
 export function halt(queue: TrainQueue, why: Halt): TrainQueue {
   const lanes = queue.lanes.map((lane): Lane => {
     const back = queue.culprits.map(({ member }) => member).filter((member) => sameLane(lane.ride, member.ride));
     const members = [...back, ...lane.members].sort((one, other) => one.arrival - other.arrival);
-    if (lane.landing === null) return rebuilt({ ...lane, members });
+    if (lane.accepting === null) return rebuilt({ ...lane, members });
     // Its members stay the first; a culprit that came before them waits behind.
-    const landing = lane.checks.filter((check) => check.id === lane.landing);
-    return { ...rebuilt(lane), members: [...lane.members, ...back], checks: landing, landing: lane.landing };
+    const accepting = lane.checks.filter((check) => check.id === lane.accepting);
+    return { ...rebuilt(lane), members: [...lane.members, ...back], checks: accepting, accepting: lane.accepting };
   });
   return { ...queue, halt: why, lanes, culprits: [] };
 }

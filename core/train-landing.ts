@@ -2,9 +2,9 @@ import { countFailures } from './ladder.ts';
 import type { RunRef } from './run-ref.ts';
 import { halt } from './train-halt.ts';
 import {
+  acceptedPrefix,
   areIndependent,
   isRequested,
-  landedPrefix,
   longestGreen,
   rebuilt,
   type Candidate,
@@ -12,26 +12,26 @@ import {
   type PrefixCheck,
   type Waiting,
 } from './train-lane.ts';
-import { answer, settle, withdraw, type TrainQueue } from './train-queue.ts';
+import { answer, runsOf, settle, withdraw, type Arrival, type TrainQueue } from './train-queue.ts';
 import { memberKey, type LandingNews } from './train.ts';
 
-/** How often a landing is tried anew because somebody moved the branch meanwhile. */
+/** How often accepting is tried anew because somebody moved the branch meanwhile. */
 const MOST_MOVES = 20;
 
 /** What is said of work that was checked by checks that prove nothing. */
 const UNPROVEN = 'the integration checks pass also with the canary set, so they prove nothing';
 
-/** What is to land next: the members of the longest green prefix. */
-export interface Landing {
+/** What is to be accepted next: the members of the longest green prefix. */
+export interface Acceptance {
   lane: Lane;
   check: PrefixCheck;
   members: Waiting[];
 }
 
-/** Begins the next landing; `null` if nothing is ready. */
-export function beginLanding(queue: TrainQueue): { queue: TrainQueue; landing: Landing | null } {
-  const none = { queue, landing: null };
-  if (queue.halt !== null || queue.lanes.some((lane) => lane.landing !== null)) return none;
+/** Begins to accept what is green; `null` if nothing is ready. */
+export function beginAccepting(queue: TrainQueue): { queue: TrainQueue; acceptance: Acceptance | null } {
+  const none = { queue, acceptance: null };
+  if (queue.halt !== null || queue.lanes.some((lane) => lane.accepting !== null)) return none;
   // While more of a lane is being merged, what that comes to is counted from the lane's present first member.
   const lane = queue.lanes.find(
     (other) =>
@@ -42,8 +42,8 @@ export function beginLanding(queue: TrainQueue): { queue: TrainQueue; landing: L
   );
   const check = lane === undefined ? undefined : longestGreen(lane);
   if (lane === undefined || check === undefined) return none;
-  const lanes = queue.lanes.map((other) => (other === lane ? { ...lane, landing: check.id } : other));
-  return { queue: { ...queue, lanes }, landing: { check, lane, members: lane.members.slice(0, check.size) } };
+  const lanes = queue.lanes.map((other) => (other === lane ? { ...lane, accepting: check.id } : other));
+  return { queue: { ...queue, lanes }, acceptance: { check, lane, members: lane.members.slice(0, check.size) } };
 }
 
 /** Is a longer prefix than a green one being checked? It may well be green in a moment. */
@@ -52,48 +52,49 @@ export function mayGrow({ lanes }: TrainQueue): boolean {
 }
 
 /**
- * The landing is over: its members are merged.
+ * What was being accepted is: its members wait for nothing but the landing, and those behind them go on from there.
  *
  * @param commit the new accepted tip
  * @param commits each member's own merge, by its key
  */
-export function landed(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
-  const lane = queue.lanes.find((other) => other.landing !== null);
-  const check = lane?.checks.find((other) => other.id === lane.landing);
+export function accepted(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
+  const lane = queue.lanes.find((other) => other.accepting !== null);
+  const check = lane?.checks.find((other) => other.id === lane.accepting);
   if (lane === undefined || check?.candidate == null) return queue;
   const { candidate } = check;
   const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
-  const next: TrainQueue = {
-    ...queue,
+  const members = lane.members.slice(0, check.size);
+  const told = members.map((member): Arrival['told'][number] => {
+    const { attempt } = member;
+    const merge = commits[memberKey(member)] ?? commit;
+    return { member, result: { outcome: 'merged', attempt, commit: merge, ...warnings } };
+  });
+  return settle({
+    ...arrive(queue, { told, runs: runsOf(members) }),
     tip: commit,
     leaving: [],
     estimate: countFailures(queue.estimate, check.size, 0),
     lanes: queue.lanes.map((other) => {
-      if (other === lane) return landedPrefix(lane, commit);
+      if (other === lane) return acceptedPrefix(lane, commit);
       return isUntouched(other, lane, candidate) ? other : rebuilt(other);
     }),
-  };
-  const told = lane.members.slice(0, check.size).reduce((before, member) => {
-    const merge = commits[memberKey(member)] ?? commit;
-    return answer(before, member, {
-      outcome: 'merged',
-      attempt: member.attempt,
-      commit: merge,
-      ...warnings,
-    });
-  }, next);
-  return settle(told);
+  });
 }
 
-/** Does what is known of a lane hold on when that candidate of another one has landed? */
-function isUntouched(lane: Lane, landing: Lane, { base, tip }: Candidate): boolean {
+/** Has what was accepted landed. */
+export function arrive(queue: TrainQueue, arrival: Arrival): TrainQueue {
+  return { ...queue, arrivals: [...queue.arrivals, arrival] };
+}
+
+/** Does what is known of a lane hold on when that candidate of another one is accepted? */
+function isUntouched(lane: Lane, accepting: Lane, { base, tip }: Candidate): boolean {
   // What others committed came in with it: that is news, unless the lane was built on the same.
-  return areIndependent(lane, landing) && (base === tip || lane.base === base);
+  return areIndependent(lane, accepting) && (base === tip || lane.base === base);
 }
 
-/** The landing could not be: somebody moved the branch. Its members wait again, but for those who wanted to leave. */
+/** It could not be accepted: somebody moved the branch. Its members wait again, but for those who wanted to leave. */
 export function moved(queue: TrainQueue): TrainQueue {
-  const lane = queue.lanes.find((other) => other.landing !== null);
+  const lane = queue.lanes.find((other) => other.accepting !== null);
   if (lane === undefined) return queue;
   const again = { ...rebuilt(lane), moves: lane.moves + 1 };
   const next = { ...queue, leaving: [], lanes: queue.lanes.map((other) => (other === lane ? again : other)) };
@@ -106,6 +107,20 @@ export function moved(queue: TrainQueue): TrainQueue {
     detail: '',
     tip: queue.tip ?? '',
   });
+}
+
+/**
+ * A landing is over: the first so many arrivals are where they can be, and their members are merged. Returns the runs to
+ * tell of the landing.
+ */
+export function landed(queue: TrainQueue, arrivals: number, news: LandingNews): { queue: TrainQueue; tell: RunRef[] } {
+  const arrived = queue.arrivals.slice(0, arrivals);
+  const riders = arrived.flatMap(({ runs }) => runs);
+  const rest = { ...queue, arrivals: queue.arrivals.slice(arrivals) };
+  const told = arrived
+    .flatMap((arrival) => arrival.told)
+    .reduce((before, { member, result }) => answer(before, member, result), rest);
+  return landingNews(told, news, riders);
 }
 
 /** Records whether the user's branch follows. Returns the runs to tell: all that wait for it, when the answer is new. */

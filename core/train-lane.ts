@@ -30,7 +30,7 @@ export type CanaryState = { state: 'unknown' | 'proven' | 'unproven' } | { state
 
 /**
  * Members that are checked together, in the order in which they came: those of one definition of checks, and of one
- * lane. All checks of a lane are of nested prefixes: a green one lands whole and shortens the others.
+ * lane. All checks of a lane are of nested prefixes: a green one is accepted whole and shortens the others.
  */
 export interface Lane {
   ride: Ride;
@@ -47,11 +47,11 @@ export interface Lane {
   /** The check of the base alone, while it runs. */
   tipCheck: number | null;
   canary: CanaryState;
-  /** The check whose members are being landed. */
-  landing: number | null;
+  /** The check whose candidate is being accepted. */
+  accepting: number | null;
   /** The member after so many cannot be merged with those before it; it can be without them. */
   cut: number | null;
-  /** How often in a row the branch was moved under its landing. */
+  /** How often in a row the branch was moved while it was being accepted. */
   moves: number;
 }
 
@@ -67,7 +67,7 @@ export function emptyLane(ride: Ride): Lane {
     confirmed: null,
     tipCheck: null,
     canary: { state: ride.canary === 'off' ? 'proven' : 'unknown' },
-    landing: null,
+    accepting: null,
     cut: null,
     moves: 0,
   };
@@ -88,9 +88,9 @@ export function areIndependent(one: Lane, other: Lane): boolean {
   return one.ride.lane !== null && other.ride.lane !== null && one.ride.lane !== other.ride.lane;
 }
 
-/** Is a check of it under way, or a landing? */
+/** Is a check of it under way, or being accepted? */
 export function isBusy(lane: Lane): boolean {
-  return lane.checks.length > 0 || lane.landing !== null || lane.tipCheck !== null;
+  return lane.checks.length > 0 || lane.accepting !== null || lane.tipCheck !== null;
 }
 
 /** The longest prefix that is green and has not landed yet. */
@@ -103,7 +103,7 @@ export function longestGreen(lane: Lane): PrefixCheck | undefined {
  * look next. Otherwise a free place takes what has come since, on top of what is being checked.
  */
 export function prefixesToCheck(lane: Lane, free: number, places: number, rate: number): number[] {
-  if (lane.landing !== null || lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
+  if (lane.accepting !== null || lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
   // A pull request shows its own work only: it is checked on the tip, without the others.
   const most = isRequested(lane.ride) ? 1 : (lane.cut ?? Infinity);
   const waiting = Math.min(lane.members.length, most);
@@ -173,7 +173,7 @@ export function foundGreen(lane: Lane, id: number): Lane {
   // The longer one's verdict is about this very tree: that a shorter one was red alone says nothing any more.
   const red = lane.red <= check.size ? { red: 0, failure: null } : {};
   const checks = lane.checks
-    .filter((other) => other.size >= check.size || other.id === lane.landing)
+    .filter((other) => other.size >= check.size || other.id === lane.accepting)
     .map((other) => (other.id === id ? { ...other, green: true } : other));
   return { ...lane, ...red, checks };
 }
@@ -187,9 +187,9 @@ export function foundRed(lane: Lane, id: number, failure: CheckFailure): Lane {
   return { ...lane, checks, red: check.size, failure: { failure, commit: check.candidate.commit } };
 }
 
-/** The longest green prefix has landed: its members are gone, and what is known of the others is about a shorter queue. */
-export function landedPrefix(lane: Lane, commit: string): Lane {
-  const size = lane.checks.find((check) => check.id === lane.landing)?.size ?? 0;
+/** The longest green prefix is accepted: its members are gone, and what is known of the others is about a shorter queue. */
+export function acceptedPrefix(lane: Lane, commit: string): Lane {
+  const size = lane.checks.find((check) => check.id === lane.accepting)?.size ?? 0;
   const red = Math.max(0, lane.red - size);
   const cut = lane.cut === null || lane.cut <= size ? null : lane.cut - size;
   return {
@@ -200,7 +200,7 @@ export function landedPrefix(lane: Lane, commit: string): Lane {
     failure: red === 0 ? null : lane.failure,
     base: commit,
     confirmed: commit,
-    landing: null,
+    accepting: null,
     cut,
     moves: 0,
   };
@@ -216,7 +216,7 @@ export function rebuilt(lane: Lane): Lane {
     base: null,
     confirmed: null,
     tipCheck: null,
-    landing: null,
+    accepting: null,
     cut: null,
     canary: lane.canary.state === 'running' ? { state: 'unknown' } : lane.canary,
   };

@@ -29,6 +29,14 @@ export interface RequestedMember extends TrackedRequest {
   isRebuilt: boolean;
 }
 
+/** What was accepted together, and has not been brought to the user's branch yet. */
+export interface Arrival {
+  /** What its members are told when it has been; empty for what came from the remote. */
+  told: { member: Waiting; result: TrainResult }[];
+  /** Who is to know where the landing came to. */
+  runs: RunRef[];
+}
+
 /** What a task is to be told. */
 export interface Told {
   member: MemberId;
@@ -37,17 +45,19 @@ export interface Told {
 
 /** The train's state; plain JSON. Members are identified by run, task and attempt. */
 export interface TrainQueue {
-  version: 2;
+  version: 3;
   lanes: Lane[];
   culprits: Culprit[];
   /** Members that are green, and wait to be merged through their pull requests, or are checked again for that. */
   requests: RequestedMember[];
+  /** What is accepted and waits for its landing, in order. */
+  arrivals: Arrival[];
   estimate: FailureEstimate;
   /** Answers that are to be sent. */
   outbox: Told[];
   /** The last answers, so that a doubled `submit` or a late `withdraw` gets the same one again. */
   answered: { key: string; result: TrainResult }[];
-  /** Members that are to be taken out as soon as their landing is over, if they have not landed then. */
+  /** Members that are to be taken out if what is being accepted with them cannot be. */
   leaving: MemberId[];
   /** The last commit that the train accepted. */
   tip: string | null;
@@ -66,10 +76,11 @@ const REMEMBERED = 50;
 /** An empty train. */
 export function emptyTrain(): TrainQueue {
   return {
-    version: 2,
+    version: 3,
     lanes: [],
     culprits: [],
     requests: [],
+    arrivals: [],
     estimate: UNKNOWN_FAILURES,
     outbox: [],
     answered: [],
@@ -85,7 +96,16 @@ export function emptyTrain(): TrainQueue {
 /** All members that have no answer yet. */
 export function membersOf(queue: TrainQueue): Waiting[] {
   const waiting = queue.requests.filter(({ isRebuilt }) => !isRebuilt).map(({ member }) => member);
-  return [...queue.lanes.flatMap((lane) => lane.members), ...queue.culprits.map(({ member }) => member), ...waiting];
+  return [
+    ...arriving(queue),
+    ...queue.lanes.flatMap((lane) => lane.members),
+    ...queue.culprits.map(({ member }) => member),
+    ...waiting,
+  ];
+}
+
+function arriving({ arrivals }: TrainQueue): Waiting[] {
+  return arrivals.flatMap(({ told }) => told.map(({ member }) => member));
 }
 
 /** The runs of these members, each once. */
@@ -110,12 +130,16 @@ export function submit(queue: TrainQueue, member: TrainMember): TrainQueue {
   return { ...queue, serial, lanes };
 }
 
-/** Takes a member out. One that is being landed is answered when that is over: then it is merged, or it is taken out. */
+/**
+ * Takes a member out. One that is being accepted is answered when that is over: then it is merged, or it is taken out. One
+ * that is accepted is merged, and told so when it has landed.
+ */
 export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
   const key = memberKey(member);
   const repeated = answerAgain(queue, member);
   if (repeated !== null) return repeated;
-  if (isLanding(queue, key)) {
+  if (arriving(queue).some((other) => memberKey(other) === key)) return queue;
+  if (isBeingAccepted(queue, key)) {
     const others = queue.leaving.filter((other) => memberKey(other) !== key);
     return { ...queue, leaving: [...others, idOf(member)] };
   }
@@ -128,9 +152,9 @@ export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
   return settle(answer(removed, member, { outcome: 'withdrawn', attempt: member.attempt }));
 }
 
-function isLanding(queue: TrainQueue, key: string): boolean {
+function isBeingAccepted(queue: TrainQueue, key: string): boolean {
   return queue.lanes.some((lane) => {
-    const size = lane.checks.find((check) => check.id === lane.landing)?.size ?? 0;
+    const size = lane.checks.find((check) => check.id === lane.accepting)?.size ?? 0;
     return lane.members.slice(0, size).some((member) => memberKey(member) === key);
   });
 }
@@ -160,7 +184,7 @@ export function settle(queue: TrainQueue): TrainQueue {
   const culprits = [...queue.culprits];
   const settled = queue.lanes.map((lane): Lane => {
     const [first] = lane.members;
-    if (lane.red === 1 && lane.failure !== null && first !== undefined && lane.landing === null) {
+    if (lane.red === 1 && lane.failure !== null && first !== undefined && lane.accepting === null) {
       if (!lane.ride.recheckTip || lane.confirmed === lane.base) {
         culprits.push({ id: ++serial, member: first, ...lane.failure });
         estimate = countFailures(estimate, 0, 1);

@@ -1,9 +1,10 @@
 import type { TrainActivities } from '../../core/activities.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended } from '../step-control.ts';
-import { advance, landTip } from './advance.ts';
+import { accept } from './accept.ts';
 import { blame } from './blame.ts';
 import { checkCanary, checkCommit, checkTip } from './integration-check.ts';
+import { landTip } from './land-tip.ts';
 import { makeCandidates } from './merge-members.ts';
 
 /** The train's activities on the repository's home host. */
@@ -14,7 +15,7 @@ export function createTrainActivities(host: ProjectHost): TrainActivities {
     checkTip: (input) => attended((control) => checkTip(host, input, control)),
     canary: (input) => attended((control) => checkCanary(host, input, control)),
     blame: (input) => attended((control) => blame(host, input, control)),
-    advance: (input) => attended((control) => advance(host, input, control)),
+    accept: (input) => attended((control) => accept(host, input, control)),
     land: ({ repository }) => attended(() => landTip(host, repository)),
   };
 }

@@ -128,10 +128,11 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
   if (built.kind !== 'merged' || prefix?.size !== members.length)
     throw new SignalboxError('internal', 'the members could not be merged');
   const candidate = { commit: prefix.commit, base: built.base, tip: built.tip };
-  const landing = { repository: ref, members: packed, candidate, lane: null };
-  const step = await inActivity(() => activities.advance(landing));
+  const acceptance = { repository: ref, members: packed, candidate, lane: null };
+  const step = await inActivity(() => activities.accept(acceptance));
+  const landing = await inActivity(() => activities.land({ repository: ref }));
   const landed = performance.now();
-  if (step.outcome !== 'accepted' || !step.landing.landed)
+  if (step.outcome !== 'accepted' || !landing.landed)
     throw new SignalboxError('internal', 'the members could not be landed');
   const all = (landed - began) / 1000;
   const parts = [merged - began, landed - merged].map((part) => s(part / 1000)).join(' + ');

@@ -1,5 +1,5 @@
 import { blamed, canaryShown, checked, jobs, merged, plan } from '../../core/train-checks.ts';
-import { beginLanding, landed } from '../../core/train-landing.ts';
+import { accepted, beginAccepting, landed } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type Ride, type TrainMember } from '../../core/train.ts';
 import { Random } from './random.ts';
@@ -97,11 +97,12 @@ export function simulateTrain(scenario: TrainScenario): TrainOutcome {
       queue = checked(queue, job.id, green ? null : FAILURE);
     }
     for (;;) {
-      const next = beginLanding(queue);
-      if (next.landing === null) break;
+      const next = beginAccepting(queue);
+      if (next.acceptance === null) break;
       // A name of its own, for what is in it is merged for good.
       tip = `tip-${++landings}`;
-      queue = landed(next.queue, tip, {});
+      queue = accepted(next.queue, tip, {});
+      queue = landed(queue, 1, { tip, landed: true, reason: null, hint: null, diverged: false }).queue;
     }
     for (const { result } of queue.outbox) outcome[result.outcome === 'merged' ? 'merged' : 'rejected'] += 1;
     queue = { ...queue, outbox: [] };

@@ -1,12 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { blamed, canaryShown, checked, jobs, merged, notMerged, plan, type Job } from '../../core/train-checks.ts';
 import { halt, resume } from '../../core/train-halt.ts';
-import { beginLanding, landed } from '../../core/train-landing.ts';
+import { accepted, beginAccepting } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, withdraw, type TrainQueue } from '../../core/train-queue.ts';
 import type { Ride } from '../../core/train.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
 import { conflictEvidence, integrationEvidence, integrationFailure } from '../support/train-evidence.ts';
-import { outcomes, planAndMerge } from '../support/train-steps.ts';
+import { arrived, land, outcomes, planAndMerge } from '../support/train-steps.ts';
 
 const add = (queue: TrainQueue, tasks: readonly string[], ride: Partial<Ride> = {}): TrainQueue =>
   tasks.reduce((next, task) => submit(next, trainMember(task, ride)), queue);
@@ -15,12 +15,6 @@ const ofKind = (queue: TrainQueue, kind: Job['kind']): Job => jobs(queue).find((
 const commits = (queue: TrainQueue): string[] => jobs(queue).map(({ kind, commit }) => `${kind}: ${commit}`);
 const verdict = (queue: TrainQueue, commit: string, green: boolean): TrainQueue =>
   checked(queue, jobs(queue).find((job) => job.commit === commit)!.id, green ? null : integrationFailure());
-
-/** Lands what is ready. */
-function land(before: TrainQueue): TrainQueue {
-  const { queue, landing } = beginLanding(before);
-  return landed(queue, landing!.check.candidate!.commit, {});
-}
 
 describe('planning', () => {
   test('takes no more places than there are, and fills one that is free with what has come since', () => {
@@ -163,10 +157,11 @@ describe('a halt', () => {
     expect(blamed(halted, ofKind(queue, 'culprit').id, integrationEvidence())).toBe(halted);
   });
 
-  test('lets a landing come to its end', () => {
+  test('lets what is being accepted come to its end', () => {
     let queue = planAndMerge(add(emptyTrain(), ['a', 'b', 'c'], { slots: 3 }));
-    queue = beginLanding(verdict(queue, 'base a', true)).queue;
-    queue = landed(halt(queue, why), 'tip', {});
+    queue = beginAccepting(verdict(queue, 'base a', true)).queue;
+    queue = accepted(halt(queue, why), 'tip', {});
+    queue = arrived(queue);
     expect(outcomes(queue)).toEqual(['a merged']);
     expect(membersOf(queue).map(({ task }) => task)).toEqual(['b', 'c']);
     expect(resume(queue).halt).toBeNull();
@@ -185,10 +180,10 @@ describe('a canary', () => {
   test('runs once, on the first tree that is green, and nothing lands before', () => {
     const queue = green('warn');
     expect(commits(queue)).toEqual(['canary: base a']);
-    expect(beginLanding(queue).landing).toBeNull();
+    expect(beginAccepting(queue).acceptance).toBeNull();
     const shown = canaryShown(queue, ofKind(queue, 'canary').id, true);
     expect(commits(shown)).toEqual([]);
-    expect(beginLanding(shown).landing).not.toBeNull();
+    expect(beginAccepting(shown).acceptance).not.toBeNull();
   });
 
   test('of checks that prove nothing stops the train under `block`, and warns otherwise', () => {
@@ -201,7 +196,7 @@ describe('a canary', () => {
   });
 
   test('that is off is not waited for', () => {
-    expect(beginLanding(green('off')).landing).not.toBeNull();
+    expect(beginAccepting(green('off')).acceptance).not.toBeNull();
   });
 
   test('of a member that left counts for nothing', () => {

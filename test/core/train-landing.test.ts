@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { blamed, checked, jobs, merged, plan } from '../../core/train-checks.ts';
-import { beginLanding, landed, landingNews, mayGrow, moved } from '../../core/train-landing.ts';
+import { accepted, beginAccepting, landed, landingNews, mayGrow, moved } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, type TrainQueue } from '../../core/train-queue.ts';
 import type { Ride } from '../../core/train.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
 import { integrationEvidence, integrationFailure } from '../support/train-evidence.ts';
-import { outcomes, planAndMerge } from '../support/train-steps.ts';
+import { arrived, land, outcomes, planAndMerge } from '../support/train-steps.ts';
 
 const train = (tasks: readonly string[], ride: Partial<Ride> = {}): TrainQueue =>
   tasks.reduce((queue, task) => submit(queue, trainMember(task, ride)), emptyTrain());
@@ -18,18 +18,14 @@ function verdicts(queue: TrainQueue, bad: readonly string[] = []): TrainQueue {
   }, queue);
 }
 
-/** Lands what is ready. */
-function land(before: TrainQueue, commit?: string): TrainQueue {
-  const { queue, landing } = beginLanding(before);
-  return landed(queue, commit ?? landing!.check.candidate!.commit, {});
-}
-
-describe('a landing', () => {
+describe('accepting', () => {
   test('takes the longest green prefix whole, and tells each member its own merge', () => {
     const queue = verdicts(planAndMerge(train(['a', 'b', 'c'])));
-    const { queue: begun, landing } = beginLanding(queue);
-    expect(landing!.members.map(({ task }) => task)).toEqual(['a', 'b', 'c']);
-    const over = landed(begun, 'tip', { 'project..run..b..1': 'merge of b' });
+    const { queue: begun, acceptance } = beginAccepting(queue);
+    expect(acceptance!.members.map(({ task }) => task)).toEqual(['a', 'b', 'c']);
+    const waiting = accepted(begun, 'tip', { 'project..run..b..1': 'merge of b' });
+    expect(waiting).toMatchObject({ outbox: [], lanes: [], tip: 'tip' });
+    const over = arrived(waiting);
     expect(over.outbox.map(({ result }) => result)).toEqual([
       { outcome: 'merged', attempt: 1, commit: 'tip' },
       { outcome: 'merged', attempt: 1, commit: 'merge of b' },
@@ -53,18 +49,18 @@ describe('a landing', () => {
     let queue = planAndMerge(train(['a'], { slots: 2 }));
     queue = plan(submit(queue, trainMember('b'))).queue;
     queue = checked(queue, jobs(queue)[0]!.id, null);
-    expect(beginLanding(queue).landing).toBeNull();
+    expect(beginAccepting(queue).acceptance).toBeNull();
     const { id } = queue.lanes[0]!.checks.find(({ candidate }) => candidate === null)!;
     const prefixes = [{ id, size: 2, commit: 'base a b' }];
     queue = merged(queue, [id], { base: 'base', tip: 'base', prefixes, cut: null, conflicts: [] });
-    expect(beginLanding(queue).landing!.members.map(({ task }) => task)).toEqual(['a']);
+    expect(beginAccepting(queue).acceptance!.members.map(({ task }) => task)).toEqual(['a']);
   });
 
   test('of one lane at a time', () => {
     let queue = submit(submit(emptyTrain(), trainMember('a', { lane: 'x' })), trainMember('b', { lane: 'y' }));
     queue = verdicts(planAndMerge(queue));
-    queue = beginLanding(queue).queue;
-    expect(beginLanding(queue).landing).toBeNull();
+    queue = beginAccepting(queue).queue;
+    expect(beginAccepting(queue).acceptance).toBeNull();
   });
 
   test('that found the branch moved lets its members wait again, and stands after twenty times', () => {
@@ -72,7 +68,7 @@ describe('a landing', () => {
     for (let time = 1; time <= 20; time += 1) {
       expect(queue.halt).toBeNull();
       queue = verdicts(planAndMerge(queue, `base${time}`));
-      queue = moved(beginLanding(queue).queue);
+      queue = moved(beginAccepting(queue).queue);
       expect(membersOf(queue).map(({ task }) => task)).toEqual(['a', 'b']);
       expect(queue.outbox).toEqual([]);
     }
@@ -89,10 +85,27 @@ describe('a landing', () => {
   test('of members whose checks prove nothing says so, where that is not forbidden', () => {
     const queue = verdicts(planAndMerge(train(['a'], { canary: 'warn' })));
     const [lane] = queue.lanes;
-    expect(beginLanding(queue).landing).toBeNull();
+    expect(beginAccepting(queue).acceptance).toBeNull();
     const unproven = { ...queue, lanes: [{ ...lane!, canary: { state: 'unproven' as const } }] };
     const [told] = land(unproven).outbox;
     expect(told?.result).toMatchObject({ outcome: 'merged', warnings: [expect.stringContaining('prove nothing')] });
+  });
+});
+
+describe('a landing', () => {
+  test('answers only those that were accepted before it began, and tells their runs', () => {
+    const [first, second] = [trainMember('a'), { ...trainMember('b'), run: { ...trainMember('b').run, run: 'other' } }];
+    const accept = (before: TrainQueue): TrainQueue => {
+      const { queue, acceptance } = beginAccepting(verdicts(planAndMerge(before)));
+      return accepted(queue, acceptance!.check.candidate!.commit, {});
+    };
+    const both = accept(submit(accept(submit(emptyTrain(), first)), second));
+    expect(both.arrivals).toHaveLength(2);
+    const refused = { tip: 't', landed: false, reason: 'dirty', hint: null, diverged: false };
+    const { queue, tell } = landed(both, 1, refused);
+    expect([outcomes(queue), tell]).toEqual([['a merged'], [first.run]]);
+    expect(membersOf(queue).map(({ task }) => task)).toEqual(['b']);
+    expect(landed(queue, 1, { ...refused, landed: true, reason: null }).tell).toEqual([first.run]);
   });
 });
 
@@ -128,9 +141,9 @@ describe('what is known of a lane', () => {
   function landOther(queue: TrainQueue, lane: string | null, on: { base: string; tip: string }): TrainQueue {
     const check = { id: 99, size: 1, candidate: { commit: `${on.base} other`, ...on }, green: true };
     const lanes = queue.lanes.map((other) =>
-      other.ride.lane === lane ? { ...other, base: on.base, checks: [check], landing: check.id } : other,
+      other.ride.lane === lane ? { ...other, base: on.base, checks: [check], accepting: check.id } : other,
     );
-    return landed({ ...queue, lanes }, check.candidate.commit, {});
+    return accepted({ ...queue, lanes }, check.candidate.commit, {});
   }
 
   test('lets a culprit be told, also when nobody else waits', () => {
@@ -147,7 +160,7 @@ describe('news of the user’s branch', () => {
   const refused = { tip: 't', landed: false, reason: 'dirty', hint: 'stash', diverged: false };
   const { run } = trainMember('a');
 
-  test('is told to each run once when its work has not landed, and to all of them when it has', () => {
+  test('is told to each run once when its work has not accepted, and to all of them when it has', () => {
     const first = landingNews(emptyTrain(), refused, [run]);
     expect(first.tell).toEqual([run]);
     expect(landingNews(first.queue, refused, []).tell).toEqual([]);

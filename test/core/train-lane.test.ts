@@ -6,7 +6,7 @@ import {
   foundGreen,
   foundRed,
   isBusy,
-  landedPrefix,
+  acceptedPrefix,
   longestGreen,
   prefixesToCheck,
   rebuilt,
@@ -53,7 +53,7 @@ describe('lanes', () => {
 
 describe('what is checked next', () => {
   test('is nothing while one is landing, the tip is checked, or no place is free', () => {
-    expect(prefixesToCheck({ ...lane(3), landing: 1 }, 2, 2, RATE)).toEqual([]);
+    expect(prefixesToCheck({ ...lane(3), accepting: 1 }, 2, 2, RATE)).toEqual([]);
     expect(prefixesToCheck({ ...lane(3), tipCheck: 1 }, 2, 2, RATE)).toEqual([]);
     expect(prefixesToCheck(lane(3), 0, 2, RATE)).toEqual([]);
     expect(prefixesToCheck(lane(0), 2, 2, RATE)).toEqual([]);
@@ -144,17 +144,17 @@ describe('what was merged', () => {
 describe('a landing', () => {
   test('shortens what is known of the longer prefixes by what has landed', () => {
     const failure = { failure: integrationFailure(), commit: 'c' };
-    const before = { ...lane(9, [2, 5]), red: 5, failure, landing: 2, cut: 7, moves: 3 };
-    const after = landedPrefix(before, 'tip');
-    expect(after).toMatchObject({ red: 3, cut: 5, landing: null, base: 'tip', confirmed: 'tip', moves: 0 });
+    const before = { ...lane(9, [2, 5]), red: 5, failure, accepting: 2, cut: 7, moves: 3 };
+    const after = acceptedPrefix(before, 'tip');
+    expect(after).toMatchObject({ red: 3, cut: 5, accepting: null, base: 'tip', confirmed: 'tip', moves: 0 });
     expect(after.failure).toBe(failure);
     expect(sizes(after)).toEqual([3]);
     expect(after.members.map(({ task }) => task)).toEqual(['2', '3', '4', '5', '6', '7', '8']);
-    expect(landedPrefix({ ...before, red: 0, cut: 2 }, 'tip')).toMatchObject({ red: 0, failure: null, cut: null });
+    expect(acceptedPrefix({ ...before, red: 0, cut: 2 }, 'tip')).toMatchObject({ red: 0, failure: null, cut: null });
   });
 
   test('on a base that has moved starts from nothing, but for what the canary showed', () => {
-    const before: Lane = { ...lane(9, [2]), red: 5, landing: 2, cut: 7, canary: { state: 'unproven' } };
+    const before: Lane = { ...lane(9, [2]), red: 5, accepting: 2, cut: 7, canary: { state: 'unproven' } };
     expect(rebuilt(before)).toEqual({ ...lane(9), base: null, canary: { state: 'unproven' } });
     expect(rebuilt({ ...before, canary: { state: 'running', id: 4 } }).canary).toEqual({ state: 'unknown' });
   });

@@ -53,7 +53,7 @@ const OPERATIONS = [
   ...['submit', 'submit', 'submit', 'submit', 'withdraw', 'cancel', 'deliver'],
   ...['plan', 'plan', 'plan', 'build', 'build', 'build', 'built', 'built', 'built', 'not built'],
   ...['begin', 'begin', 'begin', 'verdict', 'verdict', 'verdict', 'verdict', 'flaky verdict', 'verdict twice'],
-  ...['begin landing', 'begin landing', 'advance', 'advance', 'landing over', 'landing over'],
+  ...['begin accepting', 'begin accepting', 'accept', 'accept', 'accepting over', 'accepting over', 'land'],
   ...['push', 'break', 'fix', 'resume', 'resume'],
 ] as const;
 
@@ -84,9 +84,10 @@ function play(
     if (operation === 'verdict') world.verdict(nth, false, false);
     if (operation === 'flaky verdict') world.verdict(nth, true, false);
     if (operation === 'verdict twice') world.verdict(nth, nth % 7 === 0, true);
-    if (operation === 'begin landing') world.beginLanding();
-    if (operation === 'advance') world.advance();
-    if (operation === 'landing over') world.landingOver();
+    if (operation === 'begin accepting') world.beginAccepting();
+    if (operation === 'accept') world.accept();
+    if (operation === 'accepting over') world.acceptingOver();
+    if (operation === 'land') world.land(nth % 3);
     if (operation === 'push') world.push('o');
     if (operation === 'break' && nth % 4 === 0) world.push('break');
     if (operation === 'fix' && nth % 4 === 0) world.push('fix');

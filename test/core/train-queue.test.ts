@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { canaryShown, checked, jobs, merged, plan } from '../../core/train-checks.ts';
-import { beginLanding, landed, moved } from '../../core/train-landing.ts';
+import { beginAccepting, accepted, moved } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, runsOf, submit, withdraw, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey } from '../../core/train.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
-import { outcomes, planAndMerge } from '../support/train-steps.ts';
+import { arrived, outcomes, planAndMerge } from '../support/train-steps.ts';
 
 const tasks = (queue: TrainQueue): string[] => membersOf(queue).map(({ task }) => task);
 
@@ -47,14 +47,18 @@ describe('the queue of a train', () => {
     expect(withdraw(queue, membersOf(queue)[0]!).lanes[0]!.checks).toEqual([]);
   });
 
-  test('lets a member in a landing leave only when that has failed', () => {
+  test('lets a member that is being accepted leave only when that has failed', () => {
     let queue = planAndMerge(submit(emptyTrain(), trainMember('a')));
     for (const { id } of jobs(queue)) queue = checked(queue, id, null);
-    queue = beginLanding(queue).queue;
+    queue = beginAccepting(queue).queue;
     const leaving = withdraw(queue, trainMember('a'));
     expect(leaving.outbox).toEqual([]);
     expect(withdraw(leaving, trainMember('a'))).toEqual(leaving);
-    expect(outcomes(landed(leaving, 'tip', {}))).toEqual(['a merged']);
+    const accepting = accepted(leaving, 'tip', {});
+    // It is on its way to the branch: it is told when that is over.
+    expect(withdraw(accepting, trainMember('a'))).toEqual(accepting);
+    expect(submit(accepting, trainMember('a'))).toEqual(accepting);
+    expect(outcomes(arrived(accepting))).toEqual(['a merged']);
     expect(outcomes(moved(leaving))).toEqual(['a withdrawn']);
     expect(tasks(moved(queue))).toEqual(['a']);
   });

@@ -139,10 +139,12 @@ test(
     expect(await activitySummaries(train ?? '')).toEqual([
       ['candidates', 'merge 001 task'],
       ['check', 'integration checks of 001 task'],
-      ['advance', 'land 001 task'],
+      ['accept', 'accept 001 task'],
+      ['land', 'land 001 task'],
       ['candidates', 'merge 002 task'],
       ['check', 'integration checks of 002 task'],
-      ['advance', 'land 002 task'],
+      ['accept', 'accept 002 task'],
+      ['land', 'land 002 task'],
     ]);
     const details = await currentDetails(RUN);
     expect(details).toMatch(/^\*\*completed\*\*: 2 of 2 tasks merged\n/);

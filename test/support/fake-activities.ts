@@ -229,23 +229,23 @@ export class FakeWorld {
       canary: () => Promise.resolve({ proven: this.canaries.shift() ?? true }),
       blame: ({ member, failure, commit }) =>
         Promise.resolve(checkEvidence('failed_integration', failure, member.attempt, commit)),
-      advance: (request) => {
+      accept: (request) => {
         const members = unpackMembers(request.members);
         const { commit, tip } = request.candidate;
         // Nested prefixes: what has landed of them since is part of the candidate.
         if (tip !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
         this.tip = commit;
-        this.landings += 1;
         const commits: Record<string, string> = {};
         for (const [index, member] of members.entries()) {
           this.merged.push(member.task);
           this.working.delete(member.task);
           commits[memberKey(member)] = commitOf(members.slice(0, index + 1));
         }
-        return Promise.resolve({ outcome: 'accepted', commit, commits, landing: this.#land() });
+        return Promise.resolve({ outcome: 'accepted', commit, commits });
       },
       land: () => {
         this.calls.push('land');
+        this.landings += 1;
         return Promise.resolve(this.#land());
       },
     };

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRemoteActivities } from '../../activities/remotes/remote-activities.ts';
 import type { RemoteActivities } from '../../core/remote.ts';
-import type { TrainActivities } from '../../core/activities.ts';
 import { packMembers } from '../../core/packed-train.ts';
 import type { Candidate } from '../../core/train-lane.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { NO_USAGE } from '../../core/usage.ts';
+import { acceptAndLand, type Advanced } from './accept-and-land.ts';
 import { gitHubServer, type GitHubServer } from './github-server.ts';
 import { gitHttpServer, type GitHttpServer } from './git-http-server.ts';
 import { projectWorld, type ProjectWorld } from './project-world.ts';
@@ -30,7 +30,7 @@ export interface RemoteWorld extends ProjectWorld {
   /** Merges members onto the accepted tip as the train does; without any, only what the user committed is joined. */
   candidate(...members: TrainMember[]): Promise<Candidate>;
   /** Accepts and lands a candidate of these members. */
-  advance(candidate: Candidate, ...members: TrainMember[]): ReturnType<TrainActivities['advance']>;
+  advance(candidate: Candidate, ...members: TrainMember[]): Promise<Advanced>;
   /** Runs git in the remote's repository. */
   far(...args: string[]): string;
   /** Commits a file on a branch of the remote, as somebody else. @returns the commit */
@@ -84,13 +84,7 @@ export async function remoteWorld(
       const { base, tip } = result;
       return { commit: result.prefixes.at(-1)?.commit ?? base, base, tip };
     },
-    advance: (candidate, ...members) =>
-      world.train('advance', {
-        repository: world.run.repository,
-        members: packMembers(members),
-        candidate,
-        lane: null,
-      }),
+    advance: (candidate, ...members) => acceptAndLand(world, candidate, members),
     far: (...args) => api.state.git(...args),
     elsewhere: (file, branch = 'main') => {
       const clone = path.join(root, `clone-${(clones += 1)}`);

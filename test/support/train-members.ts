@@ -1,12 +1,11 @@
-import type { TrainActivities, TrainCheck } from '../../core/activities.ts';
+import type { TrainCheck } from '../../core/activities.ts';
 import { packMembers } from '../../core/packed-train.ts';
 import type { MergedPrefixes } from '../../core/train-checks.ts';
 import type { Candidate } from '../../core/train-lane.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { NO_USAGE } from '../../core/usage.ts';
+import { acceptAndLand, type Advanced } from './accept-and-land.ts';
 import type { ProjectWorld } from './project-world.ts';
-
-type Advanced = Awaited<ReturnType<TrainActivities['advance']>>;
 
 /** What tests do with the members of a train in a project's world. */
 export interface TrainMembers {
@@ -68,10 +67,7 @@ export function trainMembers(of: () => ProjectWorld): TrainMembers {
   }
 
   async function advance(candidate: Candidate, ...members: TrainMember[]): Promise<Advanced> {
-    const world = of();
-    const { repository } = world.run;
-    const lane = members[0]?.ride.lane ?? null;
-    return await world.train('advance', { repository, members: packMembers(members), candidate, lane });
+    return await acceptAndLand(of(), candidate, members);
   }
 
   async function landed(...members: TrainMember[]): Promise<Advanced> {

@@ -1,4 +1,5 @@
 import { merged, plan } from '../../core/train-checks.ts';
+import { accepted, beginAccepting, landed } from '../../core/train-landing.ts';
 import type { TrainQueue } from '../../core/train-queue.ts';
 
 /** Plans what can be planned, and merges it all onto a base: a commit's name lists the tasks that are in it. */
@@ -14,6 +15,18 @@ export function planAndMerge(before: TrainQueue, base = 'base', tip = base): Tra
     const ids = checks.map(({ id }) => id);
     return merged(next, ids, { base, tip, prefixes, cut: null, conflicts: [] });
   }, queue);
+}
+
+/** Accepts what is ready, and lands it. @param commit the new tip; by default the candidate */
+export function land(before: TrainQueue, commit?: string): TrainQueue {
+  const { queue, acceptance } = beginAccepting(before);
+  return arrived(accepted(queue, commit ?? acceptance!.check.candidate!.commit, {}));
+}
+
+/** A landing of all that is accepted is over. */
+export function arrived(queue: TrainQueue): TrainQueue {
+  const news = { tip: queue.tip ?? '', landed: true, reason: null, hint: null, diverged: false };
+  return landed(queue, queue.arrivals.length, news).queue;
 }
 
 /** What is to be told, as `task outcome`. */

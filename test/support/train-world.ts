@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { blamed, canaryShown, checked, jobs, merged, notMerged, plan, type Job } from '../../core/train-checks.ts';
 import { halt, resume } from '../../core/train-halt.ts';
-import { beginLanding, landed, moved, type Landing } from '../../core/train-landing.ts';
+import { accepted, beginAccepting, landed, moved, type Acceptance } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, withdraw, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type Ride, type TrainMember, type TrainResult } from '../../core/train.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
@@ -49,8 +49,8 @@ export class TrainWorld {
   tip = 'base';
   user: string[] = ['base'];
   builds: Build[] = [];
-  /** What is being landed; once that was done, with the new tip, or `null` where the branch had moved. */
-  landing: { landing: Landing; outcome: { commit: string | null } | null } | null = null;
+  /** What is being accepted; once that was done, with the new tip, or `null` where the branch had moved. */
+  accepting: { acceptance: Acceptance; outcome: { commit: string | null } | null } | null = null;
   /** Jobs that were begun: also those that nobody wants any more. */
   readonly begun = new Map<number, Job>();
   #proven: boolean;
@@ -61,8 +61,8 @@ export class TrainWorld {
   /** What was green, or accepted: by its checks. */
   readonly #green = new Set<string>();
   readonly #canaries = new Set<boolean>();
-  /** Landed members, each with what it was landed in. */
-  readonly #landed: string[] = [];
+  /** Accepted members, in order. */
+  readonly #accepted: string[] = [];
   #commits = 0;
 
   constructor(world: TrainPlan) {
@@ -122,11 +122,11 @@ export class TrainWorld {
   withdraw(key: string): void {
     this.#withdrawn.add(key);
     this.#submitted.add(key);
-    const landing = this.landing?.landing.members.some((member) => memberKey(member) === key) === true;
+    const accepting = this.accepting?.acceptance.members.some((member) => memberKey(member) === key) === true;
     const { run, task, attempt } = this.members.get(key)!.member;
     this.#step(withdraw(this.queue, { run, task, attempt }));
-    // One that is being landed has to wait for what comes of it.
-    if (landing && !this.answers.has(key)) expect(membersOf(this.queue).map(memberKey)).toContain(key);
+    // One that is being accepted has to wait for what comes of it.
+    if (accepting && !this.answers.has(key)) expect(membersOf(this.queue).map(memberKey)).toContain(key);
   }
 
   /** Answers reach their tasks. */
@@ -264,27 +264,27 @@ export class TrainWorld {
     });
   }
 
-  beginLanding(): void {
-    const { queue, landing } = beginLanding(this.queue);
-    if (landing !== null) this.landing = { landing, outcome: null };
+  beginAccepting(): void {
+    const { queue, acceptance } = beginAccepting(this.queue);
+    if (acceptance !== null) this.accepting = { acceptance, outcome: null };
     this.#step(queue);
   }
 
-  /** Accepts what is to land, if nobody came between. Done again it finds that it was done. */
-  advance(): void {
-    const { landing } = this;
-    if (landing === null) return;
-    const { check, lane, members } = landing.landing;
+  /** Accepts it, if nobody came between. Done again it finds that it was done. */
+  accept(): void {
+    const { accepting } = this;
+    if (accepting === null) return;
+    const { check, lane, members } = accepting.acceptance;
     const candidate = check.candidate!;
     const fresh = tokens(candidate.commit).filter((token) => !tokens(this.tip).includes(token));
-    if (landing.outcome !== null) return;
+    if (accepting.outcome !== null) return;
     const others = tokens(this.tip).filter((token) => !tokens(candidate.commit).includes(token));
     const independent = others.every((token) => {
       const other = this.members.get(token)?.member.ride.lane;
       return other != null && lane.ride.lane !== null && other !== lane.ride.lane;
     });
     if (this.user.some((token) => !tokens(candidate.commit).includes(token)) || !independent) {
-      landing.outcome = { commit: null };
+      accepting.outcome = { commit: null };
       return;
     }
     const { checks } = lane.ride;
@@ -293,25 +293,31 @@ export class TrainWorld {
     expect(this.isGreen(commit, checks)).toBe(true);
     if (this.#plan.ride.canary === 'block') expect(this.#canaries).toContain(true);
     if (this.#plan.ride.canary === 'warn') expect(this.#canaries.size).toBeGreaterThan(0);
-    // Just these land, each for the first time, and nobody who was told that it would not.
+    // Just these are accepted, each for the first time, and nobody who was told that it would not.
     const keys = members.map(memberKey);
     expect(fresh.filter((token) => this.members.has(token))).toEqual(keys);
     for (const key of keys) {
-      expect(this.#landed).not.toContain(key);
+      expect(this.#accepted).not.toContain(key);
       expect(this.answers.get(key)).toBeUndefined();
     }
-    this.#landed.push(...keys);
+    this.#accepted.push(...keys);
     this.#green.add(this.#part(commit, lane.ride));
     this.tip = commit;
     this.user = [...this.user, ...tokens(commit).filter((token) => !this.user.includes(token))];
-    landing.outcome = { commit };
+    accepting.outcome = { commit };
   }
 
-  landingOver(): void {
-    if (this.landing?.outcome == null) return;
-    const { commit } = this.landing.outcome;
-    this.landing = null;
-    this.#step(commit === null ? moved(this.queue) : landed(this.queue, commit, {}));
+  acceptingOver(): void {
+    if (this.accepting?.outcome == null) return;
+    const { commit } = this.accepting.outcome;
+    this.accepting = null;
+    this.#step(commit === null ? moved(this.queue) : accepted(this.queue, commit, {}));
+  }
+
+  /** A landing is over that brought so many arrivals to the user's branch. */
+  land(arrivals: number): void {
+    const news = { tip: this.tip, landed: true, reason: null, hint: null, diverged: false };
+    this.#step(landed(this.queue, arrivals, news).queue);
   }
 
   push(kind: 'o' | 'break' | 'fix'): void {
@@ -332,11 +338,12 @@ export class TrainWorld {
     const most = 30 + 12 * this.members.size;
     for (let round = 0; round < most; round += 1) {
       this.deliver();
-      if (this.answers.size === this.members.size && this.landing === null) return;
+      if (this.answers.size === this.members.size && this.accepting === null) return;
       this.resume(true);
-      this.advance();
-      this.landingOver();
-      this.beginLanding();
+      this.accept();
+      this.acceptingOver();
+      this.land(this.queue.arrivals.length);
+      this.beginAccepting();
       this.plan();
       while (this.builds.length > 0) {
         this.build(0, true);
@@ -350,11 +357,11 @@ export class TrainWorld {
     expect(this.members.size - this.answers.size).toBe(0);
   }
 
-  /** Each green member landed once, and nobody else. */
+  /** Each green member was accepted once, and nobody else. */
   expectJustice(): void {
-    expect(new Set(this.#landed).size).toBe(this.#landed.length);
-    expect(tokens(this.tip).filter((token) => this.members.has(token))).toEqual(this.#landed);
-    for (const [key, { outcome }] of this.answers) expect(this.#landed.includes(key)).toBe(outcome === 'merged');
+    expect(new Set(this.#accepted).size).toBe(this.#accepted.length);
+    expect(tokens(this.tip).filter((token) => this.members.has(token))).toEqual(this.#accepted);
+    for (const [key, { outcome }] of this.answers) expect(this.#accepted.includes(key)).toBe(outcome === 'merged');
     expect(membersOf(this.queue)).toEqual([]);
     expect(this.queue.lanes).toEqual([]);
   }

@@ -38,7 +38,7 @@ describe('the train', () => {
       }
       const { events } = await handle().fetchHistory();
       const begun = (events ?? []).filter(
-        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'advance',
+        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'land',
       );
       const times = begun.map(({ eventTime }) => Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6);
       expect(times).toHaveLength(3);

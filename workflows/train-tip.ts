@@ -1,0 +1,110 @@
+import { condition } from '@temporalio/workflow';
+import { packMembers } from '../core/packed-train.ts';
+import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
+import { halt, tipHalt } from '../core/train-halt.ts';
+import type { Candidate, Waiting } from '../core/train-lane.ts';
+import { accepted, arrive, beginAccepting, mayGrow, moved } from '../core/train-landing.ts';
+import type { CheckReport } from '../core/checks.ts';
+import { remoteActivities, trainActivities } from './activity-proxies.ts';
+import { namesOf } from './train-lander.ts';
+import { errorHalt } from './train-runner.ts';
+import type { TrainState } from './train-state.ts';
+
+/** A longer prefix that began with a green one is waited for so long. */
+const SETTLING = '250ms';
+
+/** Moves the accepted tip: to a green candidate, to what the user committed, to what the remote has. Nobody else does. */
+export class TrainTip {
+  readonly #repository: RepositoryRef;
+  readonly #execution: string;
+  readonly #state: TrainState;
+
+  /** @param execution the first execution run id of the train: who may attach to its steps */
+  constructor(repository: RepositoryRef, execution: string, state: TrainState) {
+    this.#repository = repository;
+    this.#execution = execution;
+    this.#state = state;
+  }
+
+  /** Accepts what is green. @returns whether anything was ready */
+  async acceptGreen(): Promise<boolean> {
+    const state = this.#state;
+    if (beginAccepting(state.queue).acceptance === null) return false;
+    if (mayGrow(state.queue)) await condition(() => !mayGrow(state.queue), SETTLING);
+    const { queue, acceptance } = beginAccepting(state.queue);
+    // It may have been withdrawn meanwhile.
+    if (acceptance === null) return true;
+    state.queue = queue;
+    const { members, lane, check } = acceptance;
+    const { candidate } = check;
+    if (candidate === null) return false;
+    try {
+      const step = await this.#accept(`accept ${namesOf(members)}`, candidate, members, lane.ride.lane);
+      state.change((before) => (step === null ? moved(before) : accepted(before, step.commit, step.commits)));
+    } catch (error) {
+      const why = errorHalt(error, 'checked work could not be accepted', candidate.tip);
+      state.change((before) => halt(moved(before), why));
+    }
+    return true;
+  }
+
+  /**
+   * Joins what the user committed meanwhile with accepted work that has not landed, and accepts both together if they are
+   * green. @returns why that cannot be, or `null`
+   */
+  async joinUser(run: RunRef): Promise<string | null> {
+    const { branch } = this.#repository;
+    const whose = `the commits that ${branch} got meanwhile`;
+    const request = { repository: this.#repository, run, members: packMembers([]), prefixes: [] };
+    const joined = await trainActivities(this.#repository, `merge ${whose}`).candidates(request);
+    if (joined.kind === 'conflict') return joined.reason;
+    const { base: commit, tip } = joined;
+    const { failure } = await this.#check(`integration checks of ${whose}`, { run, task: null, attempt: 0 }, commit);
+    if (failure !== null) return `the ${failure.check} check \`${failure.command}\` fails on both together`;
+    const step = await this.#accept(`accept ${whose}`, { commit, base: commit, tip });
+    if (step !== null) this.#state.change((before) => arrive(before, { told: [], runs: [] }));
+    return null;
+  }
+
+  /**
+   * Accepts what the remote's branch has beyond the accepted tip, if that is green.
+   *
+   * @returns what the tip is then, or `null`
+   */
+  async follow({ run, task, attempt }: Waiting, contains: string | null): Promise<string | null> {
+    const found = await remoteActivities(this.#repository, 'follow the remote').followRemote({ run, contains });
+    if (found.outcome === 'same') return found.tip;
+    if (found.outcome !== 'ahead') return null;
+    const { commit, tip } = found;
+    const { failure } = await this.#check('integration checks of the remote', { run, task, attempt }, commit);
+    if (failure !== null) {
+      this.#state.change((before) => halt(before, tipHalt(commit, failure)));
+      return null;
+    }
+    const step = await this.#accept('accept what the remote has', { commit, base: commit, tip });
+    if (step === null) return null;
+    this.#state.change((before) => arrive(before, { told: [], runs: [run] }));
+    return commit;
+  }
+
+  async #check(
+    summary: string,
+    whose: { run: RunRef; task: string | null; attempt: number },
+    commit: string,
+  ): Promise<CheckReport> {
+    const session = `${this.#execution}/${this.#state.queue.epoch}`;
+    return await trainActivities(this.#repository, summary).check({ ...whose, lane: null, commit, session });
+  }
+
+  /** @returns `null` where the tip, or the user's branch, has moved */
+  async #accept(
+    summary: string,
+    candidate: Candidate,
+    members: readonly Waiting[] = [],
+    lane: string | null = null,
+  ): Promise<{ commit: string; commits: Record<string, string> } | null> {
+    const request = { repository: this.#repository, members: packMembers(members), candidate, lane };
+    const step = await trainActivities(this.#repository, summary).accept(request);
+    return step.outcome === 'moved' ? null : step;
+  }
+}
