@@ -208,15 +208,20 @@ class History {
   }
 
   async #isSettled(): Promise<boolean> {
+    // What a train that was terminated had in it can still be asked for; it does nothing for that any more.
+    const isRunning = (await this.#quietly(() => this.#train.describe()))?.status.name === 'RUNNING';
     const queue = await this.#listen();
     if (queue?.halt != null) {
       this.#git.commit('mended');
       await this.#quietly(() => this.#train.signal('resume'));
     }
     const waiting = this.#git.members.filter(({ member }) => !this.#answers.has(memberKey(member)));
-    const there = queue === null ? [] : membersOf(queue).map(memberKey);
+    const there = queue !== null && isRunning ? membersOf(queue).map(memberKey) : [];
     for (const one of waiting) if (!there.includes(memberKey(one.member))) await this.#ask(one);
-    return waiting.length === 0 && queue !== null && queue.unlanded === null;
+    const isLanded = queue?.unlanded === null;
+    // Whoever asks next finds it not landed, and lands it.
+    if (waiting.length === 0 && !isLanded && !isRunning) await this.#ask(this.#git.members[0]!);
+    return waiting.length === 0 && isLanded;
   }
 
   #isVictim({ member }: GitMember): boolean {
