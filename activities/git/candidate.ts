@@ -39,8 +39,8 @@ export interface MergeRequest extends TreeMerge, CommitPolicy {
 
 /**
  * Merges a commit onto a tip without a work tree, always with a commit of its own; no ref moves. It is dated by what it
- * joins, so that the same request gives the same commit. No process when `commit` was made on that very tip, else one; a
- * few more for a conflict, one for a look at what was squashed already, one for a signature.
+ * joins, so that the same request gives the same commit. No process for a clean merge; a few for a conflict, one for a look
+ * at what was squashed already, one for a signature.
  */
 export async function mergeCandidate(request: MergeRequest): Promise<MergeResult> {
   const { bare, tip, commit, style = 'merge', evenIfEmpty = false } = request;

@@ -61,6 +61,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'protocol.file.allow': 'always',
 };
 
+/** Git looks for attributes of the user's where no configuration names a file. */
+const NO_ATTRIBUTES: Readonly<Record<string, string>> = { 'core.attributesFile': '/dev/null' };
+
 const ISOLATION = ['GIT_CONFIG_NOSYSTEM', 'GIT_CONFIG_GLOBAL', 'GIT_ATTR_NOSYSTEM'];
 
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'USER', 'LOGNAME', 'XDG_CONFIG_HOME'];
@@ -91,7 +94,8 @@ function hardenedEnvironment(options: GitOptions): Record<string, string | undef
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
   }
-  Object.entries({ ...SETTINGS, ...options.config }).forEach(([key, value], index, all) => {
+  const isolated = options.configuration === 'user' ? {} : NO_ATTRIBUTES;
+  Object.entries({ ...SETTINGS, ...isolated, ...options.config }).forEach(([key, value], index, all) => {
     env[`GIT_CONFIG_KEY_${index}`] = key;
     env[`GIT_CONFIG_VALUE_${index}`] = value;
     env['GIT_CONFIG_COUNT'] = String(all.length);
@@ -191,6 +195,11 @@ function killGroup(leader: number | undefined): void {
 /** Starts a git process that is talked to over its streams; its `error` event may come instead of `exit`. */
 export function startGit(args: readonly string[], options: Pick<GitOptions, 'gitDir'>): ChildProcessWithoutNullStreams {
   return spawn('git', args, { cwd: options.gitDir ?? '/', env: hardenedEnvironment(options), stdio: 'pipe' });
+}
+
+/** As {@link startGit}, a shell script whose git commands run in that repository. */
+export function startGitScript(script: string, options: Pick<GitOptions, 'gitDir'>): ChildProcessWithoutNullStreams {
+  return spawn('sh', ['-c', script], { cwd: options.gitDir ?? '/', env: hardenedEnvironment(options), stdio: 'pipe' });
 }
 
 function spawnFailure(error: NodeJS.ErrnoException, args: readonly string[]): SignalboxError {

@@ -24,23 +24,23 @@ const NONE: readonly Found[] = [];
 const finders = new WeakMap<BareRepository, MergeAttributes>();
 
 /**
- * The settings under which git merges onto a tree: what its `.gitattributes` and the project's drivers say of merging,
- * as a file in the repository's `info` that is named by its content. So each merge has its own, whatever else merges in the
- * repository. No process but for the first tree.
+ * What counts when git merges onto a tree: what its `.gitattributes` and the project's drivers say of merging, as a file
+ * in the repository's `info` that is named by its content; `null` if they say nothing. So each merge has its own, whatever
+ * else merges in the repository. No process but for the first tree.
  */
-export async function attributeSettings(
+export async function attributesFileOf(
   bare: BareRepository,
   tree: string,
   drivers: readonly MergeDriver[],
-): Promise<Record<string, string>> {
+): Promise<string | null> {
   const finder = finders.get(bare) ?? new MergeAttributes(bare);
   finders.set(bare, finder);
   const text = (await finder.of(tree)) + driverAttributes(drivers);
-  if (text === '') return {};
+  if (text === '') return null;
   const digest = createHash('sha256').update(text).digest('hex').slice(0, 32);
   const file = path.join(bare.gitDir, 'info', `merge-${digest}`);
   if (!existsSync(file)) publish(file, text);
-  return { 'core.attributesFile': file };
+  return file;
 }
 
 function publish(file: string, text: string): void {

@@ -8,7 +8,7 @@ import { changesSince } from './changes-since.ts';
 import { explainConflicts } from './conflict-facts.ts';
 import { conflictGroups } from './conflict-groups.ts';
 import { runDrivers, type Resolve } from './driver-merge.ts';
-import { attributeSettings } from './merge-attributes.ts';
+import { attributesFileOf } from './merge-attributes.ts';
 import { runMergeTree } from './merge-tree.ts';
 
 /** Two commits to be merged, and how. */
@@ -33,8 +33,8 @@ export interface TreeMerge {
 const SIDES: Sides = { ours: 'the current tip', theirs: 'this work' };
 
 /**
- * The tree of a merge, or its conflicts in words. One process for a clean merge, none where `commit` was made on that very
- * tip; a few more for a conflict.
+ * The tree of a merge, or its conflicts in words. No process where `commit` was made on that very
+ * tip; a few for a conflict.
  *
  * @param trees of the two commits; `direct`: the tip is a parent of the commit
  */
@@ -52,8 +52,8 @@ async function mergeContents(
   ours: string,
 ): Promise<{ tree: string; conflict: MergeConflict | null }> {
   const { bare, tip, commit, drivers = [], sides = SIDES, hunksLimit = 32 * 1024, signal } = request;
-  const config = await attributeSettings(bare, ours, drivers);
-  const merge = await runMergeTree(bare, tip, commit, { config, signal });
+  const attributesFile = await attributesFileOf(bare, ours, drivers);
+  const merge = await runMergeTree(bare, tip, commit, { attributesFile, signal });
   if (merge.clean) return { tree: merge.tree, conflict: null };
   const groups = conflictGroups(merge, { ours: tip, theirs: commit }, sides);
   const driven = await runDrivers(request, merge.tree, groups);

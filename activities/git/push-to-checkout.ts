@@ -44,8 +44,8 @@ if ! ln "$mark" "$lock" 2>/dev/null; then
 fi
 rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock" "$mark"
 cp -p "$GIT_DIR/index" "$GIT_INDEX_FILE" || refuse 'Could not copy the index'
-git update-index -q --ignore-submodules --refresh >&2 || refuse 'Up-to-date check failed'
-git diff-files --quiet --ignore-submodules -- >&2 || refuse 'Working directory has unstaged changes'
+# Without -q it fails on every file that is not as the index says, so git's second look at them all can be left out.
+git update-index --ignore-submodules --refresh >/dev/null || refuse 'Working directory has unstaged changes'
 git diff-index --quiet --cached --ignore-submodules=dirty HEAD -- >&2 || refuse 'Working directory has staged changes'
 git read-tree -u -m "$1" >&2 || refuse 'Could not update working tree to new HEAD'
 cp -p "$GIT_INDEX_FILE" "$mark" && mv -f "$mark" "$GIT_DIR/index" || refuse 'Could not write the index'
