@@ -73,7 +73,7 @@ const cleanMerges = new WeakMap<BareRepository, CleanMerges>();
 const MERGE_SCRIPT = `while read -r ours theirs attributes; do
   tree=$(git -c core.attributesFile="$attributes" merge-tree --write-tree --no-messages --allow-unrelated-histories \
     "$ours" "$theirs" 2>/dev/null </dev/null)
-  printf '%s %.64s\\n' $? "$tree"
+  printf '%s %s\\n' $? "\${tree%%[!0-9a-f]*}"
 done`;
 
 /**
@@ -100,7 +100,7 @@ class CleanMerges {
       if (this.#shell?.isOver() !== false)
         this.#shell = new LineProcess(startGitScript(MERGE_SCRIPT, { gitDir: this.#gitDir }), 'git merge-tree');
       const question = `${ours} ${theirs} ${attributesFile ?? '/dev/null'}\n`;
-      const [answer = ''] = await this.#shell.ask(question, [(line) => /^\d+ /.test(line)]);
+      const [answer = ''] = await this.#shell.ask(question, [(line) => /^\d{1,3} [0-9a-f]*$/.test(line)]);
       return /^0 ([0-9a-f]{40,64})$/.exec(answer)?.[1] ?? null;
     });
     this.#last = turn.catch(() => undefined);
