@@ -37,6 +37,8 @@ class History {
   readonly #withdrawn = new Set<GitMember>();
   /** Withdrawn members that were not in the accepted tip when they were told so. */
   readonly #neverAgain = new Set<GitMember>();
+  /** Those that had their answer when the train lost its memory: a task that has one does not ask again. */
+  readonly #done = new Set<string>();
   #faults = true;
   #edited = false;
   #workers: { stop: () => Promise<void> } | null = null;
@@ -94,6 +96,7 @@ class History {
 
   /** Asks for one to be merged, or to be taken out: a task does the one, then perhaps the other, till it has an answer. */
   async #ask(one: GitMember): Promise<void> {
+    if (this.#done.has(memberKey(one.member))) return;
     this.#submitted.add(one);
     const { run, task, attempt } = one.member;
     const { repository } = run;
@@ -123,7 +126,7 @@ class History {
     }
   }
 
-  /** What the train has told since; nobody is ever told two things, unless the train lost its memory between. */
+  /** What the train has told since; nobody is ever told two things. */
   async #listen(): Promise<TrainQueue | null> {
     this.#git.look();
     const queue = await this.#quietly(() => this.#train.query<TrainQueue>('queue'));
@@ -157,9 +160,15 @@ class History {
     else if (roll < 0.68) this.#git.commit('mended');
     else if (roll < 0.73) this.#edit();
     else if (roll < 0.8) await this.#restartWorkers();
-    else if (roll < 0.84) await this.#quietly(() => this.#train.terminate());
+    else if (roll < 0.84) await this.#terminate();
     else if (roll < 0.9) await this.#quietly(() => this.#train.signal('resume'));
     else for (const other of this.#unanswered()) await this.#ask(other);
+  }
+
+  async #terminate(): Promise<void> {
+    await this.#quietly(() => this.#train.terminate());
+    await this.#listen();
+    for (const key of this.#answers.keys()) this.#done.add(key);
   }
 
   #edit(): void {
@@ -220,7 +229,12 @@ class History {
     for (const one of waiting) if (!there.includes(memberKey(one.member))) await this.#ask(one);
     const isLanded = queue?.unlanded === null;
     // Whoever asks next finds it not landed, and lands it.
-    if (waiting.length === 0 && !isLanded && !isRunning) await this.#ask(this.#git.members[0]!);
+    if (waiting.length === 0 && !isLanded && !isRunning) {
+      this.#done.clear();
+      await this.#ask(
+        this.#git.members.find(({ member }) => this.#answers.get(memberKey(member))?.outcome === 'merged')!,
+      );
+    }
     return waiting.length === 0 && isLanded;
   }
 
