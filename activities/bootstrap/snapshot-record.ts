@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { checkFailureSchema } from '../checks/check-failure.ts';
 import { unlessMissing } from '../system-errors.ts';
 
 const outputSchema = z.object({
@@ -49,16 +50,7 @@ export const failedSchema = z.object({
   /** How often in a row. */
   times: z.number(),
   at: z.string(),
-  failure: z.object({
-    check: z.string(),
-    command: z.string(),
-    exitCode: z.number().nullable(),
-    signal: z.string().nullable(),
-    timedOut: z.boolean(),
-    outOfMemory: z.boolean(),
-    output: z.string(),
-    reason: z.string().optional(),
-  }),
+  failure: checkFailureSchema,
 });
 
 /** Reads a record, or `null` where there is none. */

@@ -9,6 +9,7 @@ import type { Task } from '../../core/task-file.ts';
 import { taskFileMount } from '../attempt/task-file-copy.ts';
 import { inputVariables, type InputVariables } from '../inputs/task-inputs.ts';
 import type { ProjectHost } from '../project-host.ts';
+import { runUnlessLost } from '../sandbox/run-unless-lost.ts';
 import type { Sandbox, StepResult, StepSpec } from '../sandbox/sandbox.ts';
 import { BootstrapFailed } from '../bootstrap/bootstrap-failed.ts';
 import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
@@ -19,9 +20,6 @@ import { stepEnvironment } from '../step-facts.ts';
 
 /** Bytes of output kept of each stream of a check. */
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
-
-/** How often a check whose end nobody knows is run again. */
-const MOST_LOST = 2;
 
 /** One command of a check. */
 export interface Check {
@@ -79,7 +77,7 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
     const place = { workTree: checkout.directory, layers: outputs.layers() };
     for (const [index, check] of checks.entries()) {
       const label = `${request.label}-${index + 1}`;
-      const result = await runUnlessLost({ ...request, given }, sandbox, place, check, label);
+      const result = await runUnlessLost(label, (name) => runCheck({ ...request, given }, sandbox, place, check, name));
       if (result.exitCode === 0) continue;
       failure = host.redactor.value(await checkFailure(check, result));
       break;
@@ -92,21 +90,6 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   }
   release();
   return { failure, commands: checks.length, durationMs: Date.now() - started };
-}
-
-/** A check that is lost (the machine went down under it) has no verdict: it is run again, a few times. */
-async function runUnlessLost(
-  request: CheckRequest & { given: InputVariables },
-  sandbox: Sandbox,
-  place: Pick<StepSpec, 'workTree' | 'layers'>,
-  check: Check,
-  label: string,
-): Promise<StepResult> {
-  let result = await runCheck(request, sandbox, place, check, label);
-  for (let again = 1; result.lost && again <= MOST_LOST; again += 1) {
-    result = await runCheck(request, sandbox, place, check, `${label}-again-${again}`);
-  }
-  return result;
 }
 
 async function runCheck(

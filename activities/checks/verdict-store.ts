@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import type { CheckFailure } from '../../core/checks.ts';
 import { makePrivateDirectory } from '../home.ts';
+import { checkFailureSchema } from './check-failure.ts';
 import { diskFailure } from '../system-errors.ts';
 
 /** How long a verdict counts, in milliseconds: what a check depends on besides its definition changes slowly. */
@@ -12,18 +13,7 @@ const VALID = 7 * 24 * 60 * 60 * 1000;
 const verdictSchema = z.object({
   version: z.literal(1),
   /** `null`: everything passed. */
-  failure: z
-    .object({
-      check: z.string(),
-      command: z.string(),
-      exitCode: z.number().nullable(),
-      signal: z.string().nullable(),
-      timedOut: z.boolean(),
-      outOfMemory: z.boolean(),
-      reason: z.string().optional(),
-      output: z.string(),
-    })
-    .nullable(),
+  failure: checkFailureSchema.nullable(),
   /** A red verdict counts only within the session that found it: later it may have been the check's own fault. */
   session: z.string(),
 });

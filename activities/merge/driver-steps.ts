@@ -18,6 +18,7 @@ import type { TreeMerge } from '../git/merge-trees.ts';
 import { ourSignature, writeCommit } from '../git/objects.ts';
 import { readSandboxFile } from '../git/sandbox-file.ts';
 import type { ProjectHost } from '../project-host.ts';
+import { runUnlessLost } from '../sandbox/run-unless-lost.ts';
 import type { Sandbox, StepResult } from '../sandbox/sandbox.ts';
 import { endable, type StepControl } from '../step-control.ts';
 import { stepEnvironment } from '../step-facts.ts';
@@ -27,8 +28,6 @@ import { diskFailure } from '../system-errors.ts';
 const OUTPUT_LIMIT = 1024 * 1024;
 /** Bytes of the largest result. */
 const LARGEST = 64 * 1024 * 1024;
-/** How often a command whose end nobody knows is run again. */
-const MOST_LOST = 2;
 
 /** Whose merge it is. */
 interface Merging {
@@ -138,9 +137,8 @@ async function runCommand(work: Work, file: DriverFile, number: number): Promise
     const content = object === null ? '' : (await bare.git(['cat-file', 'blob', object])).stdout;
     writeFileSync(path.join(versions, name), content, { mode: 0o644 });
   }
-  let result = await runStep(work, file, versions, `${work.label}-${number}`);
-  for (let again = 1; result.lost && again <= MOST_LOST; again += 1)
-    result = await runStep(work, file, versions, `${work.label}-${number}-again-${again}`);
+  const label = `${work.label}-${number}`;
+  const result = await runUnlessLost(label, (name) => runStep(work, file, versions, name));
   const failed = async (how: string): Promise<Resolution> => ({
     reason: `The command \`${command}\` ${how}`,
     output: work.host.redactor.text(await outputOf(result)),
