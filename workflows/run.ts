@@ -165,7 +165,7 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
       // For a task, the two are the same.
       tellTasks(type === 'interrupt' ? messages.stopSignal : signal);
       const { id, branch } = ref.repository;
-      if (type === 'resume' && state.halt !== null)
+      if (type === 'resume' && (state.halt !== null || state.landing !== null))
         post(signalIfOpen(trainWorkflowId(id, branch), messages.resumeSignal));
     });
   }

@@ -46,12 +46,17 @@ export async function train(...args: TrainArguments): Promise<void> {
   const lander = new TrainLander(repository, state, news);
   const tip = new TrainTip(repository, firstExecutionRunId, state);
   let isGathering = true;
+  /** Somebody mended what kept work from landing, and says so. */
+  let isAsked = false;
   const joinHint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
 
   setHandler(messages.queueQuery, () => state.queue);
   setHandler(messages.submitSignal, (member) => change((before) => submit(before, member)));
   setHandler(messages.withdrawSignal, (member) => change((before) => withdraw(before, member)));
-  setHandler(messages.resumeSignal, () => change(resume));
+  setHandler(messages.resumeSignal, () => {
+    isAsked = true;
+    change(resume);
+  });
 
   /** Waits until all is told and landed. @returns false if somebody asked for something meanwhile, and is to be heard first */
   const isOver = async (): Promise<boolean> => {
@@ -131,9 +136,11 @@ export async function train(...args: TrainArguments): Promise<void> {
     }
     const patience = RETRIES[state.tries] ?? Math.min(SLOWEST, 30 * (state.tries - 3));
     const seconds = why === null && unlanded === null ? IDLE : patience;
-    if (await condition(() => state.isChanged, `${seconds}s`)) return false;
+    const isDue = isAsked && why === null && unlanded !== null;
+    isAsked = false;
+    if (!isDue && (await condition(() => state.isChanged, `${seconds}s`))) return false;
     if (why === null && unlanded === null) return await isOver();
-    state.tries += 1;
+    state.tries = isDue ? 0 : state.tries + 1;
     try {
       const [run] = unlanded?.runs ?? [];
       if (why !== null) await lookAgain(why);

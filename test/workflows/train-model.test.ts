@@ -220,10 +220,9 @@ class History {
     // What a train that was terminated had in it can still be asked for; it does nothing for that any more.
     const isRunning = (await this.#quietly(() => this.#train.describe()))?.status.name === 'RUNNING';
     const queue = await this.#listen();
-    if (queue?.halt != null) {
-      this.#git.commit('mended');
-      await this.#quietly(() => this.#train.signal('resume'));
-    }
+    if (queue?.halt != null) this.#git.commit('mended');
+    // A person looks after it; by itself it tries less and less often.
+    if (queue?.halt != null || queue?.unlanded != null) await this.#quietly(() => this.#train.signal('resume'));
     const waiting = this.#git.members.filter(({ member }) => !this.#answers.has(memberKey(member)));
     const there = queue !== null && isRunning ? membersOf(queue).map(memberKey) : [];
     for (const one of waiting) if (!there.includes(memberKey(one.member))) await this.#ask(one);

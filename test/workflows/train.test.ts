@@ -46,6 +46,30 @@ describe('the train', () => {
     });
   });
 
+  test('lands again at once when somebody who mended what was in the way says so', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      const refusal = { landed: false, reason: 'not clean', hint: 'stash it', diverged: false };
+      world.refusals = [refusal, refusal];
+      await submit('a');
+      await until(({ unlanded }) => unlanded !== null && world.landings === 2);
+      await handle().signal('resume');
+      await until(({ unlanded }) => unlanded === null);
+      const events = (await handle().fetchHistory()).events ?? [];
+      const asked = events.findIndex(
+        (event) => event.workflowExecutionSignaledEventAttributes?.signalName === 'resume',
+      );
+      const seconds = new Map(
+        events.map(({ timerStartedEventAttributes: timer }) => [
+          timer?.timerId,
+          Number(timer?.startToFireTimeout?.seconds ?? 0),
+        ]),
+      );
+      // What it would have waited for by itself.
+      const waited = events.slice(asked).map((event) => seconds.get(event.timerFiredEventAttributes?.timerId) ?? 0);
+      expect(Math.max(...waited)).toBeLessThan(2);
+    });
+  });
+
   test('finds the culprit, sends it back, and lands those before and behind it', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
       world.isRed = (commit) => commit.split('-').includes('c');
