@@ -48,7 +48,7 @@ describe('the train', () => {
 
   test('lands again at once when somebody who mended what was in the way says so', async () => {
     await withTrain(env, async ({ world, submit, handle, until }) => {
-      const refusal = { landed: false, reason: 'not clean', hint: 'stash it', diverged: false };
+      const refusal = { tip: '', landed: false, reason: 'not clean', hint: 'stash it', diverged: false };
       world.refusals = [refusal, refusal];
       await submit('a');
       await until(({ unlanded }) => unlanded !== null && world.landings === 2);
