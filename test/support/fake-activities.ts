@@ -38,7 +38,7 @@ export class FakeWorld {
   readonly scripts: Record<string, TaskScript>;
   readonly calls: string[] = [];
   readonly merged: string[] = [];
-  /** How often the accepted tip was moved. */
+  /** How often the accepted tip was landed, or tried to be. */
   landings = 0;
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];

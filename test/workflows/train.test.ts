@@ -36,12 +36,15 @@ describe('the train', () => {
         await submit(task);
         await until(() => world.merged.includes(task));
       }
+      await until(isEmpty);
       const { events } = await handle().fetchHistory();
       const begun = (events ?? []).filter(
         (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'land',
       );
       const times = begun.map(({ eventTime }) => Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6);
-      expect(times).toHaveLength(3);
+      // What is accepted while one is waited for lands together.
+      expect(times.length).toBeGreaterThanOrEqual(2);
+      expect(times.length).toBe(world.landings);
       for (const [index, time] of times.slice(1).entries()) expect(time - times[index]!).toBeGreaterThanOrEqual(990);
     });
   });
