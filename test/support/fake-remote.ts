@@ -39,6 +39,7 @@ export class FakeRemote {
           checks: { total: 1, pending: ['ci'], failed: [] },
         };
         if (known === undefined) this.requests.push(request);
+        if (ready) request.draft = false;
         const { number, url, draft } = request;
         return Promise.resolve({ outcome: known === undefined ? 'opened' : 'updated', number, url, draft, graceMs: 0 });
       },

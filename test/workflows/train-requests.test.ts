@@ -17,12 +17,12 @@ const answers = (queue: TrainQueue): string[] =>
   queue.answered.map(({ key, result }) => `${key.split('..')[2] ?? ''} ${result.outcome}`);
 
 describe('a train into a remote with pull requests', () => {
-  test('opens one for each green task, waits for its checks, merges through it, and follows', async () => {
+  test('opens a draft for each task, makes it ready when green, waits for its checks, merges through it, and follows', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
       const remote = world.far;
       await submit('a', REQUESTED);
       await until(({ requests }) => requests[0]?.request.phase === 'waiting');
-      expect(remote.calls).toEqual(['push a merge-a', 'open a ready']);
+      expect(remote.calls).toEqual(['push a work-a', 'open a draft', 'push a merge-a', 'open a ready']);
       expect(world.tip).toBe('base');
       remote.pass('a');
       const queue = await until(isEmpty);
@@ -68,7 +68,8 @@ describe('a train into a remote with pull requests', () => {
 
   test('tries again when the remote cannot be reached', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
-      world.far.refusals = 1;
+      // The draft is not tried again.
+      world.far.refusals = 2;
       await submit('a', REQUESTED);
       await until(({ requests }) => requests[0]?.request.refusals === 1);
       await until(({ requests }) => requests[0]?.request.number === 1);
