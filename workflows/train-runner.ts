@@ -106,7 +106,8 @@ export function errorHalt(error: unknown, what: string, tip: string): Parameters
   };
 }
 
-function messageOf(error: unknown): string {
+/** What an error says, or what it was caused by. */
+export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;
 }

@@ -13,7 +13,7 @@ import { remoteActivities, trainActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { isLong, signalIfOpen } from './services.ts';
 import { TrainRequests } from './train-requests.ts';
-import { errorHalt, TrainRunner } from './train-runner.ts';
+import { errorHalt, messageOf, TrainRunner } from './train-runner.ts';
 
 /** Without work for so long, the train goes home; the next `submit` starts it again. */
 const IDLE = 600;
@@ -32,6 +32,9 @@ const SETTLING = '250ms';
 
 /** Milliseconds between two landings. */
 const LANDING_INTERVAL = 1000;
+
+/** What came of following the remote: the accepted tip, or why not; `null` where that is told elsewhere. */
+type Followed = { tip: string } | { why: string | null };
 
 /**
  * The train into one branch: merges finished tasks onto candidates, checks exactly those trees, several at once, and lands
@@ -188,25 +191,27 @@ export async function train(...args: TrainArguments): Promise<void> {
     if (step.outcome === 'accepted') tellOfLanding(step.landing, []);
   };
 
-  /** Accepts what the remote's branch has beyond the accepted tip, if that is green. @returns what the tip is then, or null */
-  const follow = async ({ run, task, attempt }: Waiting, contains: string | null): Promise<string | null> => {
+  /** Accepts what the remote's branch has beyond the accepted tip, if that is green. @returns what the tip is then, or why not */
+  const follow = async ({ run, task, attempt }: Waiting, contains: string | null): Promise<Followed> => {
     const found = await remoteActivities(repository, 'follow the remote').followRemote({ run, contains });
-    if (found.outcome === 'same') return found.tip;
-    if (found.outcome !== 'ahead') return null;
+    if (found.outcome === 'same') return { tip: found.tip };
+    if (found.outcome === 'off') return { why: null };
+    if (found.outcome !== 'ahead')
+      return { why: found.hint === null ? found.reason : `${found.reason}. ${found.hint}` };
     const { commit, tip } = found;
     const session = `${firstExecutionRunId}/${queue.epoch}`;
     const check = { run, task, attempt, lane: null, commit, session };
     const { failure } = await trainActivities(repository, 'integration checks of the remote').check(check);
     if (failure !== null) {
       change((before) => halt(before, tipHalt(commit, failure)));
-      return null;
+      return { why: null };
     }
     const advancing = trainActivities(repository, 'land what the remote has');
     const candidate = { commit, base: commit, tip };
     const step = await advancing.advance({ repository, members: packMembers([]), candidate, lane: null });
-    if (step.outcome === 'moved') return null;
+    if (step.outcome === 'moved') return { why: null };
     tellOfLanding(step.landing, [run]);
-    return commit;
+    return { tip: commit };
   };
 
   /** Does for a pull request what moves the accepted tip. */
@@ -214,10 +219,12 @@ export async function train(...args: TrainArguments): Promise<void> {
     const { member, todo } = requested;
     const at = Date.now();
     const contains = todo?.do === 'follow' ? todo.commit : null;
-    const tip = await follow(member, contains).catch(() => null);
-    if (tip === null) change((before) => pauseRequest(before, member, at));
+    const followed = await follow(member, contains).catch((error: unknown): Followed => {
+      return { why: `the remote could not be followed: ${messageOf(error)}` };
+    });
+    if ('why' in followed) change((before) => pauseRequest(before, member, followed.why, at));
     else if (contains !== null) change((before) => requestMerged(before, member, contains));
-    else change((before) => rebuildRequest(before, requested, tip, at));
+    else change((before) => rebuildRequest(before, requested, followed.tip, at));
   };
 
   /** After a halt: has the branch moved to something that may be better? */
@@ -236,9 +243,11 @@ export async function train(...args: TrainArguments): Promise<void> {
   const waitForMore = async (): Promise<boolean> => {
     const { halt: why, unlanded } = queue;
     isGathering = queue.lanes.length === 0;
-    const isQuiet = !queue.lanes.some(isBusy) && queue.culprits.length + queue.requests.length === 0;
+    // Requests wait for days: work that has not reached the user's branch is landed meanwhile.
+    const isQuiet = !queue.lanes.some(isBusy) && queue.culprits.length === 0;
     const seconds = why === null && unlanded === null ? IDLE : (RETRIES[tries] ?? Math.min(SLOWEST, 30 * (tries - 3)));
-    const canTime = why !== null || (isQuiet && queue.lanes.every(({ members }) => members.length === 0));
+    const isEmpty = queue.lanes.every(({ members }) => members.length === 0);
+    const canTime = why !== null || (isQuiet && isEmpty && (unlanded !== null || queue.requests.length === 0));
     if (!canTime) await condition(() => isChanged);
     else if (!(await condition(() => isChanged, `${seconds}s`))) {
       if (why === null && unlanded === null) return await isOver();
