@@ -155,14 +155,19 @@ export function requestMerged(queue: TrainQueue, member: MemberId, commit: strin
 /**
  * The remote could not be followed just now.
  *
- * @param why in words; `null` where that is told elsewhere
+ * @param why in words, `null` where that is told elsewhere; and whether only a person can mend it
  * @param at milliseconds since the epoch
  */
-export function pauseRequest(queue: TrainQueue, member: MemberId, why: string | null, at: number): TrainQueue {
+export function pauseRequest(
+  queue: TrainQueue,
+  member: MemberId,
+  { why, person }: { why: string | null; person: boolean },
+  at: number,
+): TrainQueue {
   const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
   if (now === undefined) return queue;
   const waits = why ?? now.request.waits;
-  return updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person: why !== null } });
+  return updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person } });
 }
 
 function gone(queue: TrainQueue, member: MemberId): TrainQueue {

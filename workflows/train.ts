@@ -33,8 +33,10 @@ const SETTLING = '250ms';
 /** Milliseconds between two landings. */
 const LANDING_INTERVAL = 1000;
 
-/** What came of following the remote: the accepted tip, or why not; `null` where that is told elsewhere. */
-type Followed = { tip: string } | { why: string | null };
+/** What came of following the remote: the accepted tip, or why not, where that is not told elsewhere. */
+type Followed = { tip: string } | Parameters<typeof pauseRequest>[2];
+
+const TOLD: Followed = { why: null, person: false };
 
 /**
  * The train into one branch: merges finished tasks onto candidates, checks exactly those trees, several at once, and lands
@@ -195,21 +197,23 @@ export async function train(...args: TrainArguments): Promise<void> {
   const follow = async ({ run, task, attempt }: Waiting, contains: string | null): Promise<Followed> => {
     const found = await remoteActivities(repository, 'follow the remote').followRemote({ run, contains });
     if (found.outcome === 'same') return { tip: found.tip };
-    if (found.outcome === 'off') return { why: null };
-    if (found.outcome !== 'ahead')
-      return { why: found.hint === null ? found.reason : `${found.reason}. ${found.hint}` };
+    if (found.outcome === 'off') return TOLD;
+    if (found.outcome !== 'ahead') {
+      const why = found.hint === null ? found.reason : `${found.reason}. ${found.hint}`;
+      return { why, person: found.outcome === 'apart' || !found.passing };
+    }
     const { commit, tip } = found;
     const session = `${firstExecutionRunId}/${queue.epoch}`;
     const check = { run, task, attempt, lane: null, commit, session };
     const { failure } = await trainActivities(repository, 'integration checks of the remote').check(check);
     if (failure !== null) {
       change((before) => halt(before, tipHalt(commit, failure)));
-      return { why: null };
+      return TOLD;
     }
     const advancing = trainActivities(repository, 'land what the remote has');
     const candidate = { commit, base: commit, tip };
     const step = await advancing.advance({ repository, members: packMembers([]), candidate, lane: null });
-    if (step.outcome === 'moved') return { why: null };
+    if (step.outcome === 'moved') return TOLD;
     tellOfLanding(step.landing, [run]);
     return { tip: commit };
   };
@@ -220,9 +224,9 @@ export async function train(...args: TrainArguments): Promise<void> {
     const at = Date.now();
     const contains = todo?.do === 'follow' ? todo.commit : null;
     const followed = await follow(member, contains).catch((error: unknown): Followed => {
-      return { why: `the remote could not be followed: ${messageOf(error)}` };
+      return { why: `the remote could not be followed: ${messageOf(error)}`, person: false };
     });
-    if ('why' in followed) change((before) => pauseRequest(before, member, followed.why, at));
+    if ('why' in followed) change((before) => pauseRequest(before, member, followed, at));
     else if (contains !== null) change((before) => requestMerged(before, member, contains));
     else change((before) => rebuildRequest(before, requested, followed.tip, at));
   };

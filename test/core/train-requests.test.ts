@@ -89,7 +89,7 @@ describe('a member that is merged through a pull request', () => {
   });
 
   test('whose merge cannot be followed says why, and is followed later', () => {
-    const queue = pauseRequest(handedOver(merged), member, 'main lost it. Look there.', 1000);
+    const queue = pauseRequest(handedOver(merged), member, { why: 'main lost it. Look there.', person: true }, 1000);
     expect(nextErrand(queue, 30_999)).toBeNull();
     expect(nextErrand(queue, 31_000)).toMatchObject({ todo: { do: 'follow', commit: 'm' } });
     expect(requestNews(queue.requests[0]!)).toMatchObject({ waits: 'main lost it. Look there.', person: true });
