@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { RemoteActivities, RequestView } from '../../core/remote.ts';
+import type { RemoteActivities, RemoteRefusal, RequestView } from '../../core/remote.ts';
 import { memberKey } from '../../core/train.ts';
 
 /** A remote without files: pull requests that do what a script says. Numbers are given from 1 on. */
@@ -8,6 +8,9 @@ export class FakeRemote {
   readonly requests: (RequestView & { key: string; task: string })[] = [];
   /** Where its integration branch is; `null`: with the accepted tip. */
   tip: string | null = null;
+  /** Why requests cannot be looked at, and how often a look was begun. */
+  blindness: RemoteRefusal | null = null;
+  looks = 0;
   /** Refuses the next pushes of tasks. */
   refusals = 0;
 
@@ -45,9 +48,11 @@ export class FakeRemote {
       },
       watchRequests: async ({ requests }) => {
         const { cancellationSignal } = Context.current();
+        this.looks += 1;
         for (;;) {
           Context.current().heartbeat();
           cancellationSignal.throwIfAborted();
+          if (this.blindness !== null) return { views: [], refusal: this.blindness };
           const views = requests.flatMap(({ number, task, run, seen }) => {
             const request = this.requests.find((other) => other.number === number);
             if (request === undefined) return [];

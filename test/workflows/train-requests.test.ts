@@ -78,6 +78,40 @@ describe('a train into a remote with pull requests', () => {
     });
   });
 
+  test('lands what the user’s repository refused while other requests wait', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const remote = world.far;
+      await submit('a', REQUESTED);
+      await submit('b', REQUESTED);
+      await until(({ requests }) => requests.filter(({ request }) => request.phase === 'waiting').length === 2);
+      const reason = 'your checkout has uncommitted work';
+      world.refusals = [{ landed: false, tip: '', reason, hint: null, diverged: false }];
+      remote.pass('a');
+      await until(({ unlanded }) => unlanded?.news.reason === reason);
+      const { requests } = await until(({ unlanded }) => unlanded === null);
+      expect(requests.map(({ member }) => member.task)).toEqual(['b']);
+      expect(world.calls.filter((call) => call === 'land')).toHaveLength(1);
+    });
+  });
+
+  test('looks at one that the remote refuses to show when it is time, not at once', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const remote = world.far;
+      await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      remote.blindness = { outcome: 'refused', reason: 'no rights', hint: 'Get some.', passing: false };
+      const looks = remote.looks;
+      const blind = await until(({ requests }) => requests[0]?.request.blind === true);
+      expect(blind.requests[0]?.request).toMatchObject({ waits: 'no rights. Get some.', person: true, refusals: 1 });
+      await until(({ requests }) => requests[0]?.request.refusals === 2);
+      expect(remote.looks - looks).toBe(1);
+      remote.blindness = null;
+      remote.pass('a');
+      const [requested] = (await until(() => true)).requests;
+      expect(requested?.request.lookAt).toBeGreaterThan(Date.now() + 30_000);
+    });
+  });
+
   test('a task that is withdrawn is answered, and its request stays with the people', async () => {
     await withTrain(env, async ({ world, submit, handle, until }) => {
       const member = await submit('a', REQUESTED);
