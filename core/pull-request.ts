@@ -87,16 +87,8 @@ const MOST_DETAIL = 12_000;
 export function newRequest(head: string, at: number): RequestState {
   return {
     ...{ version: 1, head, pushedAt: at, number: null, url: null, phase: 'working' },
-    ...{
-      graceMs: 0,
-      madeReady: false,
-      waits: null,
-      person: false,
-      blind: false,
-      seen: null,
-      lookAt: null,
-      refusals: 0,
-    },
+    ...{ graceMs: 0, madeReady: false, seen: null, lookAt: null, refusals: 0 },
+    ...{ waits: null, person: false, blind: false },
   };
 }
 

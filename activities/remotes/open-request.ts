@@ -35,9 +35,9 @@ const MAKE_READY = `mutation ($id: ID!) {
 
 /**
  * Opens the pull request of a branch, or updates the open one there is: there are never two. Where the last try was cut off
- * after it had opened one, that may be closed or merged by now: it is told, and no second one opened. A person's title, and what they
- * wrote around our section of the text, stay. Labels are only added; reviewers are asked
- * when an attempt becomes ready, once.
+ * after it had opened one, that may be closed or merged by now: it is told, and no second one opened. A person's title, and
+ * what they wrote around our section of the text, stay. Labels are only added; reviewers are asked once for each attempt, when
+ * it becomes ready.
  */
 export async function openRequest(client: GitHubClient, wish: RequestWish): Promise<OpenAnswer> {
   return await client.explain('open a pull request', async () => {
@@ -48,13 +48,15 @@ export async function openRequest(client: GitHubClient, wish: RequestWish): Prom
     if (request.state === 'closed')
       return { outcome: 'updated', number: request.number, url: request.html_url, draft: false, graceMs };
     await addLabels(client, wish, request.number);
-    const body = requestBody(wish.report, request.body);
+    // An editor in a browser makes other line ends of ours.
+    const before = request.body?.replaceAll('\r\n', '\n') ?? null;
+    const body = requestBody(wish.report, before);
     // The text is written last, so that what a crash cut off is done the next time; once it is there, reviewers may have
     // been taken out on purpose.
-    if (wish.ready && (request.draft === true || body !== request.body))
+    if (wish.ready && (created || request.draft === true || body !== before))
       await askReviewers(client, wish, request.number);
     if (wish.ready && request.draft === true) await client.mutate(MAKE_READY, { id: request.node_id });
-    if (body !== request.body) await updateBody(client, request.number, body);
+    if (body !== before) await updateBody(client, request.number, body);
     return {
       outcome: created ? 'opened' : 'updated',
       number: request.number,
