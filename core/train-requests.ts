@@ -81,8 +81,12 @@ export function noteDraft(
   if (now === undefined) return queue;
   return updateRequest(queue, member, {
     ...(note.pushed ? { pushed: now.member.commit } : {}),
-    ...(note.opened === null ? {} : { request: { ...now.request, ...note.opened } }),
+    ...(note.opened === null ? {} : { request: { ...now.request, ...shownBy(note.opened) } }),
   });
+}
+
+function shownBy({ number, url, graceMs }: Pick<RequestState, 'number' | 'url' | 'graceMs'>): Partial<RequestState> {
+  return { number, url, graceMs };
 }
 
 /** What a run is to know of a member's request; `null`: nothing yet. */

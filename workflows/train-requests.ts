@@ -2,7 +2,7 @@ import { CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { runWorkflowId } from '../core/ids.ts';
 import { reduceRequest, type RequestEvent } from '../core/pull-request.ts';
 import { driveRequest, watchedRequests } from '../core/request-drive.ts';
-import type { RemoteActivities } from '../core/remote.ts';
+import type { OpenAnswer, RemoteActivities } from '../core/remote.ts';
 import type { RepositoryRef } from '../core/run-ref.ts';
 import {
   beginDraft,
@@ -72,13 +72,15 @@ export class TrainRequests {
     const key = memberKey(member);
     if (request.number !== null || this.#drafted.has(key)) return;
     this.#drafted.add(key);
-    void this.#inTurn(member, async ({ run, task, commit }, remote) => {
+    void this.#inTurn(member, async ({ run, task, commit, attempt }, remote) => {
+      const wish = { member, ready: false, known: { number: null, head: commit } };
+      // One that an earlier attempt made ready shows verified work only.
+      const before = attempt === 1 ? null : openedAs(await remote.openRequest(wish));
+      if (before !== null && !before.draft)
+        return (queue) => noteDraft(queue, member, { pushed: false, opened: before });
       const push = await remote.pushTask({ run, task, commit });
       const pushed = push.outcome === 'pushed' || push.outcome === 'already';
-      const known = { number: null, head: commit };
-      const answer = pushed ? await remote.openRequest({ member, ready: false, known }) : push;
-      const isOpen = answer.outcome === 'opened' || answer.outcome === 'updated';
-      const opened = isOpen ? { number: answer.number, url: answer.url, graceMs: answer.graceMs } : null;
+      const opened = pushed ? openedAs(await remote.openRequest(wish)) : before;
       return (queue) => noteDraft(queue, member, { pushed, opened });
     }).catch(() => undefined);
   }
@@ -212,4 +214,8 @@ export class TrainRequests {
       this.#change((queue) => queue);
     });
   }
+}
+
+function openedAs(answer: OpenAnswer): Extract<OpenAnswer, { outcome: 'opened' | 'updated' }> | null {
+  return answer.outcome === 'opened' || answer.outcome === 'updated' ? answer : null;
 }
