@@ -39,8 +39,21 @@ export interface TaskDescription {
   usage: Usage;
   /** What it asks a person for; `null` if nothing. Times are ISO 8601. */
   wait: WaitDescription | null;
+  /** Its pull request, where the project merges through them and there is one, or none could be opened so far. */
+  pull_request?: PullRequestDescription;
   /** What a person should know of its work, one sentence each. */
   warnings: string[];
+}
+
+/** A task's pull request. */
+export interface PullRequestDescription {
+  /** `null`: it could not be opened so far. */
+  number: number | null;
+  url: string | null;
+  /** What it waits for; `null` if nothing, or something is being done. */
+  waits_for: string | null;
+  /** Only a person can bring that about. */
+  needs_person: boolean;
 }
 
 /** What a task asks a person for. */

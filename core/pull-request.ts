@@ -16,13 +16,30 @@ export interface RequestState {
   phase: 'working' | 'waiting' | 'merged' | 'rejected';
   /** It was made ready for review by us: if it is a draft again, a person holds it back. */
   madeReady: boolean;
-  /** What it waits for, one sentence. */
+  /** What it waits for, as it follows "pull request #1:". */
   waits: string | null;
+  /** Only a person can bring that about: a review, a right, a push. */
+  person: boolean;
+  /** It could not be looked at or pushed: it is left alone until {@link lookAt}. */
+  blind: boolean;
   /** The stamp of the view that was seen last, and when to look again even if nothing changes. */
   seen: string | null;
   lookAt: number | null;
   /** How often the remote refused something since the commit was pushed. */
   refusals: number;
+}
+
+/** What a task waits for at its pull request, told to its run whenever that changes. */
+export interface RequestNews {
+  task: string;
+  attempt: number;
+  /** `null`: it could not be opened so far. */
+  number: number | null;
+  url: string | null;
+  /** As it follows "pull request #1:"; `null`: nothing, something is being done. */
+  waits: string | null;
+  /** Only a person can bring that about. */
+  person: boolean;
 }
 
 /** What happens to a request. Times are milliseconds since the epoch. */
@@ -60,6 +77,9 @@ export interface RequestTurn {
 /** How long to wait after a refusal, milliseconds: the last for all later ones. */
 const REFUSED = [15_000, 60_000, 300_000, 600_000];
 
+/** Most characters of what a request waits for. */
+const MOST_REASON = 700;
+
 /** Most characters of failed checks' output that the task is told. */
 const MOST_DETAIL = 12_000;
 
@@ -67,7 +87,8 @@ const MOST_DETAIL = 12_000;
 export function newRequest(head: string, at: number): RequestState {
   return {
     ...{ version: 1, head, pushedAt: at, number: null, url: null, phase: 'working' },
-    ...{ graceMs: 0, madeReady: false, waits: null, seen: null, lookAt: null, refusals: 0 },
+    ...{ graceMs: 0, madeReady: false, seen: null, lookAt: null, refusals: 0 },
+    ...{ waits: null, person: false, blind: false },
   };
 }
 
@@ -82,14 +103,14 @@ export function reduceRequest(state: RequestState, event: RequestEvent, attempt:
   switch (event.type) {
     case 'pushed': {
       // Made anew, it came out the same: what it waits for is still to come.
-      if (event.head === state.head && state.number !== null) return wait(state, state.waits, null);
+      if (event.head === state.head && state.number !== null) return wait(state, state.waits, null, state.person);
       const { number, url, madeReady, graceMs } = state;
       return { state: { ...newRequest(event.head, event.at), number, url, madeReady, graceMs }, step: { do: 'open' } };
     }
     case 'opened': {
       const { number, url, graceMs } = event;
       const madeReady = state.madeReady || !event.draft;
-      return wait({ ...state, number, url, madeReady, graceMs }, 'news of its checks', null);
+      return wait({ ...state, number, url, madeReady, graceMs }, 'waits for news of its checks', null);
     }
     case 'seen':
       if (event.view.number !== state.number) return { state, step: { do: 'wait' } };
@@ -97,7 +118,7 @@ export function reduceRequest(state: RequestState, event: RequestEvent, attempt:
     case 'answered':
       return answered(state, event, attempt);
     case 'refused':
-      return putOff(state, event.refusal.reason, event.at);
+      return putOff(state, event.refusal, event.at);
     case 'tick': {
       const due = state.number === null && (state.lookAt === null || event.at >= state.lookAt);
       return { state, step: due ? { do: 'open' } : { do: 'wait' } };
@@ -119,21 +140,23 @@ function seen(
   if (view.state === 'closed') return rejected(state, closedEvidence(view, attempt));
   if (view.head !== state.head) {
     const why = `its branch holds ${view.head.slice(0, 10)}, which Signalbox did not verify: merge or close it yourself`;
-    return wait(state, why, null);
+    return waitForPerson(state, why);
   }
   if (checks.failed.length > 0) return rejected(state, failedEvidence(view, state.head, attempt));
   // Made anew, it would be made ready, too.
-  if (view.draft && state.madeReady) return wait(state, 'a person made it a draft again', null);
+  if (view.draft && state.madeReady) return waitForPerson(state, 'a person made it a draft again');
   if (view.mergeable === 'conflict') return rebuild(state, 'it conflicts with the branch on the remote');
   if (view.mergeable === 'behind') return rebuild(state, 'the branch on the remote has moved');
-  if (view.draft) return { state: { ...state, phase: 'working', waits: null }, step: { do: 'open' } };
-  if (checks.pending.length > 0) return wait(state, `its checks: ${checks.pending.slice(0, 3).join(', ')}`, null);
+  if (view.draft) return { state: { ...state, phase: 'working', waits: null, person: false }, step: { do: 'open' } };
+  if (checks.pending.length > 0)
+    return wait(state, `waits for its checks: ${checks.pending.slice(0, 3).join(', ')}`, null);
   const until = state.pushedAt + state.graceMs;
-  if (checks.total === 0 && at < until) return wait(state, 'its first check', until);
+  if (checks.total === 0 && at < until) return wait(state, 'waits for its first check', until);
   if (view.mergeable === 'unknown') return wait(state, 'the remote looks whether it can be merged', at + 5000);
-  if (view.mergeable === 'blocked') return wait(state, 'the remote wants more than checks, such as a review', null);
-  if (state.lookAt !== null && at < state.lookAt && state.refusals > 0) return wait(state, state.waits, state.lookAt);
-  return { state: { ...state, phase: 'working', waits: null, lookAt: null }, step: { do: 'merge' } };
+  if (view.mergeable === 'blocked') return waitForPerson(state, 'the remote wants more than checks, such as a review');
+  if (state.lookAt !== null && at < state.lookAt && state.refusals > 0)
+    return wait(state, state.waits, state.lookAt, state.person);
+  return { state: { ...state, phase: 'working', waits: null, person: false, lookAt: null }, step: { do: 'merge' } };
 }
 
 function answered(
@@ -149,27 +172,44 @@ function answered(
     case 'moved':
       if (answer.what === 'base') return rebuild(state, 'the branch on the remote has moved');
       return wait(state, `its branch holds ${answer.now.slice(0, 10)}, which Signalbox did not verify`, at + 5000);
-    case 'blocked':
+    case 'blocked': {
+      // What it wants may come to be at any time: it is watched on.
+      const { state: next } = putOff(state, { reason: answer.reason, hint: null, passing: false }, at);
+      return { state: { ...next, blind: false }, step: { do: 'wait' } };
+    }
     case 'refused':
-      return putOff(state, answer.reason, at);
+      return putOff(state, answer, at);
   }
 }
 
-function putOff(state: RequestState, reason: string, at: number): RequestTurn {
+function putOff(
+  state: RequestState,
+  { reason, hint, passing }: Pick<RemoteRefusal, 'reason' | 'hint' | 'passing'>,
+  at: number,
+): RequestTurn {
   const pause = REFUSED[Math.min(state.refusals, REFUSED.length - 1)] ?? 0;
-  return wait({ ...state, refusals: state.refusals + 1 }, reason, at + pause);
+  const told = hint === null ? reason : `${reason.replace(/\.$/, '')}. ${hint}`;
+  const next = wait({ ...state, refusals: state.refusals + 1 }, told.slice(0, MOST_REASON), at + pause, !passing);
+  return { ...next, state: { ...next.state, blind: true } };
 }
 
-function wait(state: RequestState, waits: string | null, lookAt: number | null): RequestTurn {
-  return { state: { ...state, phase: 'waiting', waits, lookAt }, step: { do: 'wait' } };
+function wait(state: RequestState, waits: string | null, lookAt: number | null, person = false): RequestTurn {
+  return { state: { ...state, phase: 'waiting', waits, person, blind: false, lookAt }, step: { do: 'wait' } };
+}
+
+function waitForPerson(state: RequestState, why: string): RequestTurn {
+  return wait(state, why, null, true);
 }
 
 function rebuild(state: RequestState, why: string): RequestTurn {
-  return { state: { ...state, phase: 'working', waits: why, lookAt: null }, step: { do: 'rebuild', why } };
+  return {
+    state: { ...state, phase: 'working', waits: why, person: false, blind: false, lookAt: null },
+    step: { do: 'rebuild', why },
+  };
 }
 
 function over(state: RequestState, phase: 'merged' | 'rejected', step: RequestStep): RequestTurn {
-  return { state: { ...state, phase, waits: null, lookAt: null }, step };
+  return { state: { ...state, phase, waits: null, person: false, blind: false, lookAt: null }, step };
 }
 
 function rejected(state: RequestState, evidence: Evidence): RequestTurn {

@@ -65,6 +65,10 @@ function apply(state: RunState, event: RunEvent): RunState {
       return { ...state, head: event.news.tip, landing: event.news.landed ? null : event.news };
     case 'halted':
       return { ...state, halt: event.halt };
+    case 'request':
+      return updateTask(state, event.news.task, (task) =>
+        isEnded(task) || event.news.attempt < task.attempts ? {} : { request: event.news },
+      );
     case 'decideTask':
       return applyDecision(state, event.task, event.decision, event.at);
     case 'retryTask':
@@ -141,8 +145,9 @@ function applyReport(state: RunState, report: TaskReport, at: number): RunState 
   if (late) return next;
   switch (report.state) {
     case 'retrying':
-      return updateTask(next, report.task, () => ({
+      return updateTask(next, report.task, ({ request }) => ({
         status: 'working',
+        request: atRest(request),
         reason: `attempt ${report.attempt} failed: ${report.reason ?? ''}`,
       }));
     case 'waiting':
@@ -172,7 +177,8 @@ function applyReport(state: RunState, report: TaskReport, at: number): RunState 
 
 /** The report is the last thing that a task's workflow does. */
 function ended(state: RunState, report: TaskReport, at: number): RunState {
-  return updateTask(state, report.task, () => ({
+  return updateTask(state, report.task, ({ request }) => ({
+    request: atRest(request),
     // Only final reports come here.
     status: report.state === 'merged' || report.state === 'failed' ? report.state : 'cancelled',
     reason: report.reason,
@@ -184,6 +190,11 @@ function ended(state: RunState, report: TaskReport, at: number): RunState {
     growth: null,
     news: null,
   }));
+}
+
+/** A pull request for which nothing is waited any more; one that was never opened is forgotten. */
+function atRest(request: TaskProgress['request']): TaskProgress['request'] {
+  return request === null || request.number === null ? null : { ...request, waits: null, person: false };
 }
 
 function isFinal(report: TaskReport): boolean {

@@ -91,6 +91,8 @@ export interface WatchedRequest {
 export interface WatchAnswer {
   views: (StampedView & { task: string; run: string })[];
   refusal: RemoteRefusal | null;
+  /** Those that the refusal is about; without this, all of them. */
+  unseen?: { task: string; run: string }[];
 }
 
 /** What became of a merge through the remote. `moved`: head or base is another than the one that was verified. */
@@ -124,8 +126,15 @@ export interface RemoteActivities {
   /**
    * Opens the task's pull request, or updates the one there is; its branch must be pushed. A draft until `ready`, then
    * reviewers are asked; it never goes back to a draft.
+   *
+   * @param input.known the request that the task has, and the commit on its branch: one that is that, or shows just that
+   *   commit, and was closed or merged meanwhile is told as it is, and no second one opened
    */
-  openRequest(input: { member: TrainMember; ready: boolean }): Promise<OpenAnswer>;
+  openRequest(input: {
+    member: TrainMember;
+    ready: boolean;
+    known?: { number: number | null; head: string };
+  }): Promise<OpenAnswer>;
   /** Waits until there is news of one of the requests; returns all that there is. Ends at once when it is cancelled. */
   watchRequests(input: { requests: WatchedRequest[] }): Promise<WatchAnswer>;
   /**

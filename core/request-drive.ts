@@ -17,11 +17,16 @@ export interface RequestMeans {
   now: () => number;
 }
 
-/** Requests that wait for news; not those whose candidates are being made anew. */
-export function watchedRequests(tracked: readonly TrackedRequest[]): WatchedRequest[] {
+/**
+ * Requests that wait for news; not those whose candidates are being made anew, or that could not be seen just now.
+ *
+ * @param now milliseconds since the epoch
+ */
+export function watchedRequests(tracked: readonly TrackedRequest[], now: number): WatchedRequest[] {
   return tracked.flatMap(({ member, request }) => {
-    const { number, seen, lookAt, phase } = request;
+    const { number, seen, lookAt, phase, blind } = request;
     if (number === null || phase !== 'waiting') return [];
+    if (blind && lookAt !== null && lookAt > now) return [];
     return [{ run: member.run, task: member.task, number, seen, lookAt }];
   });
 }
@@ -39,7 +44,8 @@ export async function driveRequest(
   for (;;) {
     const { state, step } = turn;
     if (step.do === 'open') {
-      const answer = await remote.openRequest({ member, ready: true });
+      const { number, head } = state;
+      const answer = await remote.openRequest({ member, ready: true, known: { number, head } });
       turn = reduceRequest(state, openedEvent(answer, now()), member.attempt);
     } else if (step.do === 'merge' && state.number !== null) {
       const { number, head } = state;

@@ -1,6 +1,13 @@
-import type { RunDescription, RunStatus, TaskDescription, WaitDescription } from './description.ts';
+import type {
+  PullRequestDescription,
+  RunDescription,
+  RunStatus,
+  TaskDescription,
+  WaitDescription,
+} from './description.ts';
 import { runWorkflowId } from './ids.ts';
 import { WAITS_FOR, type PersonWait } from './person.ts';
+import type { RequestNews } from './pull-request.ts';
 import type { RunRef } from './run-ref.ts';
 import { runUsage, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
 import { isExhausted, isHalted, isWaitingForPeople } from './schedule.ts';
@@ -127,7 +134,7 @@ function describeTask(task: TaskProgress, name: string): TaskDescription {
   return {
     name,
     status: task.status,
-    reason: task.reason,
+    reason: requestReason(task.request) ?? task.reason,
     attempts: task.attempts,
     turns: task.turns,
     branch: task.branch,
@@ -137,8 +144,20 @@ function describeTask(task: TaskProgress, name: string): TaskDescription {
     ended_at: task.endedAt === null ? null : iso(task.endedAt),
     usage: task.usage,
     wait: task.wait === null ? null : describeWait(task.wait),
+    ...(task.request === null ? {} : { pull_request: describeRequest(task.request) }),
     warnings: task.warnings,
   };
+}
+
+/** Why a task that waits at its pull request does not go on. */
+function requestReason(request: TaskProgress['request']): string | null {
+  if (request?.waits == null) return null;
+  const { number, url, waits } = request;
+  return number === null ? `no pull request yet: ${waits}` : `pull request #${number}: ${waits} (${url ?? ''})`;
+}
+
+function describeRequest({ number, url, waits, person }: RequestNews): PullRequestDescription {
+  return { number, url, waits_for: waits, needs_person: person };
 }
 
 function describeWait({ kind, id, question, since, deadline, inputs }: PersonWait): WaitDescription {

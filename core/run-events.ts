@@ -1,5 +1,6 @@
 import type { LocksAnswer } from './locks.ts';
 import type { Decision } from './person.ts';
+import type { RequestNews } from './pull-request.ts';
 import type { ArtefactRef } from './run-ref.ts';
 import type { TaskView } from './run-state.ts';
 import type { TaskReport } from './task-report.ts';
@@ -24,6 +25,7 @@ export type RunEvent = { at: number } & (
   | { type: 'closed'; task: string; how: string; report: TaskReport | null }
   | { type: 'landing'; news: LandingNews }
   | { type: 'halted'; halt: TrainHalt | null }
+  | { type: 'request'; news: RequestNews }
   | { type: 'decideTask'; task: string; decision: Decision }
   | { type: 'retryTask'; task: string; guidance: string | null }
   | { type: 'cancelTask'; task: string }

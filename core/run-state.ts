@@ -3,6 +3,7 @@ import { ENDED_STATUSES } from './description.ts';
 import type { Evidence } from './evidence.ts';
 import type { Claims } from './globs.ts';
 import type { InputRequest, InputValue, PeopleSettings, PersonWait } from './person.ts';
+import type { RequestNews } from './pull-request.ts';
 import type { TaskNews } from './run-messages.ts';
 import type { ArtefactRef } from './run-ref.ts';
 import type { LandingNews, TrainHalt } from './train.ts';
@@ -77,6 +78,8 @@ export interface TaskProgress {
   satisfied: boolean;
   /** What a person made of its priority. */
   priority: number | null;
+  /** Its pull request, as the train told it last. */
+  request: RequestNews | null;
   warnings: string[];
 }
 
@@ -164,6 +167,7 @@ export function newProgress(): TaskProgress {
     news: null,
     satisfied: false,
     priority: null,
+    request: null,
     warnings: [],
   };
 }

@@ -1,8 +1,13 @@
 import type { Evidence } from './evidence.ts';
-import { newRequest, reduceRequest, type RequestTurn } from './pull-request.ts';
+import { newRequest, reduceRequest, type RequestNews, type RequestState, type RequestTurn } from './pull-request.ts';
 import { emptyLane, isRequested, longestGreen, sameLane, without } from './train-lane.ts';
 import { answer, settle, type RequestedMember, type TrainQueue } from './train-queue.ts';
 import { memberKey, type MemberId } from './train.ts';
+
+/** What is told of requests that the train itself has something to do for. */
+const CHECKED_HERE = 'its integration checks run here';
+const FOLLOWED = 'it is merged, and checked here before your branch follows';
+const REBUILT = 'it is made anew, since the branch on the remote has moved';
 
 /** How long to wait before the remote is followed again that could not be, milliseconds. */
 const PAUSE = 30_000;
@@ -14,14 +19,18 @@ const PAUSE = 30_000;
  */
 export function handOver(queue: TrainQueue, at: number): TrainQueue {
   if (queue.halt !== null) return queue;
-  const requests = [...queue.requests];
+  const present = new Set(
+    [...queue.lanes.flatMap(({ members }) => members), ...queue.culprits.map(({ member }) => member)].map(memberKey),
+  );
+  // What was in its lane and is not there any more has had its answer.
+  const requests = queue.requests.filter(({ member, isRebuilt }) => !isRebuilt || present.has(memberKey(member)));
   const lanes = queue.lanes.map((lane) => {
     const [member] = lane.members;
     const candidate = longestGreen(lane)?.candidate;
     const isProven = ['proven', 'unproven'].includes(lane.canary.state);
     if (!isRequested(lane.ride) || !isProven || member === undefined || candidate == null) return lane;
     const before = requests.findIndex((other) => memberKey(other.member) === memberKey(member));
-    const request = requests[before]?.request ?? newRequest(candidate.commit, at);
+    const request = { ...(requests[before]?.request ?? newRequest(candidate.commit, at)), waits: null };
     const next: RequestedMember = {
       ...{ member, request, base: candidate.tip, candidate: candidate.commit },
       ...{ pushed: requests[before]?.pushed ?? null, todo: null, pause: null, isRebuilt: false },
@@ -31,6 +40,62 @@ export function handOver(queue: TrainQueue, at: number): TrainQueue {
     return without(lane, new Set([memberKey(member)]));
   });
   return settle({ ...queue, lanes, requests });
+}
+
+/**
+ * Members that wait for their checks here, and could show their work on a draft meanwhile: those that have no request.
+ */
+export function withoutDraft({ lanes, requests }: TrainQueue): RequestedMember['member'][] {
+  const known = new Set(requests.map(({ member }) => memberKey(member)));
+  return lanes
+    .filter(({ ride }) => isRequested(ride))
+    .flatMap(({ members }) => members)
+    .filter((member) => !known.has(memberKey(member)));
+}
+
+/**
+ * Begins a member's request as a draft, while the member stays in its lane.
+ *
+ * @param at milliseconds since the epoch
+ */
+export function beginDraft(queue: TrainQueue, member: RequestedMember['member'], at: number): TrainQueue {
+  const { base, commit } = member;
+  // Nothing is verified yet: no head counts.
+  const request: RequestState = { ...newRequest('', at), waits: CHECKED_HERE };
+  const draft = {
+    ...{ member, base, candidate: commit, request, pushed: null },
+    todo: null,
+    pause: null,
+    isRebuilt: true,
+  };
+  return { ...queue, requests: [...queue.requests, draft] };
+}
+
+/** A draft shows the member's work, or could not be opened: then its request is opened when it is green. */
+export function noteDraft(
+  queue: TrainQueue,
+  member: MemberId,
+  note: { pushed: boolean; opened: Pick<RequestState, 'number' | 'url' | 'graceMs'> | null },
+): TrainQueue {
+  const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
+  if (now === undefined) return queue;
+  return updateRequest(queue, member, {
+    ...(note.pushed ? { pushed: now.member.commit } : {}),
+    ...(note.opened === null ? {} : { request: { ...now.request, ...shownBy(note.opened) } }),
+  });
+}
+
+function shownBy({ number, url, graceMs }: Pick<RequestState, 'number' | 'url' | 'graceMs'>): Partial<RequestState> {
+  return { number, url, graceMs };
+}
+
+/** What a run is to know of a member's request; `null`: nothing yet. */
+export function requestNews({ member, request, todo, isRebuilt }: RequestedMember): RequestNews | null {
+  const { number, url, waits, person, refusals } = request;
+  if (number === null && refusals === 0) return null;
+  const { task, attempt } = member;
+  const what = todo?.do === 'follow' ? (waits ?? FOLLOWED) : isRebuilt && number !== null ? (waits ?? REBUILT) : waits;
+  return { task, attempt, number, url, waits: what, person };
 }
 
 /** Changes a member's request; an unknown one changes nothing: it may have been withdrawn. */
@@ -91,9 +156,22 @@ export function requestMerged(queue: TrainQueue, member: MemberId, commit: strin
   return answer(gone(queue, member), member, { outcome: 'merged', attempt: member.attempt, commit });
 }
 
-/** The remote could not be followed just now. @param at milliseconds since the epoch */
-export function pauseRequest(queue: TrainQueue, member: MemberId, at: number): TrainQueue {
-  return updateRequest(queue, member, { pause: at + PAUSE });
+/**
+ * The remote could not be followed just now.
+ *
+ * @param why in words, `null` where that is told elsewhere; and whether only a person can mend it
+ * @param at milliseconds since the epoch
+ */
+export function pauseRequest(
+  queue: TrainQueue,
+  member: MemberId,
+  { why, person }: { why: string | null; person: boolean },
+  at: number,
+): TrainQueue {
+  const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
+  if (now === undefined) return queue;
+  const waits = why ?? now.request.waits;
+  return updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person } });
 }
 
 function gone(queue: TrainQueue, member: MemberId): TrainQueue {

@@ -1,4 +1,4 @@
-import type { RunDescription, WaitDescription } from './description.ts';
+import type { PullRequestDescription, RunDescription, WaitDescription } from './description.ts';
 import { personCommands } from './person-commands.ts';
 
 /** A task that waits for a person, as lists and hooks tell it. */
@@ -8,6 +8,22 @@ export interface WaitingTask extends WaitDescription {
   name: string;
   /** What to type, the likeliest first. */
   commands: string[];
+}
+
+/** A pull request that only a person can move, as lists tell it. */
+export interface WaitingRequest extends Pick<PullRequestDescription, 'number' | 'url'> {
+  task_id: string;
+  name: string;
+  waits_for: string;
+}
+
+/** The pull requests of a run that only a person can move. */
+export function waitingRequests({ tasks }: Pick<RunDescription, 'tasks'>): WaitingRequest[] {
+  return Object.entries(tasks).flatMap(([task_id, { name, pull_request: request }]) => {
+    if (request?.needs_person !== true || request.waits_for === null) return [];
+    const { number, url, waits_for } = request;
+    return [{ task_id, name, number, url, waits_for }];
+  });
 }
 
 /** The tasks of a run that wait for a person, the longest first. */

@@ -12,6 +12,7 @@ import type {
   ToldDecision,
   ToldGrowth,
 } from '../core/run-messages.ts';
+import type { RequestNews } from '../core/pull-request.ts';
 import type { TaskReport } from '../core/task-report.ts';
 import type { TrainQueue } from '../core/train-queue.ts';
 import type { LandingNews, MemberId, TrainHalt, TrainMember, TrainResult } from '../core/train.ts';
@@ -51,6 +52,8 @@ export const resyncSignal = defineSignal('resync');
 export const landingSignal = defineSignal<[LandingNews]>('landing');
 /** The train stands and waits for a person, or (`null`) goes on. */
 export const haltedSignal = defineSignal<[TrainHalt | null]>('halted');
+/** What a task's pull request waits for. */
+export const requestSignal = defineSignal<[RequestNews]>('request');
 
 // To a task. It takes `pause`, `resume` and `stop` too, from its run.
 export const phaseQuery = defineQuery<TaskPhase>('phase');

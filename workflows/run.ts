@@ -150,6 +150,7 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
   });
   setHandler(messages.landingSignal, (news) => apply({ type: 'landing', at: Date.now(), news }));
   setHandler(messages.haltedSignal, (halt) => apply({ type: 'halted', at: Date.now(), halt }));
+  setHandler(messages.requestSignal, (news) => apply({ type: 'request', at: Date.now(), news }));
   setHandler(messages.resyncSignal, () => {
     told = null;
     changed = true;

@@ -282,7 +282,9 @@ export class TaskAttempt {
       return { kind: 'merged', commit: result.commit };
     }
     if (context.cancelled || result === null || result.outcome === 'withdrawn') return CANCELLED;
-    return { kind: 'failed', evidence: context.about(result.evidence) };
+    // A person's no at the pull request is one as good as here.
+    const kind = result.evidence.kind === 'rejected' ? 'given_up' : 'failed';
+    return { kind, evidence: context.about(result.evidence) };
   }
 
   async #close(attempt: AttemptRef, prepared: PreparedAttempt): Promise<void> {

@@ -106,7 +106,7 @@ export function errorHalt(error: unknown, what: string, tip: string): Parameters
   };
 }
 
-/** What went wrong, in the words of who failed first. */
+/** What an error says, or what it was caused by. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? error.cause.message : error.message;

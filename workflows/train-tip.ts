@@ -5,6 +5,7 @@ import { halt, tipHalt } from '../core/train-halt.ts';
 import type { Candidate, Waiting } from '../core/train-lane.ts';
 import { accepted, arrive, beginAccepting, mayGrow, moved } from '../core/train-landing.ts';
 import type { CheckReport } from '../core/checks.ts';
+import type { pauseRequest } from '../core/train-requests.ts';
 import { remoteActivities, trainActivities } from './activity-proxies.ts';
 import { namesOf } from './train-lander.ts';
 import { errorHalt } from './train-runner.ts';
@@ -12,6 +13,11 @@ import type { TrainState } from './train-state.ts';
 
 /** A longer prefix that began with a green one is waited for so long. */
 const SETTLING = '250ms';
+
+/** What came of following the remote: the accepted tip, or why not, where that is not told elsewhere. */
+export type Followed = { tip: string } | Parameters<typeof pauseRequest>[2];
+
+const TOLD: Followed = { why: null, person: false };
 
 /** Moves the accepted tip: to a green candidate, to what the user committed, to what the remote has. Nobody else does. */
 export class TrainTip {
@@ -66,25 +72,25 @@ export class TrainTip {
     return null;
   }
 
-  /**
-   * Accepts what the remote's branch has beyond the accepted tip, if that is green.
-   *
-   * @returns what the tip is then, or `null`
-   */
-  async follow({ run, task, attempt }: Waiting, contains: string | null): Promise<string | null> {
+  /** Accepts what the remote's branch has beyond the accepted tip, if that is green. */
+  async follow({ run, task, attempt }: Waiting, contains: string | null): Promise<Followed> {
     const found = await remoteActivities(this.#repository, 'follow the remote').followRemote({ run, contains });
-    if (found.outcome === 'same') return found.tip;
-    if (found.outcome !== 'ahead') return null;
+    if (found.outcome === 'same') return { tip: found.tip };
+    if (found.outcome === 'off') return TOLD;
+    if (found.outcome !== 'ahead') {
+      const why = found.hint === null ? found.reason : `${found.reason}. ${found.hint}`;
+      return { why, person: found.outcome === 'apart' || !found.passing };
+    }
     const { commit, tip } = found;
     const { failure } = await this.#check('integration checks of the remote', { run, task, attempt }, commit);
     if (failure !== null) {
       this.#state.change((before) => halt(before, tipHalt(commit, failure)));
-      return null;
+      return TOLD;
     }
     const step = await this.#accept('accept what the remote has', { commit, base: commit, tip });
-    if (step === null) return null;
+    if (step === null) return TOLD;
     this.#state.change((before) => arrive(before, { told: [], runs: [run] }));
-    return commit;
+    return { tip: commit };
   }
 
   async #check(

@@ -13,9 +13,9 @@ import { isLong } from './services.ts';
 import { namesOf, TrainLander } from './train-lander.ts';
 import { TrainNews } from './train-news.ts';
 import { TrainRequests } from './train-requests.ts';
-import { errorHalt, TrainRunner } from './train-runner.ts';
+import { errorHalt, messageOf, TrainRunner } from './train-runner.ts';
 import { TrainState } from './train-state.ts';
-import { TrainTip } from './train-tip.ts';
+import { TrainTip, type Followed } from './train-tip.ts';
 
 /** Without work for so long, the train goes home; the next `submit` starts it again. */
 const IDLE = 600;
@@ -103,13 +103,15 @@ export async function train(...args: TrainArguments): Promise<void> {
     const { member, todo } = requested;
     const at = Date.now();
     const contains = todo?.do === 'follow' ? todo.commit : null;
-    const now = await tip.follow(member, contains).catch(() => null);
+    const followed = await tip.follow(member, contains).catch((error: unknown): Followed => {
+      return { why: `the remote could not be followed: ${messageOf(error)}`, person: false };
+    });
     // Runs hear of the landing before their tasks are merged.
     lander.reconcile();
     await condition(() => lander.isIdle());
-    if (now === null) change((before) => pauseRequest(before, member, at));
+    if ('why' in followed) change((before) => pauseRequest(before, member, followed, at));
     else if (contains !== null) change((before) => requestMerged(before, member, contains));
-    else change((before) => rebuildRequest(before, requested, now, at));
+    else change((before) => rebuildRequest(before, requested, followed.tip, at));
   };
 
   /** After a halt: has the branch moved to something that may be better? */
@@ -128,8 +130,10 @@ export async function train(...args: TrainArguments): Promise<void> {
   const waitForMore = async (): Promise<boolean> => {
     const { halt: why, unlanded, lanes, culprits, requests: asked } = state.queue;
     isGathering = lanes.length === 0;
-    const isQuiet = !lanes.some(isBusy) && culprits.length + asked.length === 0;
-    const canTime = why !== null || (isQuiet && lanes.every(({ members }) => members.length === 0));
+    const isQuiet = !lanes.some(isBusy) && culprits.length === 0;
+    const isEmpty = lanes.every(({ members }) => members.length === 0);
+    // Requests wait for days: work that has not reached the user's branch is landed meanwhile.
+    const canTime = why !== null || (isQuiet && isEmpty && (unlanded !== null || asked.length === 0));
     if (!canTime || !lander.isIdle()) {
       await condition(() => state.isChanged);
       return false;

@@ -4,7 +4,7 @@ import { runGit } from '../git/git-command.ts';
 import type { UserRepository } from '../git/user-repository.ts';
 import { GitHubClient } from './github-client.ts';
 import { GitRemote, refusalOf, refused } from './git-remote.ts';
-import { remoteAccess, tokenHint } from './remote-access.ts';
+import { remoteAccess } from './remote-access.ts';
 
 /** How long a look at a remote may take in all, milliseconds. */
 const LIMIT_MS = 30_000;
@@ -55,7 +55,7 @@ export async function examineRemote(request: {
     const push = await git.tryPush(`${prefix}looks-whether-it-may-push`, tip);
     if (push.outcome === 'refused') return push;
     if (theirs !== null) found.notices.push(...(await distance(user, { remote: remote.name, branch, tip, theirs })));
-    return client === null ? null : await rights(client, access.credential?.source ?? '', tokenHint(access.host, env));
+    return client === null ? null : await rights(client, access.credential?.source ?? '');
   };
   try {
     return { ...found, problem: await problem() };
@@ -65,11 +65,13 @@ export async function examineRemote(request: {
   }
 }
 
-async function rights(client: GitHubClient, source: string, hint: string): Promise<RemoteRefusal | null> {
+async function rights(client: GitHubClient, source: string): Promise<RemoteRefusal | null> {
   const answer = await client.explain('look at the repository', async () => {
     const { permissions, archived } = await client.request('GET /repos/{owner}/{repo}', {});
     if (archived) return refused('the repository is archived on GitHub, so nothing can be merged there', null, false);
     if (permissions?.push !== false) return null;
+    const hint =
+      'Give it the right to write contents (a classic token: the scope "repo"), or the account to push there.';
     return refused(`the token from ${source} may not push to the repository, so it cannot merge there`, hint, false);
   });
   return answer;

@@ -155,7 +155,7 @@ export class GitRemote {
         credential === null
           ? `${this.#shown} wants a token, and there is none for ${host}`
           : `${this.#shown} does not take the token from ${credential.source}`;
-      return refused(reason, tokenHint(host, env), false);
+      return refused(reason, tokenHint(host, env, credential), false);
     }
     if (/error: 403\b|Permission to .* denied|access denied/i.test(said)) {
       const hint =

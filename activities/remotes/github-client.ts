@@ -72,7 +72,7 @@ export class GitHubClient {
       return refused(`remote ${name} (${remote.url}) is no repository on GitHub`, 'Use push: branch.', false);
     }
     if (credential === null) {
-      return refused(`pull requests on ${host} want a token, and there is none`, tokenHint(host, env), false);
+      return refused(`pull requests on ${host} want a token, and there is none`, tokenHint(host, env, null), false);
     }
     const baseUrl = apiUrl(host, env);
     const plain = /^http:\/\/([^/]*)/i.exec(baseUrl)?.[1];
@@ -178,7 +178,7 @@ export class GitHubClient {
     if (status === 401) {
       return refused(
         `${host} does not take the token from ${credential?.source ?? 'nowhere'}: could not ${what}`,
-        tokenHint(host, this.#env),
+        tokenHint(host, this.#env, credential),
         false,
       );
     }

@@ -21,7 +21,7 @@ export interface MergeWish {
  */
 export async function mergeRequest(client: GitHubClient, wish: MergeWish, signal: AbortSignal): Promise<MergeAnswer> {
   const { number, head, branch, base, style, message } = wish;
-  return await client.explain(`merge pull request #${number}`, async () => {
+  return await client.explain('merge it', async () => {
     const before = await state(client, wish, signal);
     if (before !== null) return before;
     if (base !== null) {

@@ -14,6 +14,8 @@ export interface RequestWish {
   /** Names of users, or `org/team`. */
   reviewers: readonly string[];
   graceMs: number;
+  /** The request that the task has, and the commit that its branch holds. */
+  known: { number: number | null; head: string } | null;
 }
 
 /** What is needed of a request to update it. */
@@ -23,6 +25,8 @@ interface OpenRequest {
   html_url: string;
   body: string | null;
   draft?: boolean;
+  state: string;
+  head: { ref: string; sha: string };
 }
 
 const MAKE_READY = `mutation ($id: ID!) {
@@ -30,38 +34,58 @@ const MAKE_READY = `mutation ($id: ID!) {
 }`;
 
 /**
- * Opens the pull request of a branch, or updates the open one there is: there are never two. A person's title, and what they
- * wrote around our section of the text, stay. Labels are only added; reviewers are asked once, when it becomes ready.
+ * Opens the pull request of a branch, or updates the open one there is: there are never two. Where the last try was cut off
+ * after it had opened one, that may be closed or merged by now: it is told, and no second one opened. A person's title, and
+ * what they wrote around our section of the text, stay. Labels are only added; reviewers are asked once for each attempt, when
+ * it becomes ready.
  */
 export async function openRequest(client: GitHubClient, wish: RequestWish): Promise<OpenAnswer> {
   return await client.explain('open a pull request', async () => {
-    const existing = await findOpen(client, wish.branch);
+    const existing = await findOwn(client, wish);
     const request = existing ?? (await create(client, wish));
     const created = existing === null;
-    if (!created) await updateBody(client, wish, request);
+    const { graceMs } = wish;
+    if (request.state === 'closed')
+      return { outcome: 'updated', number: request.number, url: request.html_url, draft: false, graceMs };
     await addLabels(client, wish, request.number);
-    // One that was just made ready has no reviewers yet; later ones may have lost theirs on purpose.
+    // An editor in a browser makes other line ends of ours.
+    const before = request.body?.replaceAll('\r\n', '\n') ?? null;
+    const body = requestBody(wish.report, before);
+    // The text is written last, so that what a crash cut off is done the next time; once it is there, reviewers may have
+    // been taken out on purpose.
+    if (wish.ready && (created || request.draft === true || body !== before))
+      await askReviewers(client, wish, request.number);
     if (wish.ready && request.draft === true) await client.mutate(MAKE_READY, { id: request.node_id });
-    if (wish.ready && (created || request.draft === true)) await askReviewers(client, wish, request.number);
+    if (body !== before) await updateBody(client, request.number, body);
     return {
       outcome: created ? 'opened' : 'updated',
       number: request.number,
       url: request.html_url,
       draft: request.draft === true && !wish.ready,
-      graceMs: wish.graceMs,
+      graceMs,
     };
   });
 }
 
-async function findOpen(client: GitHubClient, branch: string): Promise<OpenRequest | null> {
+/** The open request of the task, or the one that it is known by, or was opened for the same commit, if that is over. */
+async function findOwn(client: GitHubClient, { branch, known }: RequestWish): Promise<OpenRequest | null> {
+  const [open] = await findRequests(client, branch, 'open');
+  if (open !== undefined || known === null) return open ?? null;
+  const over = await findRequests(client, branch, 'closed');
+  return over.find(({ number, head }) => number === known.number || head.sha === known.head) ?? null;
+}
+
+/** The newest requests of a branch. */
+async function findRequests(client: GitHubClient, branch: string, state: 'open' | 'closed'): Promise<OpenRequest[]> {
   const head = `${client.repository.owner}:${branch}`;
-  const found = await client.request('GET /repos/{owner}/{repo}/pulls', { head, state: 'open', per_page: 10 });
-  return found.find((request) => request.head.ref === branch) ?? null;
+  const found = await client.request('GET /repos/{owner}/{repo}/pulls', { head, state, per_page: 30 });
+  return found.filter((request) => request.head.ref === branch);
 }
 
 async function create(client: GitHubClient, wish: RequestWish): Promise<OpenRequest> {
   const { branch, base, report, ready } = wish;
-  const request = { head: branch, base, title: requestTitle(report), body: requestBody(report, null) };
+  const body = requestBody({ ...report, verified: false }, null);
+  const request = { head: branch, base, title: requestTitle(report), body };
   const send = async (draft: boolean): Promise<OpenRequest> =>
     await client.request('POST /repos/{owner}/{repo}/pulls', { ...request, draft });
   try {
@@ -70,8 +94,8 @@ async function create(client: GitHubClient, wish: RequestWish): Promise<OpenRequ
     if (statusOf(error) !== 422) throw error;
     // Tried again after a cut, it finds its own first try.
     if (/already exists/i.test(wordsOf(error))) {
-      const existing = await findOpen(client, branch);
-      if (existing !== null) return existing;
+      const [existing] = await findRequests(client, branch, 'open');
+      if (existing !== undefined) return existing;
     }
     // Not every plan has drafts.
     if (!ready && /draft/i.test(wordsOf(error))) return await send(false);
@@ -79,10 +103,8 @@ async function create(client: GitHubClient, wish: RequestWish): Promise<OpenRequ
   }
 }
 
-async function updateBody(client: GitHubClient, { report }: RequestWish, request: OpenRequest): Promise<void> {
-  const body = requestBody(report, request.body);
-  if (body === request.body) return;
-  await client.request('PATCH /repos/{owner}/{repo}/pulls/{pull_number}', { pull_number: request.number, body });
+async function updateBody(client: GitHubClient, number: number, body: string): Promise<void> {
+  await client.request('PATCH /repos/{owner}/{repo}/pulls/{pull_number}', { pull_number: number, body });
 }
 
 async function addLabels(client: GitHubClient, { labels }: RequestWish, number: number): Promise<void> {

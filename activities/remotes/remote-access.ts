@@ -61,7 +61,7 @@ export async function remoteAccess(user: UserRepository, name: string, env: Env)
   // It is told to git in lines.
   if (found !== null && /[\r\n\0]/.test(`${written?.username ?? ''}${found.password}`)) {
     throw new SignalboxError('environment', `the credential from ${found.source} holds a line break`, {
-      hint: tokenHint(host, env),
+      hint: tokenHint(host, env, found),
     });
   }
   const credential = found !== null && web && written?.username ? { ...found, username: written.username } : found;
@@ -70,8 +70,17 @@ export async function remoteAccess(user: UserRepository, name: string, env: Env)
   return { name, remote, host, credential, sshCommand };
 }
 
-/** What a person does to give us a token for a host. */
-export function tokenHint(host: string, env: Env): string {
-  const [variable = 'GH_TOKEN'] = tokenVariables(host, env);
-  return `Set ${variable} before the worker starts, or run "gh auth login --hostname ${host}".`;
+/**
+ * What a person does to give us a token for a host, or another one.
+ *
+ * @param known the one that there is
+ */
+export function tokenHint(host: string, env: Env, known: Pick<Credential, 'source'> | null): string {
+  const variables = tokenVariables(host, env);
+  const [variable = 'GH_TOKEN'] = variables;
+  const login = `"gh auth login --hostname ${host}"`;
+  if (known === null) return `Set ${variable} before the worker starts, or run ${login}.`;
+  if (known.source === 'gh') return `Run ${login}.`;
+  if (!variables.includes(known.source)) return `Put another one into ${known.source}.`;
+  return `Set ${known.source} to one that it takes; a worker that runs has the old one until it is started anew.`;
 }

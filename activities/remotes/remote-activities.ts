@@ -90,7 +90,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         });
       }),
 
-    openRequest: async ({ member, ready }) =>
+    openRequest: async ({ member, ready, known = null }) =>
       await withRemote(member.run, ['pull_request'], async ({ config, access }) => {
         const client = clients.of(access);
         if ('outcome' in client) return client;
@@ -99,7 +99,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
         const { labels, reviewers, grace: graceMs } = config;
         return await openRequest(client, {
           ...{ branch, base: member.run.repository.branch, report, ready },
-          ...{ labels, reviewers, graceMs },
+          ...{ labels, reviewers, graceMs, known },
         });
       }),
 

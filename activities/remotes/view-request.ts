@@ -22,7 +22,7 @@ export async function viewRequest(
   signal: AbortSignal,
 ): Promise<StampedView | RemoteRefusal> {
   const { number } = wanted;
-  return await client.explain(`look at pull request #${number}`, async () => {
+  return await client.explain('look at it', async () => {
     const route = 'GET /repos/{owner}/{repo}/pulls/{pull_number}';
     const request = await client.read(route, { pull_number: number }, signal);
     const { state, merged } = request;

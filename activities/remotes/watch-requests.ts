@@ -18,7 +18,7 @@ export interface Watch {
   now?: () => number;
 }
 
-/** Looks at all requests in turns until one has news, is due, or cannot be looked at. */
+/** Looks at all requests in turns until one has news, is due, or cannot be looked at: what is wrong with one hides no other. */
 export async function watchRequests(watch: Watch): Promise<WatchAnswer> {
   const { requests, look, ended, detached, pauses = PAUSES, now = Date.now } = watch;
   const signal = AbortSignal.any([ended, detached]);
@@ -26,14 +26,21 @@ export async function watchRequests(watch: Watch): Promise<WatchAnswer> {
   try {
     for (let round = 0; ; round += 1) {
       const views: WatchAnswer['views'] = [];
+      const unseen: NonNullable<WatchAnswer['unseen']> = [];
+      let refusal: RemoteRefusal | null = null;
       for (const request of requests) {
-        const seen = await look(request, signal);
-        // What was seen before is told first; the refusal comes again.
-        if ('outcome' in seen) return views.length > 0 ? { views, refusal: null } : { views, refusal: seen };
-        const due = request.lookAt !== null && now() >= request.lookAt;
-        if (seen.stamp !== request.seen || due) views.push({ ...seen, task: request.task, run: request.run.run });
+        const { task, run, seen, lookAt } = request;
+        const found = await look(request, signal);
+        const due = lookAt !== null && now() >= lookAt;
+        if ('outcome' in found) {
+          refusal ??= found;
+          unseen.push({ task, run: run.run });
+          // Where the line is cut, the others would only wait for the same.
+          if (found.passing) break;
+        } else if (found.stamp !== seen || due) views.push({ ...found, task, run: run.run });
       }
-      if (views.length > 0) return { views, refusal: null };
+      if (refusal !== null) return { views, refusal, unseen };
+      if (views.length > 0) return { views, refusal };
       const pause = Math.max(pauses[Math.min(round, pauses.length - 1)] ?? 0, requests.length * EACH);
       const due = requests.flatMap(({ lookAt }) => (lookAt === null ? [] : [lookAt - now()]));
       await sleep(Math.max(0, Math.min(pause, ...due)), signal);

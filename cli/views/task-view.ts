@@ -17,6 +17,7 @@ export function taskText(task: TaskDetails, colors: Output['colors']): string {
     ['branch', task.branch],
     ['commit', task.commit],
     ['merged as', task.merged_commit],
+    ['request', task.pull_request?.url ?? null],
     ['usage', usage === '' ? null : usage],
     ['workflow', task.workflow_id],
     ['web ui', task.web_ui],

@@ -1,6 +1,6 @@
 import { WAITS_FOR } from '../../core/person.ts';
 import type { WaitDescription } from '../../core/description.ts';
-import type { WaitingTask } from '../../core/waiting.ts';
+import type { WaitingRequest, WaitingTask } from '../../core/waiting.ts';
 import type { WaitingRun } from '../../workers/runs/waiting-runs.ts';
 import type { Output } from '../framework/output.ts';
 import { statusText } from './status-text.ts';
@@ -18,13 +18,20 @@ export function waitingRunsText(project: string, runs: readonly WaitingRun[], co
   if (runs.length === 0) return `nothing in project ${project} waits for you`;
   return runs
     .map((run) => {
-      const reason = run.waiting.length > 0 || run.reason === null ? [] : [`  ${displayText(run.reason)}`];
+      const reason =
+        run.waiting.length + run.requests.length > 0 || run.reason === null ? [] : [`  ${displayText(run.reason)}`];
       const tasks = run.waiting.map((item) =>
         waitingLines(item, colors)
           .map((line) => `  ${line}`.trimEnd())
           .join('\n'),
       );
-      return [`run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`, ...reason, ...tasks].join('\n');
+      const requests = run.requests.map((request) =>
+        requestLines(request, colors)
+          .map((line) => `  ${line}`)
+          .join('\n'),
+      );
+      const head = `run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`;
+      return [head, ...reason, ...tasks, ...requests].join('\n');
     })
     .join('\n\n');
 }
@@ -35,6 +42,16 @@ export function waitingLines(item: WaitingTask, colors: Colors): string[] {
   return [
     `${colors.bold(name)} waits for ${WAITS_FOR[item.kind]}, ${timesOf(item)}`,
     ...askedLines(item, colors).map((line) => `  ${line}`),
+  ];
+}
+
+/** A pull request that waits for a person: what for, and where it is. */
+function requestLines({ task_id, name, number, url, waits_for }: WaitingRequest, colors: Colors): string[] {
+  const task = name === task_id ? task_id : `${task_id} ${displayText(name, 40)}`;
+  const where = number === null ? 'has no pull request yet' : `waits at pull request #${number}`;
+  return [
+    `${colors.bold(task)} ${where}: ${displayText(waits_for)}`,
+    ...(url === null ? [] : [`  ${colors.cyan(displayText(url))}`]),
   ];
 }
 

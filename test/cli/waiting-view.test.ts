@@ -131,8 +131,15 @@ describe('what waits for a person', () => {
     const text = waitingRunsText(
       'p',
       [
-        { ...item, run_id: 'r1', status: 'running', reason: null, waiting: waitingTasks(runOf({ a: waitOf({}) })) },
-        { ...item, run_id: 'r0', status: 'waiting', reason: 'your checkout is dirty', waiting: [] },
+        {
+          ...item,
+          run_id: 'r1',
+          status: 'running',
+          reason: null,
+          waiting: waitingTasks(runOf({ a: waitOf({}) })),
+          requests: [],
+        },
+        { ...item, run_id: 'r0', status: 'waiting', reason: 'your checkout is dirty', waiting: [], requests: [] },
       ],
       plain,
     );

@@ -113,6 +113,19 @@ describe('a pull request', () => {
     expect(play(opened, seen(), blocked, seen({}, 16_000), { ...blocked, at: 16_000 }).state.lookAt).toBe(76_000);
   });
 
+  test('that only a person can move says so; what passes by itself does not', () => {
+    expect(play(opened, seen({ mergeable: 'blocked' })).state).toMatchObject({ person: true, lookAt: null });
+    expect(play(opened, seen({ head: OTHER })).state).toMatchObject({ person: true });
+    expect(play(opened, seen({ mergeable: 'blocked' }), seen({ mergeable: 'unknown' })).state.person).toBe(false);
+    const refusal = { outcome: 'refused', reason: 'no rights.', hint: 'Get some.' } as const;
+    const refused = (passing: boolean): RequestEvent => ({
+      ...{ type: 'refused', at: 0, refusal: { ...refusal, passing } },
+    });
+    expect(play(opened, refused(false)).state).toMatchObject({ person: true, waits: 'no rights. Get some.' });
+    expect(play(opened, refused(true)).state).toMatchObject({ person: false, blind: true, lookAt: 15_000 });
+    expect(play(opened, refused(true), seen({ draft: true })).state).toMatchObject({ blind: false });
+  });
+
   test('that could not be opened is tried again when it is time', () => {
     const refusal = { outcome: 'refused', reason: 'no line', hint: null, passing: true } as const;
     const refused: RequestEvent = { type: 'refused', at: 0, refusal };

@@ -1,12 +1,10 @@
 import { expect } from '@jest/globals';
 import type { Home } from '../../activities/home.ts';
 import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
-import type { AttemptRef, PreparedAttempt, TurnResult } from '../../core/activities.ts';
+import type { AttemptRef, TurnResult } from '../../core/activities.ts';
 import type { CheckReport } from '../../core/checks.ts';
-import { NO_USAGE } from '../../core/usage.ts';
+import { prepare, turnInput, type Prepared } from './attempts.ts';
 import { projectWorld, type ProjectWorld } from './project-world.ts';
-
-const EXECUTION = 'execution-1';
 
 /** Makes `deps` with many files, one that tells the lock file, and one that tells the build; and a small one below. */
 export const INSTALL = [
@@ -59,16 +57,12 @@ export class BootstrapWorld {
     return new BootstrapWorld(world, told);
   }
 
-  async prepared(task: string, attemptsBefore = 0): Promise<{ attempt: AttemptRef; made: PreparedAttempt }> {
-    const { run } = this.world;
-    const made = await this.world.task('prepare', { run, task, execution: EXECUTION, attemptsBefore });
-    return { attempt: { run, task, attempt: made.attempt, execution: EXECUTION }, made };
+  async prepared(task: string, attemptsBefore = 0): Promise<Prepared> {
+    return await prepare(this.world, task, attemptsBefore);
   }
 
   async turned(attempt: AttemptRef, base: string, turn = 1): Promise<TurnResult> {
-    const spent = { spent: { ...NO_USAGE }, spentMs: 0, allowance: 1, inputs: {} };
-    const input = { attempt, base, turn, thread: null, evidence: [], extra: [], ...spent };
-    const result = await this.world.task('turn', input);
+    const result = await this.world.task('turn', turnInput({ attempt, made: { base } }, { turn }));
     expect(result).toMatchObject({ outcome: 'finished', reason: null });
     return result;
   }

@@ -1,13 +1,15 @@
 import { Context } from '@temporalio/activity';
-import type { RemoteActivities, RequestView } from '../../core/remote.ts';
-import { memberKey } from '../../core/train.ts';
+import type { RemoteActivities, RemoteRefusal, RequestView } from '../../core/remote.ts';
 
 /** A remote without files: pull requests that do what a script says. Numbers are given from 1 on. */
 export class FakeRemote {
   readonly calls: string[] = [];
-  readonly requests: (RequestView & { key: string; task: string })[] = [];
+  readonly requests: (RequestView & { task: string })[] = [];
   /** Where its integration branch is; `null`: with the accepted tip. */
   tip: string | null = null;
+  /** Why requests cannot be looked at, and how often a look was begun. */
+  blindness: RemoteRefusal | null = null;
+  looks = 0;
   /** Refuses the next pushes of tasks. */
   refusals = 0;
 
@@ -30,23 +32,25 @@ export class FakeRemote {
       },
       openRequest: ({ member, ready }) => {
         this.calls.push(`open ${member.task} ${ready ? 'ready' : 'draft'}`);
-        const key = memberKey(member);
-        const known = this.requests.find((request) => request.key === key);
+        const known = this.requests.find(({ task, state }) => task === member.task && state === 'open');
         const head = this.calls.findLast((call) => call.startsWith(`push ${member.task} `))?.split(' ')[2] ?? '';
         const request = known ?? {
-          ...{ key, task: member.task, number: this.requests.length + 1, url: 'https://example.org/1', head, by: null },
+          ...{ task: member.task, number: this.requests.length + 1, url: 'https://example.org/1', head, by: null },
           ...{ state: 'open', draft: !ready, mergeCommit: null, mergeable: 'yes' },
           checks: { total: 1, pending: ['ci'], failed: [] },
         };
         if (known === undefined) this.requests.push(request);
+        if (ready) request.draft = false;
         const { number, url, draft } = request;
         return Promise.resolve({ outcome: known === undefined ? 'opened' : 'updated', number, url, draft, graceMs: 0 });
       },
       watchRequests: async ({ requests }) => {
         const { cancellationSignal } = Context.current();
+        this.looks += 1;
         for (;;) {
           Context.current().heartbeat();
           cancellationSignal.throwIfAborted();
+          if (this.blindness !== null) return { views: [], refusal: this.blindness };
           const views = requests.flatMap(({ number, task, run, seen }) => {
             const request = this.requests.find((other) => other.number === number);
             if (request === undefined) return [];

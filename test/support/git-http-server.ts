@@ -19,6 +19,8 @@ export interface GitHttpServer {
   reader: string | null;
   /** How many of the next packs are cut off after some bytes, and how many answers come too late for the client. */
   cuts: { requests: number; answers: number };
+  /** Called when a push is done, before its answer is sent. */
+  onPush: (() => Promise<void>) | null;
   /** How long it takes for each answer, milliseconds. */
   delayMs: number;
   close(): Promise<void>;
@@ -32,7 +34,7 @@ export async function gitHttpServer(root: string): Promise<GitHttpServer> {
   const server = createServer((request, response) => void handle(request, response));
   const self: GitHttpServer = {
     ...{ url: '', host: '', gitDir, log: [], password: null, reader: null, cuts: { requests: 0, answers: 0 } },
-    delayMs: 0,
+    ...{ delayMs: 0, onPush: null },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -61,6 +63,7 @@ export async function gitHttpServer(root: string): Promise<GitHttpServer> {
       return;
     }
     const answer = await backend(request, target);
+    if (request.method === 'POST' && writes) await self.onPush?.();
     if (request.method === 'POST' && writes && self.cuts.answers > 0) {
       self.cuts.answers -= 1;
       request.socket.destroy();

@@ -10,6 +10,8 @@ export interface Fault {
   when?: RegExp;
   /** `cut`: the line breaks; `late`: it is done, and then the line breaks. */
   answer: { status: number; headers?: Record<string, string>; message?: string } | 'cut' | 'late';
+  /** For `late`: what happens before the line breaks. */
+  meanwhile?: () => Promise<void>;
 }
 
 /** A stand-in for GitHub's REST API on loopback. */
@@ -61,13 +63,14 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
       response.writeHead(same ? 304 : status, { 'content-type': 'application/json; charset=utf-8', etag, ...headers });
       response.end(same ? undefined : text);
     };
-    if (fault === 'cut') {
+    const answers = fault?.answer;
+    if (answers === 'cut') {
       self.log.push({ what, status: 0 });
       request.socket.destroy();
       return;
     }
-    if (fault !== null && fault !== 'late') {
-      send(fault.status, { message: fault.message ?? 'a fault', documentation_url: DOCS }, fault.headers);
+    if (answers !== undefined && answers !== 'late') {
+      send(answers.status, { message: answers.message ?? 'a fault', documentation_url: DOCS }, answers.headers);
       return;
     }
     if (
@@ -80,7 +83,8 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     }
     try {
       const [status, data] = answer(state, what, target.searchParams, body);
-      if (fault === 'late') {
+      if (answers === 'late') {
+        await fault?.meanwhile?.();
         self.log.push({ what, status: 0 });
         request.socket.destroy();
         return;
@@ -104,10 +108,10 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     response.end(status === 200 ? log : undefined);
   };
 
-  const takeFault = (what: string): Fault['answer'] | null => {
+  const takeFault = (what: string): Fault | null => {
     const index = self.faults.findIndex(({ when }) => when === undefined || when.test(what));
     const [fault] = index === -1 ? [] : self.faults.splice(index, 1);
-    return fault?.answer ?? null;
+    return fault ?? null;
   };
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -212,6 +216,6 @@ function graphql(state: GitHubState, body: Body): unknown {
   if (!String(body['query']).includes('markPullRequestReadyForReview')) {
     return { data: null, errors: [{ message: 'unknown mutation' }] };
   }
-  state.pull(Number(id.replace('PR_', ''))).draft = false;
+  state.ready(Number(id.replace('PR_', '')));
   return { data: { markPullRequestReadyForReview: { pullRequest: { isDraft: false } } } };
 }

@@ -65,6 +65,8 @@ export class Refusal extends Error {
 /** GitHub's part in pull requests, in memory, over a real bare repository: merges are real merges. */
 export class GitHubState {
   readonly pulls: Pull[] = [];
+  /** What happened to requests, in order: `100 opened as a draft`. */
+  readonly events: string[] = [];
   readonly runs = new Map<string, RunView[]>();
   readonly statuses = new Map<string, StatusView[]>();
   readonly notes = new Map<RunView['id'], NoteView[]>();
@@ -115,13 +117,15 @@ export class GitHubState {
       ...{ number: 100 + this.pulls.length, open: true, merge: null, by: null, labels: [], reviewers: [], last: null },
     };
     this.pulls.push(pull);
+    this.events.push(`${pull.number} opened${pull.draft ? ' as a draft' : ''}`);
     return this.view(pull);
   }
 
   askReviewers(number: number, names: readonly string[]): void {
     const refused = names.find((name) => this.strangers.includes(name));
     if (refused !== undefined) throw new Refusal(422, 'Reviews may only be requested from collaborators.');
-    this.pull(number).reviewers.push(...names);
+    const pull = this.pull(number);
+    pull.reviewers = [...new Set([...pull.reviewers, ...names])];
   }
 
   /** Merges a request as the API does, or a person with the button. */
@@ -140,12 +144,19 @@ export class GitHubState {
     const commit = this.git('commit-tree', tree, ...parents, '-m', wish.message);
     this.git('update-ref', `refs/heads/${pull.base}`, commit, base);
     Object.assign(pull, { open: false, merge: commit, by, last: view.head.sha });
+    this.events.push(`${number} merged by ${by}`);
     return commit;
   }
 
   close(number: number, by: string): void {
     const pull = this.pull(number);
     Object.assign(pull, { last: this.tip(pull.head), open: false, by });
+    this.events.push(`${number} closed by ${by}`);
+  }
+
+  ready(number: number): void {
+    this.pull(number).draft = false;
+    this.events.push(`${number} made ready`);
   }
 
   view(pull: Pull): PullView {

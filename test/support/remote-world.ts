@@ -8,8 +8,8 @@ import type { RemoteActivities } from '../../core/remote.ts';
 import { packMembers } from '../../core/packed-train.ts';
 import type { Candidate } from '../../core/train-lane.ts';
 import type { TrainMember } from '../../core/train.ts';
-import { NO_USAGE } from '../../core/usage.ts';
 import { acceptAndLand, type Advanced } from './accept-and-land.ts';
+import { finish } from './attempts.ts';
 import { gitHubServer, type GitHubServer } from './github-server.ts';
 import { gitHttpServer, type GitHttpServer } from './git-http-server.ts';
 import { projectWorld, type ProjectWorld } from './project-world.ts';
@@ -64,17 +64,7 @@ export async function remoteWorld(
     ...{ server, api, token, env },
     remote: (name, input, environment = new MockActivityEnvironment()) =>
       environment.run(activities[name] as (given: unknown) => Promise<unknown>, input) as never,
-    finished: async (task) => {
-      const { run } = world;
-      const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
-      const attempt = { run, task, attempt: made.attempt, execution: 'x' };
-      const { commit } = await world.task('turn', {
-        ...{ attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], inputs: {} },
-        ...{ spent: { ...NO_USAGE }, spentMs: 0, allowance: 1 },
-      });
-      const { ride } = await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: {} });
-      return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base, ride };
-    },
+    finished: (task) => finish(world, task),
     candidate: async (...members) => {
       const { run } = world;
       const prefixes = members.map((_, index) => ({ id: index + 1, size: index + 1 }));

@@ -3,8 +3,8 @@ import { packMembers } from '../../core/packed-train.ts';
 import type { MergedPrefixes } from '../../core/train-checks.ts';
 import type { Candidate } from '../../core/train-lane.ts';
 import type { TrainMember } from '../../core/train.ts';
-import { NO_USAGE } from '../../core/usage.ts';
 import { acceptAndLand, type Advanced } from './accept-and-land.ts';
+import { finish } from './attempts.ts';
 import type { ProjectWorld } from './project-world.ts';
 
 /** What tests do with the members of a train in a project's world. */
@@ -23,28 +23,6 @@ export interface TrainMembers {
 
 /** @param of the world, which each test makes anew */
 export function trainMembers(of: () => ProjectWorld): TrainMembers {
-  /** Lets the agent of a task work, and gives its member for the train. */
-  async function finished(task: string): Promise<TrainMember> {
-    const world = of();
-    const { run } = world;
-    const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
-    const attempt = { run, task, attempt: made.attempt, execution: 'x' };
-    const { commit } = await world.task('turn', {
-      attempt,
-      base: made.base,
-      turn: 1,
-      thread: null,
-      evidence: [],
-      extra: [],
-      spent: { ...NO_USAGE },
-      spentMs: 0,
-      allowance: 1,
-      inputs: {},
-    });
-    const { ride } = await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: {} });
-    return { run, task, name: `task-${task}`, attempt: made.attempt, commit, base: made.base, ride };
-  }
-
   /** Merges members, asking for every prefix of them. */
   async function prefixesOf(...members: TrainMember[]): Promise<MergedPrefixes> {
     const world = of();
@@ -77,6 +55,8 @@ export function trainMembers(of: () => ProjectWorld): TrainMembers {
   function checkOf({ run, task, attempt, ride }: TrainMember, commit: string, session = 's/1'): TrainCheck {
     return { run, task, attempt, lane: ride.lane, commit, session };
   }
+
+  const finished = (task: string): Promise<TrainMember> => finish(of(), task);
 
   return { finished, prefixesOf, merged, advance, landed, checkOf };
 }

@@ -6,6 +6,7 @@ import { GatewayLedger } from '../../activities/models/gateway-ledger.ts';
 import { UsageLedger } from '../../activities/records/usage-ledger.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { cleanRun, type CleanedRun } from '../../workers/clean/clean-run.ts';
+import { takeTurn } from '../support/attempts.ts';
 import { projectWorld, type ProjectWorld } from '../support/project-world.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 
@@ -43,20 +44,7 @@ describe('cleaning up after a run', () => {
   test.each([false, true])('keeps what no commit can hold (forced: %s)', async (force) => {
     world = await projectWorld({ a: AGENT });
     const { run, host } = world;
-    const made = await world.task('prepare', { run, task: 'a', execution: 'x', attemptsBefore: 0 });
-    const attempt = { run, task: 'a', attempt: made.attempt, execution: 'x' };
-    await world.task('turn', {
-      attempt,
-      base: made.base,
-      turn: 1,
-      thread: null,
-      evidence: [],
-      extra: [],
-      spent: { ...NO_USAGE },
-      spentMs: 0,
-      allowance: 1,
-      inputs: {},
-    });
+    const { attempt, made } = await takeTurn(world, 'a');
     const workspace = host.attemptDirectory(attempt);
     // Unforced: the attempt was closed. Forced: its task was terminated, and its work tree is still there.
     if (!force) await world.task('closeAttempt', { attempt, base: made.base });

@@ -17,12 +17,12 @@ const answers = (queue: TrainQueue): string[] =>
   queue.answered.map(({ key, result }) => `${key.split('..')[2] ?? ''} ${result.outcome}`);
 
 describe('a train into a remote with pull requests', () => {
-  test('opens one for each green task, waits for its checks, merges through it, and follows', async () => {
+  test('opens a draft for each task, makes it ready when green, waits for its checks, merges through it, and follows', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
       const remote = world.far;
       await submit('a', REQUESTED);
       await until(({ requests }) => requests[0]?.request.phase === 'waiting');
-      expect(remote.calls).toEqual(['push a merge-a', 'open a ready']);
+      expect(remote.calls).toEqual(['push a work-a', 'open a draft', 'push a merge-a', 'open a ready']);
       expect(world.tip).toBe('base');
       remote.pass('a');
       const queue = await until(isEmpty);
@@ -68,12 +68,60 @@ describe('a train into a remote with pull requests', () => {
 
   test('tries again when the remote cannot be reached', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
-      world.far.refusals = 1;
+      // The draft is not tried again.
+      world.far.refusals = 2;
       await submit('a', REQUESTED);
       await until(({ requests }) => requests[0]?.request.refusals === 1);
       await until(({ requests }) => requests[0]?.request.number === 1);
       world.far.pass('a');
       expect(answers(await until(isEmpty))).toEqual(['a merged']);
+    });
+  });
+
+  test('shows nothing unverified of a later attempt on a request that was made ready', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      const remote = world.far;
+      const member = await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      const failed = [{ name: 'ci', summary: 'no', url: null, output: 'expected 1' }];
+      remote.requests[0]!.checks = { total: 1, pending: [], failed };
+      await until(isEmpty);
+      remote.calls.length = 0;
+      remote.requests[0]!.checks = { total: 1, pending: ['ci'], failed: [] };
+      await handle().signal('submit', { ...member, attempt: 2, commit: 'work-2' });
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      expect(remote.calls).toEqual(['open a draft', 'push a merge-a', 'open a ready']);
+      expect(remote.requests).toHaveLength(1);
+    });
+  });
+
+  test('lands what the user’s repository refused while other requests wait', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const remote = world.far;
+      await submit('a', REQUESTED);
+      await submit('b', REQUESTED);
+      await until(({ requests }) => requests.filter(({ request }) => request.phase === 'waiting').length === 2);
+      const reason = 'your checkout has uncommitted work';
+      world.refusals = [{ landed: false, tip: '', reason, hint: null, diverged: false }];
+      remote.pass('a');
+      await until(({ unlanded }) => unlanded?.news.reason === reason);
+      const { requests } = await until(({ unlanded }) => unlanded === null);
+      expect(requests.map(({ member }) => member.task)).toEqual(['b']);
+      expect(world.calls.filter((call) => call === 'land')).toHaveLength(1);
+    });
+  });
+
+  test('looks at one that the remote refuses to show when it is time, not at once', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const remote = world.far;
+      await submit('a', REQUESTED);
+      // What the first look showed is known when the second one begins.
+      await until(() => remote.looks === 2);
+      remote.blindness = { outcome: 'refused', reason: 'no rights', hint: 'Get some.', passing: false };
+      const blind = await until(({ requests }) => requests[0]?.request.blind === true);
+      expect(blind.requests[0]?.request).toMatchObject({ waits: 'no rights. Get some.', person: true, refusals: 1 });
+      await until(({ requests }) => requests[0]?.request.refusals === 2);
+      expect(remote.looks).toBe(3);
     });
   });
 

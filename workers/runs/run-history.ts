@@ -3,6 +3,7 @@ import type { temporal } from '@temporalio/proto';
 import type { RunDescription } from '../../core/description.ts';
 import type { LocksAnswer } from '../../core/locks.ts';
 import { describeRun } from '../../core/run-description.ts';
+import type { RequestNews } from '../../core/pull-request.ts';
 import { reduceRun } from '../../core/reduce-run.ts';
 import type { RunEvent } from '../../core/run-events.ts';
 import { unpackRun, type PackedTask } from '../../core/packed-run.ts';
@@ -119,6 +120,10 @@ function signalEvents(name: string, payloads: Payloads, at: number): RunEvent[] 
     }
     case 'halted':
       return [{ type: 'halted', at, halt: argument(payloads, isTrainHalt) }];
+    case 'request': {
+      const news = argument(payloads, isRequestNews);
+      return news === null ? [] : [{ type: 'request', at, news }];
+    }
     default:
       return [];
   }
@@ -204,6 +209,9 @@ const isNews = shape<{ report: number }>(({ report }) => typeof report === 'numb
 const isAnything = (value: unknown): value is unknown => value !== undefined;
 const isTaskPart = shape<{ tasks: TaskView[]; next: number | null }>(({ tasks }) => Array.isArray(tasks));
 const isLandingNews = shape<LandingNews>(({ tip, landed }) => typeof tip === 'string' && typeof landed === 'boolean');
+const isRequestNews = shape<RequestNews>(
+  ({ task, attempt }) => typeof task === 'string' && typeof attempt === 'number',
+);
 const isTrainHalt = shape<TrainHalt>(({ hint, tasks }) => typeof hint === 'string' && Array.isArray(tasks));
 const isLocksAnswer = shape<LocksAnswer>(
   ({ seq, granted, refused }) => typeof seq === 'number' && Array.isArray(granted) && Array.isArray(refused),

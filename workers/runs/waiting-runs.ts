@@ -1,4 +1,4 @@
-import { waitingTasks, type WaitingTask } from '../../core/waiting.ts';
+import { waitingRequests, waitingTasks, type WaitingRequest, type WaitingTask } from '../../core/waiting.ts';
 import type { Session } from '../session.ts';
 import { listRuns, type RunListItem } from './run-list.ts';
 
@@ -7,6 +7,8 @@ export interface WaitingRun extends RunListItem {
   reason: string | null;
   /** The tasks that wait; none where the run itself does, for its work to land. */
   waiting: WaitingTask[];
+  /** Pull requests that only a person can move. */
+  requests: WaitingRequest[];
 }
 
 /** The open runs of the project in which something waits for a person, the newest first. Needs no worker. */
@@ -16,8 +18,9 @@ export async function waitingRuns({ client, project, reader }: Session): Promise
   for (const item of open) {
     const run = await reader.read(project.id, item.run_id);
     const waiting = waitingTasks(run);
-    if (run.ended_at !== null || (waiting.length === 0 && run.status !== 'waiting')) continue;
-    runs.push({ ...item, status: run.status, reason: run.reason, waiting });
+    const requests = waitingRequests(run);
+    if (run.ended_at !== null || (waiting.length + requests.length === 0 && run.status !== 'waiting')) continue;
+    runs.push({ ...item, status: run.status, reason: run.reason, waiting, requests });
   }
   return runs;
 }

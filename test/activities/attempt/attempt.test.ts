@@ -5,37 +5,14 @@ import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createTaskActivities } from '../../../activities/attempt/task-activities.ts';
 import type { Evidence } from '../../../core/evidence.ts';
-import type { AttemptRef, PreparedAttempt, TurnResult } from '../../../core/activities.ts';
+import { prepare, takeTurn, turnInput, type Prepared } from '../../support/attempts.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
-import { NO_USAGE } from '../../../core/usage.ts';
 
 let world: ProjectWorld;
 afterEach(() => world.remove());
 
-const EXECUTION = 'execution-1';
-
-async function prepared(task: string): Promise<{ attempt: AttemptRef; made: PreparedAttempt }> {
-  const { run } = world;
-  const made = await world.task('prepare', { run, task, execution: EXECUTION, attemptsBefore: 0 });
-  return { attempt: { run, task, attempt: made.attempt, execution: EXECUTION }, made };
-}
-
-async function turned(task: string): Promise<{ attempt: AttemptRef; made: PreparedAttempt; result: TurnResult }> {
-  const { attempt, made } = await prepared(task);
-  const result = await world.task('turn', {
-    attempt,
-    base: made.base,
-    turn: 1,
-    thread: null,
-    evidence: [],
-    extra: [],
-    spent: { ...NO_USAGE },
-    spentMs: 0,
-    allowance: 1,
-    inputs: {},
-  });
-  return { attempt, made, result };
-}
+const prepared = (task: string): Promise<Prepared> => prepare(world, task);
+const turned = (task: string): ReturnType<typeof takeTurn> => takeTurn(world, task);
 
 describe('an attempt', () => {
   test('prepared again by the same task gets the same number; by another execution, one that no ref or record has', async () => {
@@ -52,18 +29,7 @@ describe('an attempt', () => {
   test('a turn that is asked for twice runs once, and gives the same commit', async () => {
     world = await projectWorld({ a: 'cat > prompt.txt; date +%s%N >> times.txt' });
     const { attempt, made, result } = await turned('a');
-    const again = await world.task('turn', {
-      attempt,
-      base: made.base,
-      turn: 1,
-      thread: null,
-      evidence: [],
-      extra: [],
-      spent: { ...NO_USAGE },
-      spentMs: 0,
-      allowance: 1,
-      inputs: {},
-    });
+    const again = await world.task('turn', turnInput({ attempt, made }));
     expect(again).toEqual(result);
     const bare = await world.host.bare(world.run.repository);
     const { stdout } = await bare.git(['show', `${result.commit}:times.txt`]);
@@ -145,17 +111,7 @@ describe('an attempt', () => {
 
   test('a turn whose end nobody waited for is over before the next one begins', async () => {
     world = await projectWorld({ a: 'if [ $SIGNALBOX_TURN = 1 ]; then sleep 600; else echo two > two.txt; fi' });
-    const { attempt, made } = await prepared('a');
-    const input = {
-      attempt,
-      base: made.base,
-      thread: null,
-      extra: [],
-      spent: { ...NO_USAGE },
-      spentMs: 0,
-      allowance: 1,
-      inputs: {},
-    };
+    const input = turnInput(await prepared('a'));
     const tasks = createTaskActivities(world.host);
     const worker = new MockActivityEnvironment();
     const first = worker.run((turn: Parameters<typeof tasks.turn>[0]) => tasks.turn(turn), {

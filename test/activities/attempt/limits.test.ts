@@ -10,6 +10,7 @@ import { UsageLedger } from '../../../activities/records/usage-ledger.ts';
 import type { TaskActivities, TurnResult } from '../../../core/activities.ts';
 import { stepName } from '../../../core/ids.ts';
 import { NO_USAGE } from '../../../core/usage.ts';
+import { prepare, turnInput } from '../../support/attempts.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { until } from '../../support/until.ts';
 
@@ -29,11 +30,7 @@ const WORK = 'echo half > half.txt';
 const WAIT = 'while [ ! -e go ]; do sleep 0.1; done; rm go';
 
 async function inputOf(task: string, more: Partial<TurnInput> = {}): Promise<TurnInput> {
-  const { run } = world;
-  const made = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
-  const attempt = { run, task, attempt: made.attempt, execution: 'x' };
-  const before = { spent: { ...NO_USAGE }, spentMs: 0, allowance: 1 };
-  return { attempt, base: made.base, turn: 1, thread: null, evidence: [], extra: [], inputs: {}, ...before, ...more };
+  return turnInput(await prepare(world, task), more);
 }
 
 async function turned(task: string, more: Partial<TurnInput> = {}): Promise<TurnResult> {

@@ -2,36 +2,17 @@ import { spawnSync } from 'node:child_process';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { definitionKey } from '../../../activities/checks/check-definition.ts';
 import { sealInput } from '../../../activities/inputs/task-inputs.ts';
-import type { AttemptRef, PreparedAttempt, TaskActivities, TurnResult } from '../../../core/activities.ts';
-import { NO_USAGE } from '../../../core/usage.ts';
+import type { TurnResult } from '../../../core/activities.ts';
+import { prepare, turnInput, type Prepared } from '../../support/attempts.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { filesWith } from '../../support/secret-steps.ts';
 
 let world: ProjectWorld;
 afterEach(() => world.remove());
 
-type TurnInput = Parameters<TaskActivities['turn']>[0];
-
-async function prepared(): Promise<{ attempt: AttemptRef; made: PreparedAttempt }> {
-  const made = await world.task('prepare', { run: world.run, task: 'a', execution: 'x', attemptsBefore: 0 });
-  return { attempt: { run: world.run, task: 'a', attempt: made.attempt, execution: 'x' }, made };
-}
-
-async function turn(attempt: AttemptRef, base: string, over: Partial<TurnInput> = {}): Promise<TurnResult> {
-  return await world.task('turn', {
-    attempt,
-    base,
-    turn: 1,
-    thread: null,
-    evidence: [],
-    extra: [],
-    spent: { ...NO_USAGE },
-    spentMs: 0,
-    allowance: 1,
-    inputs: {},
-    ...over,
-  });
-}
+const prepared = (): Promise<Prepared> => prepare(world, 'a');
+const turn = (of: Prepared, more: Parameters<typeof turnInput>[1] = {}): Promise<TurnResult> =>
+  world.task('turn', turnInput(of, more));
 
 async function show(commit: string, file: string): Promise<string> {
   const bare = await world.host.bare(world.run.repository);
@@ -46,28 +27,28 @@ describe('a turn tells', () => {
       { files: { writes: ['src/**'] } },
     );
     const { attempt, made } = await prepared();
-    const result = await turn(attempt, made.base);
+    const result = await turn({ attempt, made });
     expect(result.undeclared).toEqual(['a.txt', 'lib/\\[z\\].js', 'lib/y.js']);
     expect(result.changes).toBe(
       ' a.txt | +0 -1\n lib/[z].js | +1 -0\n lib/y.js | +1 -0\n src/x.js | +1 -0\n 4 files changed, +3 -1',
     );
-    const more = await turn(attempt, made.base, { turn: 2, extra: ['lib/**'] });
+    const more = await turn({ attempt, made }, { turn: 2, extra: ['lib/**'] });
     expect(more.undeclared).toEqual(['a.txt']);
   });
 
   test('nothing as undeclared where the task declares no scope, since it holds everything', async () => {
     world = await projectWorld({ a: 'echo 1 > x; rm a.txt; ln -s x a.txt' });
     const { attempt, made } = await prepared();
-    expect(await turn(attempt, made.base)).toMatchObject({ undeclared: [], question: null, changed: 2 });
+    expect(await turn({ attempt, made })).toMatchObject({ undeclared: [], question: null, changed: 2 });
   });
 
   test('what the agent asks, which no commit holds, also when the attempt is closed instead', async () => {
     const ask = 'echo work > work.txt; mkdir -p .signalbox; echo "Which one?" > .signalbox/question.md';
     world = await projectWorld({ a: ask });
     const { attempt, made } = await prepared();
-    const result = await turn(attempt, made.base);
+    const result = await turn({ attempt, made });
     expect(result).toMatchObject({ question: 'Which one?', changed: 1 });
-    expect(await turn(attempt, made.base)).toEqual(result);
+    expect(await turn({ attempt, made })).toEqual(result);
     const { tree } = { tree: `${world.host.attemptDirectory(attempt)}/tree` };
     spawnSync('sh', ['-c', ask], { cwd: tree });
     const { commit } = await world.task('closeAttempt', { attempt, base: made.base });
@@ -95,7 +76,7 @@ describe('inputs that people gave', () => {
     const { attempt, made } = await prepared();
     const token = sealInput(world.home, { project: 'world', run: 'r1', task: 'a' }, 'token', SECRET);
     const given = { port: { value: '8080' }, token };
-    const result = await turn(attempt, made.base, { inputs: given });
+    const result = await turn({ attempt, made }, { inputs: given });
     expect(await show(result.commit, 'prompt.txt')).toContain('- port (Which port?): 8080\n');
     expect(await show(result.commit, 'port.txt')).toBe('8080\n');
     expect(await show(result.commit, 'env.txt')).not.toContain('SIGNALBOX_INPUT_');
@@ -117,7 +98,7 @@ describe('inputs that people gave', () => {
   test('sealed for another task, run or project, or changed, they open nowhere, and the check says so', async () => {
     world = await projectWorld({ a: 'echo 1 > x' }, {}, { inputs });
     const { attempt, made } = await prepared();
-    const { commit } = await turn(attempt, made.base);
+    const { commit } = await turn({ attempt, made });
     const sealed = sealInput(world.home, { project: 'world', run: 'r1', task: 'a' }, 'token', SECRET);
     const changed = 'sealed' in sealed ? { sealed: `${sealed.sealed.slice(0, -2)}AA` } : sealed;
     const others = [
@@ -137,7 +118,7 @@ describe('inputs that people gave', () => {
     for (const given of [{}, { port: { value: '1' } }]) {
       world = await projectWorld({ a: 'echo 1 > x' }, { checks: { doctor: 'true' } }, { inputs });
       const { attempt, made } = await prepared();
-      const { commit } = await turn(attempt, made.base);
+      const { commit } = await turn({ attempt, made });
       await world.task('verify', { attempt, base: made.base, commit, round: 1, inputs: given });
       const { tree } = await (await world.host.bare(world.run.repository)).commitInfo(commit);
       const manifest = await world.host.manifests.manifest(world.run);

@@ -8,7 +8,7 @@ import { memberMergeOptions } from '../../../activities/merge/driver-steps.ts';
 import type { StepControl } from '../../../activities/step-control.ts';
 import { mergeMessage } from '../../../core/merge-message.ts';
 import type { TrainMember } from '../../../core/train.ts';
-import { NO_USAGE } from '../../../core/usage.ts';
+import { takeTurn } from '../../support/attempts.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
@@ -29,14 +29,8 @@ async function worldWith(driver: object, one = 'echo A > a.txt', two = 'echo B >
 
 /** What an agent's attempt at a task came to. */
 async function finished(task: string): Promise<TrainMember> {
-  const { run } = world;
-  const { attempt, base } = await world.task('prepare', { run, task, execution: 'x', attemptsBefore: 0 });
-  const { commit } = await world.task('turn', {
-    ...{ attempt: { run, task, attempt, execution: 'x' }, base, turn: 1, thread: null, evidence: [], extra: [] },
-    ...{ spent: { ...NO_USAGE }, spentMs: 0, allowance: 1, inputs: {} },
-  });
-  const { ride } = trainMember(task);
-  return { run, task, name: `task-${task}`, attempt, commit, base, ride };
+  const { attempt, made, result } = await takeTurn(world, task);
+  return { ...trainMember(task), run: world.run, attempt: attempt.attempt, commit: result.commit, base: made.base };
 }
 
 async function mergedOnto(tip: string, member: TrainMember, attended = control()): Promise<MergeResult> {

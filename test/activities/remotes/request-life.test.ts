@@ -47,7 +47,7 @@ async function begin(): Promise<void> {
 /** Watches until something is to be done. */
 async function watch(): Promise<void> {
   do {
-    const { views } = await world.remote('watchRequests', { requests: watchedRequests([tracked]) });
+    const { views } = await world.remote('watchRequests', { requests: watchedRequests([tracked], Date.now()) });
     for (const { view, stamp } of views) await happen({ type: 'seen', at: Date.now(), view, stamp });
   } while (step.do === 'wait' && tracked.request.waits === null);
 }
@@ -68,7 +68,7 @@ describe('the life of a task’s pull request', () => {
     const { head } = tracked.request;
     world.api.state.report(head, { name: 'ci', status: 'queued', conclusion: null });
     await watch();
-    expect(tracked.request).toMatchObject({ phase: 'waiting', waits: 'its checks: ci' });
+    expect(tracked.request).toMatchObject({ phase: 'waiting', waits: 'waits for its checks: ci' });
     world.api.state.report(head, { name: 'ci' });
     await watch();
     expect(step).toEqual({ do: 'follow', commit: world.far('rev-parse', 'main') });
@@ -81,7 +81,7 @@ describe('the life of a task’s pull request', () => {
   test('without any check it is merged when the grace is over', async () => {
     await begin();
     await watch();
-    expect(tracked.request.waits).toBe('its first check');
+    expect(tracked.request.waits).toBe('waits for its first check');
     await watch();
     expect(step).toMatchObject({ do: 'follow' });
   });

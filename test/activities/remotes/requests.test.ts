@@ -84,6 +84,44 @@ describe('opening', () => {
     expect(world.api.state.pulls).toHaveLength(1);
   });
 
+  test.each([
+    ['closed', () => world.api.state.close(100, 'ada')],
+    ['merged', () => void world.api.state.merge(100, 'ada', { method: 'merge', message: 'by hand' })],
+  ])('that was cut off, of one that is %s by then, finds it, and opens no second one', async (state, end) => {
+    await open();
+    end();
+    const known = { number: null, head };
+    const again = await world.remote('openRequest', { member, ready: true, known });
+    expect(again).toMatchObject({ outcome: 'updated', number: 100 });
+    expect(world.api.state.pulls).toHaveLength(1);
+    expect(await view()).toMatchObject({ state });
+    const moved = { number: 100, head: 'f'.repeat(40) };
+    expect(await world.remote('openRequest', { member, ready: true, known: moved })).toEqual(again);
+  });
+
+  test('of the next attempt’s commit is a new one where a person closed that of the last', async () => {
+    await open();
+    world.api.state.close(100, 'ada');
+    const known = { number: null, head: 'f'.repeat(40) };
+    expect(await world.remote('openRequest', { member, ready: true, known })).toMatchObject({ number: 101 });
+  });
+
+  test('asks reviewers where there are no drafts, and after a crash before they were asked', async () => {
+    await world.close();
+    await begin({ reviewers: ['ada'] });
+    world.api.state.drafts = false;
+    await open(false);
+    expect(world.api.state.pull(100).reviewers).toEqual([]);
+    world.api.faults.push({ when: /requested_reviewers/, answer: { status: 403, message: 'no' } });
+    expect(await open(true)).toMatchObject({ outcome: 'refused' });
+    await open(true);
+    expect(world.api.state.pull(100).reviewers).toEqual(['ada']);
+    const pull = world.api.state.pull(100);
+    Object.assign(pull, { reviewers: [], body: pull.body?.replaceAll('\n', '\r\n') });
+    await open(true);
+    expect(world.api.state.pull(100).reviewers).toEqual([]);
+  });
+
   test('goes on after errors of the server and cut lines, and tells them when they stay', async () => {
     world.api.faults.push({ answer: { status: 502 } }, { answer: 'cut' }, { answer: { status: 503 } });
     expect(await open()).toMatchObject({ outcome: 'opened' });
@@ -214,6 +252,17 @@ describe('watching', () => {
     const { views } = await watch();
     const request = { run: world.run, task: 'a', number: 100, seen: views[0]!.stamp, lookAt: Date.now() + 50 };
     expect((await world.remote('watchRequests', { requests: [request] })).views).toEqual(views);
+  });
+
+  test('what is wrong with one request hides none of the others', async () => {
+    world.api.faults.push({ when: /GET .*pulls\/7$/, answer: { status: 404 } });
+    const request = { run: world.run, task: 'a', number: 100, seen: null, lookAt: null };
+    const requests = [{ ...request, task: 'b', number: 7 }, request];
+    expect(await world.remote('watchRequests', { requests })).toMatchObject({
+      views: [{ task: 'a', view: { number: 100 } }],
+      refusal: { passing: false },
+      unseen: [{ task: 'b', run: 'r1' }],
+    });
   });
 
   test('tells why it sees nothing', async () => {

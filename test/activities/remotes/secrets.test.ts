@@ -1,50 +1,18 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { findToken, withoutSecret } from '../../../activities/remotes/token.ts';
 import { remoteWorld, type RemoteWorld } from '../../support/remote-world.ts';
+import { filesHolding, watchProcesses, writingsOf } from '../../support/token-watch.ts';
 
 let world: RemoteWorld;
 afterEach(() => world.close());
-
-/** Files below a directory that hold one of the texts. */
-function holding(directory: string, texts: readonly string[]): string[] {
-  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
-  return names.filter((name) => {
-    const file = path.join(directory, name);
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
-    const content = readFileSync(file, 'latin1');
-    return texts.some((text) => content.includes(text));
-  });
-}
-
-/** Looks at the arguments and environments of all processes of this machine until it is stopped. */
-function watchProcesses(texts: readonly string[]): { stop(): void; seen: Set<string>; leaks: Set<string> } {
-  const seen = new Set<string>();
-  const leaks = new Set<string>();
-  const look = (): void => {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      const read = (file: string): string => {
-        try {
-          return readFileSync(`/proc/${pid}/${file}`, 'latin1');
-        } catch {
-          return '';
-        }
-      };
-      const command = read('cmdline').replaceAll('\0', ' ').trim();
-      if (command !== '') seen.add(command);
-      if (texts.some((text) => (command + read('environ')).includes(text))) leaks.add(command);
-    }
-  };
-  const timer = setInterval(look, 25);
-  return { seen, leaks, stop: () => clearInterval(timer) };
-}
 
 test('the token is in no file, argument, environment, answer or output, however things go', async () => {
   world = await remoteWorld({ a: 'echo two >> a.txt' }, { push: 'pull_request', integration: true });
   const { server, token, home, repository, run } = world;
   const basic = Buffer.from(`x-access-token:${token}`).toString('base64');
-  const texts = [token, basic, basic.slice(8, -8), encodeURIComponent(token)];
+  const texts = writingsOf(token);
   const said: string[] = [];
   for (const stream of [process.stdout, process.stderr]) {
     jest.spyOn(stream, 'write').mockImplementation((chunk) => said.push(String(chunk)) > 0);
@@ -82,9 +50,9 @@ test('the token is in no file, argument, environment, answer or output, however 
   const leaking = (text: string): boolean => texts.some((secret) => text.includes(secret));
   expect(leaking(JSON.stringify(answers))).toBe(false);
   expect(said.filter(leaking)).toEqual([]);
-  expect(holding(home.root, texts)).toEqual([]);
-  expect(holding(repository, texts)).toEqual([]);
-  expect(holding(server.gitDir, texts)).toEqual([]);
+  expect(filesHolding(home.root, texts)).toEqual([]);
+  expect(filesHolding(repository, texts)).toEqual([]);
+  expect(filesHolding(server.gitDir, texts)).toEqual([]);
 });
 
 test('gh is asked for the host’s token where the environment has none, and told no more than it needs', async () => {
