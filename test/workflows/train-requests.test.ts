@@ -107,7 +107,7 @@ describe('a train into a remote with pull requests', () => {
       await until(({ unlanded }) => unlanded?.news.reason === reason);
       const { requests } = await until(({ unlanded }) => unlanded === null);
       expect(requests.map(({ member }) => member.task)).toEqual(['b']);
-      expect(world.calls.filter((call) => call === 'land')).toHaveLength(1);
+      expect(world.calls.filter((call) => call === 'land')).toHaveLength(2);
     });
   });
 
