@@ -120,8 +120,9 @@ describe('a train into a remote with pull requests', () => {
       remote.blindness = { outcome: 'refused', reason: 'no rights', hint: 'Get some.', passing: false };
       const blind = await until(({ requests }) => requests[0]?.request.blind === true);
       expect(blind.requests[0]?.request).toMatchObject({ waits: 'no rights. Get some.', person: true, refusals: 1 });
+      const { looks } = remote;
       await until(({ requests }) => requests[0]?.request.refusals === 2);
-      expect(remote.looks).toBe(3);
+      expect(remote.looks).toBe(looks + 1);
     });
   });
 
