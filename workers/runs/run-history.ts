@@ -56,6 +56,7 @@ export function describeFolded({ input, state, views }: FoldedRun, endedAt: numb
     baseCommit: input.baseCommit,
     startedAt: input.startedAt,
     endedAt,
+    image: input.image,
   });
 }
 
