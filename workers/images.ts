@@ -7,6 +7,7 @@ import { pruneImages as pruneStored } from '../activities/sandbox/prune-images.t
 import { storedImages, type StoredImage } from '../activities/sandbox/stored-images.ts';
 import { parseDuration } from '../core/duration.ts';
 import { SignalboxError } from '../core/failures.ts';
+import type { RunImage } from '../core/run-image.ts';
 import { pinnedRun } from './run-image-pins.ts';
 import { makeImage, type ImageRequest, type MadeImage } from './sandbox-image.ts';
 import { connectTemporal } from './server/reach.ts';
@@ -53,19 +54,22 @@ export async function listImages(env: Env): Promise<ImageView[]> {
 /**
  * Removes images that Signalbox made and that nothing needs.
  *
- * @param options `ageMs`: since the last use; by default `SIGNALBOX_IMAGES_AGE`, or 30 days
+ * @param options `ageMs`: since the last use, by default `SIGNALBOX_IMAGES_AGE`, or 30 days; `project`: only those of its
+ *   Dockerfile
  * @throws SignalboxError `environment` if no engine answers
  */
 export async function pruneImages(
   env: Env,
-  options: { ageMs?: number; dryRun: boolean; onProgress: (text: string) => void },
+  options: { ageMs?: number; project?: string; dryRun: boolean; onProgress: (text: string) => void },
 ): Promise<ImagePruneReport> {
-  const { ageMs = boundOf(env, 'SIGNALBOX_IMAGES_AGE', parseDuration) ?? 30 * 86_400_000, dryRun } = options;
+  const { ageMs = boundOf(env, 'SIGNALBOX_IMAGES_AGE', parseDuration) ?? 30 * 86_400_000 } = options;
+  const { dryRun, project } = options;
   const runs = new RunLookup(env, options.onProgress);
   try {
     const isLiving = (pin: ImagePin): Promise<boolean> => runs.mayLive(pin);
     const engine = await usableEngine(env);
-    const { removed, kept, left } = await pruneStored(engine, homeOf(env), { ageMs, isLiving, dryRun });
+    const bounds = { ageMs, dryRun, isLiving, ...(project === undefined ? {} : { project }) };
+    const { removed, kept, left } = await pruneStored(engine, homeOf(env), bounds);
     return {
       dry_run: dryRun,
       removed: removed.map(viewOf),
@@ -78,7 +82,7 @@ export async function pruneImages(
 }
 
 /** The image of a project's steps, and what it lacks. */
-export type BuiltImage = MadeImage;
+export interface BuiltImage extends RunImage, Omit<MadeImage, 'image'> {}
 
 /**
  * Builds or pulls the image of the steps of the project in `directory`, unless the engine has it, and looks what it lacks.
@@ -90,7 +94,8 @@ export async function buildProjectImage(
   request: Omit<ImageRequest, 'project' | 'config'>,
 ): Promise<BuiltImage> {
   const project = loadProject(directory, { env: request.env });
-  return await makeImage({ ...request, project, config: project.config });
+  const { image, ...made } = await makeImage({ ...request, project, config: project.config });
+  return { ...image, ...made };
 }
 
 async function usableEngine(env: Env): Promise<ReturnType<typeof connectEngine>> {

@@ -20,6 +20,8 @@ export interface ImageRecipe {
   /** What the Dockerfile's `ARG`s are set to. */
   args: Readonly<Record<string, string>>;
   context: BuildContext;
+  /** Is nothing reached by the build, with these arguments? It then works where the engine's own network does not. */
+  isOffline?: (args: Readonly<Record<string, string>>) => boolean;
 }
 
 /** An image that steps can run in. */
@@ -66,10 +68,11 @@ export async function ensureBuilt(engine: Docker, recipe: ImageRecipe, options: 
       dockerfile: DOCKERFILE,
       buildargs: { ...args },
       labels: { [RECIPE_LABEL]: digest },
+      ...(recipe.isOffline?.(args) === true ? { networkmode: 'none' } : {}),
       rm: true,
       forcerm: true,
     });
-    await followProgress(engine, stream, options.onDetail);
+    await followProgress(stream, options.onDetail);
   } catch (error) {
     throw buildFailure(error, what);
   }

@@ -44,7 +44,8 @@ export async function examineImage(options: ExamineOptions): Promise<ImageProble
         const message = `it is for ${image.Architecture}, and the engine runs ${own}`;
         return [error(message, `Name or build an image for ${own} ("docker pull --platform linux/${own}").`)];
       }
-      return [error(`nothing can be started in it: ${probed.refused}`, 'It needs a shell at /bin/sh.')];
+      const message = `it has no shell that works at /bin/sh, which runs every step: ${probed.refused}`;
+      return [error(message, 'Build the image from one that has a shell, such as Debian, Ubuntu or Alpine.')];
     }
     const problems = problemsOf(probed, config);
     if (foreign) {
@@ -114,13 +115,13 @@ async function probe({ engine, home, id, user, config }: ExamineOptions): Promis
       if (engineStatus(failure) === null) throw failure;
       return { refused: reasonOf(failure) };
     }
-    await container.wait();
-    const said = (await container.logs({ stdout: true, stderr: true, follow: false })).toString('utf8');
+    const { StatusCode } = (await container.wait()) as { StatusCode: number };
+    const said = (await container.logs({ stdout: true, stderr: false, follow: false })).toString('utf8');
     const named = (word: string): Set<string> =>
       new Set([...said.matchAll(new RegExp(`${word} (\\w+)`, 'g'))].map(([, thing = '']) => thing));
     const works = named('works');
     // The last line: without it, the shell did not come so far.
-    if (!works.has('sh')) return { refused: 'its shell does not run the look at it' };
+    if (!works.has('sh')) return { refused: `it ended with status ${StatusCode}` };
     return { has: named('has'), works, user: `${user.uid}:${user.gid}` };
   } finally {
     await unlessStatus(container.remove({ force: true, v: true }), 404, 409);

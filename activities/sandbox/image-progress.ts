@@ -1,4 +1,4 @@
-import type Docker from 'dockerode';
+import { StringDecoder } from 'node:string_decoder';
 import { humanSize } from '../../core/size.ts';
 
 /** Who hears of the making of an image, which may take minutes. */
@@ -15,6 +15,7 @@ interface StreamEvent {
   status?: string;
   id?: string;
   progressDetail?: { current?: number; total?: number };
+  error?: string;
 }
 
 /** How many of the last lines a failure shows. */
@@ -24,8 +25,8 @@ const SHOWN = 20;
 export class EngineStreamError extends Error {
   readonly lines: readonly string[];
 
-  constructor(message: string, lines: readonly string[], cause: unknown) {
-    super(message, { cause });
+  constructor(message: string, lines: readonly string[]) {
+    super(message);
     this.name = 'EngineStreamError';
     this.lines = lines;
   }
@@ -37,34 +38,36 @@ export class EngineStreamError extends Error {
  * @throws EngineStreamError if the engine reports a failure in between
  */
 export async function followProgress(
-  engine: Docker,
   stream: NodeJS.ReadableStream,
   onDetail: ImageProgress['onDetail'] = () => undefined,
 ): Promise<void> {
-  const modem = engine.modem as Pick<Docker['modem'], 'followProgress'>;
   const lines: string[] = [];
   const layers = new Layers();
-  await new Promise<void>((resolve, reject) => {
-    modem.followProgress(
-      stream,
-      (error: Error | null) => {
-        if (error) reject(new EngineStreamError(error.message, lines, error));
-        else resolve();
-      },
-      (event: StreamEvent) => {
-        if (event.id !== undefined && event.stream === undefined) {
-          if (layers.take(event)) onDetail(layers.text(), true);
-          return;
-        }
-        for (const line of (event.stream ?? event.status ?? '').split('\n')) {
-          if (line.trim() === '') continue;
-          lines.push(line.trimEnd());
-          if (lines.length > SHOWN) lines.shift();
-          onDetail(line.trimEnd(), false);
-        }
-      },
-    );
-  });
+  for await (const event of eventsOf(stream)) {
+    if (event.error !== undefined) throw new EngineStreamError(event.error, lines);
+    if (event.id !== undefined && event.stream === undefined) {
+      if (layers.take(event)) onDetail(layers.text(), true);
+      continue;
+    }
+    for (const line of (event.stream ?? event.status ?? '').split('\n')) {
+      if (line.trim() === '') continue;
+      lines.push(line.trimEnd());
+      if (lines.length > SHOWN) lines.shift();
+      onDetail(line.trimEnd(), false);
+    }
+  }
+}
+
+/** The engine's own client would pass over the events that tell of a failure. */
+async function* eventsOf(stream: NodeJS.ReadableStream): AsyncGenerator<StreamEvent> {
+  const decoder = new StringDecoder('utf8');
+  let rest = '';
+  for await (const chunk of stream) {
+    const lines = `${rest}${decoder.write(Buffer.from(chunk))}`.split('\n');
+    rest = lines.pop() ?? '';
+    // What an engine streams is looked at field by field.
+    for (const line of lines) if (line.trim() !== '') yield JSON.parse(line) as StreamEvent;
+  }
 }
 
 /** How far the layers of an image are that is pulled. */

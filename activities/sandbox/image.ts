@@ -3,7 +3,7 @@ import path from 'node:path';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import { packageRoot } from '../package-root.ts';
-import { buildLocalBase, localBaseProblem } from './base-image.ts';
+import { BASE_TAGS, buildLocalBase, localBaseProblem } from './base-image.ts';
 import { readBuildContext } from './build-context.ts';
 import { ensureBuilt, type ImageRecipe, type WorkerImage } from './build-image.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
@@ -52,6 +52,7 @@ export async function workerRecipe(args: Readonly<Record<string, string>>): Prom
     dockerfile: readFileSync(path.join(packageRoot(), 'docker', 'Dockerfile'), 'utf8'),
     args,
     context: await readBuildContext(null),
+    isOffline: ({ BASE = '' }) => BASE.startsWith(BASE_TAGS),
   };
 }
 

@@ -2,12 +2,15 @@ import type Docker from 'dockerode';
 import type { Home } from '../home.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
 import { unpinImage, type ImagePin } from './image-pins.ts';
+import { PROJECT_TAGS } from './project-image.ts';
 import { isOurTag, storedImages, type StoredImage } from './stored-images.ts';
 
 /** How {@link pruneImages} goes. */
 export interface PruneOptions {
   /** Since the last use, milliseconds. */
   ageMs: number;
+  /** Only those built from this project's Dockerfile. */
+  project?: string;
   /** May a run still need its image? */
   isLiving: (pin: ImagePin) => Promise<boolean>;
   /** Say what would be removed, and remove nothing. */
@@ -24,34 +27,17 @@ export interface PrunedImages {
 }
 
 /**
- * Removes images that Signalbox made and that were not used for a while: never one that a living run is pinned to, that
- * another home's run is, that a container is made of, or that an image builds on which stays. An image that Signalbox did
- * not make loses only the pins of runs that are over, and goes if it has no other name.
+ * Removes images that Signalbox made and that were not used for a while, as {@link choosePrunable} says. An image that
+ * Signalbox did not make loses only the pins of runs that are over, and goes if it has no other name.
  */
 export async function pruneImages(engine: Docker, home: Home, options: PruneOptions): Promise<PrunedImages> {
-  const { ageMs, isLiving, dryRun } = options;
   const images = await storedImages(engine, home);
-  const oldest = Date.now() - ageMs;
-  const reasons = new Map<StoredImage, string>();
-  const chosen = new Set<StoredImage>();
-  for (const image of images) {
-    if (image.usedAt > oldest) continue;
-    const reason = await whyNeeded(image, isLiving);
-    if (reason === null) chosen.add(image);
-    else reasons.set(image, reason);
-  }
-  // Who stays keeps what it is built on, which may keep something in turn: layers are all of one's ancestors'.
-  for (const image of chosen) {
-    const above = images.find((other) => !chosen.has(other) && isBuiltOn(other, image));
-    if (above === undefined) continue;
-    chosen.delete(image);
-    reasons.set(image, `${nameOf(above)} is built on it`);
-  }
+  const { chosen, reasons } = await choosePrunable(images, options);
   const removed: StoredImage[] = [];
   // What is built on something goes before it.
-  for (const image of [...chosen].sort((a, b) => b.layers.length - a.layers.length)) {
+  for (const image of chosen.toSorted((a, b) => b.layers.length - a.layers.length)) {
     try {
-      const gone = dryRun ? willGo(image) : await remove(engine, home, image);
+      const gone = options.dryRun ? willGo(image) : await remove(engine, home, image);
       if (gone) removed.push(image);
       else if (image.kind !== 'named') reasons.set(image, 'others use it: it lost the names that Signalbox gave it');
     } catch (error) {
@@ -64,6 +50,39 @@ export async function pruneImages(engine: Docker, home: Home, options: PruneOpti
     kept: [...reasons].map(([image, reason]) => ({ image, reason })),
     left: images.filter((image) => !gone.has(image)),
   };
+}
+
+/**
+ * Which images can go: never one that a living run is pinned to, that another home's run is, that a container is made of,
+ * or that an image builds on which stays.
+ *
+ * @returns with the reasons why others stay that are old enough
+ */
+export async function choosePrunable(
+  images: readonly StoredImage[],
+  { ageMs, project, isLiving }: Omit<PruneOptions, 'dryRun'>,
+): Promise<{ chosen: StoredImage[]; reasons: Map<StoredImage, string> }> {
+  const oldest = Date.now() - ageMs;
+  const reasons = new Map<StoredImage, string>();
+  const chosen = new Set<StoredImage>();
+  for (const image of images) {
+    if (image.usedAt > oldest || (project !== undefined && !isOf(image, project))) continue;
+    const reason = await whyNeeded(image, isLiving);
+    if (reason === null) chosen.add(image);
+    else reasons.set(image, reason);
+  }
+  // The layers of an image are those of all that it is built on, so one look at each is enough.
+  for (const image of chosen) {
+    const above = images.find((other) => !chosen.has(other) && isBuiltOn(other, image));
+    if (above === undefined) continue;
+    chosen.delete(image);
+    reasons.set(image, `${nameOf(above)} is built on it`);
+  }
+  return { chosen: [...chosen], reasons };
+}
+
+function isOf({ tags }: StoredImage, project: string): boolean {
+  return tags.some((tag) => tag.startsWith(`${PROJECT_TAGS}${project}..`));
 }
 
 async function whyNeeded(image: StoredImage, isLiving: PruneOptions['isLiving']): Promise<string | null> {

@@ -10,7 +10,7 @@ import { followProgress, oneLine, type ImageProgress } from './image-progress.ts
 export async function pullImage(engine: Docker, reference: string, progress: ImageProgress): Promise<void> {
   progress.onProgress?.(`Pulling ${reference}`);
   try {
-    await followProgress(engine, await engine.pull(withTag(reference)), progress.onDetail);
+    await followProgress(await engine.pull(withTag(reference)), progress.onDetail);
   } catch (error) {
     throw new SignalboxError('environment', `cannot pull ${reference}: ${oneLine(error)}`, {
       hint: `Pull it yourself ("docker pull ${reference}"), which uses your logins, or name an image that the engine has.`,

@@ -6,11 +6,14 @@ import { displayText, plural } from './text.ts';
 import { localTime } from './waiting-view.ts';
 
 /** What an image of steps is, and what it lacks, for people. */
-export function imageBuildText({ image, built, problems }: BuiltImage, colors: Output['colors']): string {
+export function imageBuildText(
+  { reference, id, digest, built, problems }: BuiltImage,
+  colors: Output['colors'],
+): string {
   const marks = { error: colors.red('error:'), warning: colors.yellow('warning:') };
   return [
-    `${built ? 'built' : 'have'} ${colors.bold(image.reference)}`,
-    image.digest ?? image.id,
+    `${built ? 'built' : 'have'} ${colors.bold(reference)}`,
+    digest ?? id,
     ...problems.flatMap(({ severity, message, hint }) => [`${marks[severity]} ${message}`, `  ${hint}`]),
     ...(problems.length === 0 ? ['It has all that steps need.'] : []),
   ].join('\n');

@@ -11,18 +11,22 @@ export const imagePrune = defineCommand({
     'ended without success, and is resumed after that, goes on in another image, and says so.',
   options: {
     maxAge: text('--max-age <duration>', 'since the last use, such as 7d; by default SIGNALBOX_IMAGES_AGE, or 30d'),
+    project: text('--project <id>', "only images that were built from this project's Dockerfile"),
     dryRun: flag('--dry-run', 'say what would be removed, and remove nothing'),
   },
   examples: [
     { command: 'signalbox image prune --dry-run', help: 'what would go' },
     { command: 'signalbox image prune --max-age 0s', help: 'all that nothing needs now' },
   ],
-  run: async (context, { options: { maxAge, dryRun } }) => {
-    const ageMs = maxAge === undefined ? {} : { ageMs: parseDuration(maxAge) };
+  run: async (context, { options: { maxAge, project, dryRun } }) => {
+    const bounds = {
+      ...(maxAge === undefined ? {} : { ageMs: parseDuration(maxAge) }),
+      ...(project === undefined ? {} : { project }),
+    };
     const { pruneImages } = await import('../../../workers/images.ts');
     const { imagePruneText } = await import('../../views/image-view.ts');
     const onProgress = (line: string): void => context.output.progress(line);
-    const report = await pruneImages(context.env, { ...ageMs, dryRun, onProgress });
+    const report = await pruneImages(context.env, { ...bounds, dryRun, onProgress });
     return { result: report, text: imagePruneText(report) };
   },
 });
