@@ -10,6 +10,7 @@ import { connectEngine, unlessStatus } from '../../activities/sandbox/engine.ts'
 import { ensureImage } from '../../activities/sandbox/image.ts';
 import { pinsAmong, unpinImage } from '../../activities/sandbox/image-pins.ts';
 import { followProgress } from '../../activities/sandbox/image-progress.ts';
+import { dockerAnswers } from './docker.ts';
 
 /** A repository with a Dockerfile, and images of a name that no other test has; all of it goes in the end. */
 export class ImageBench {
@@ -77,8 +78,9 @@ export class ImageBench {
   }
 }
 
-/** Takes away the names by which runs of a home keep their images. */
+/** Takes away the names by which runs of a home keep their images; does nothing where no engine answers. */
 export async function removePins(home: string): Promise<void> {
+  if (!dockerAnswers) return;
   const engine = connectEngine(process.env);
   const own = homeOf({ SIGNALBOX_HOME: home });
   for (const { RepoTags } of await engine.listImages())
