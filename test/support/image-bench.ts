@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { homeOf } from '../../activities/home.ts';
 import { DOCKERFILE, readBuildContext } from '../../activities/sandbox/build-context.ts';
@@ -11,6 +11,7 @@ import { ensureImage } from '../../activities/sandbox/image.ts';
 import { pinsAmong, unpinImage } from '../../activities/sandbox/image-pins.ts';
 import { followProgress } from '../../activities/sandbox/image-progress.ts';
 import { dockerAnswers } from './docker.ts';
+import { archiveOf, tinyImage } from './tiny-image.ts';
 
 /** A repository with a Dockerfile, and images of a name that no other test has; all of it goes in the end. */
 export class ImageBench {
@@ -43,26 +44,10 @@ export class ImageBench {
     return (await this.engine.getImage(tag).inspect()).Id;
   }
 
-  /** Loads an image of one empty file for another processor. @returns its content digest */
-  async load(tag: string, architecture: string): Promise<string> {
-    const directory = path.join(this.repository, 'loaded');
-    mkdirSync(path.join(directory, 'files'), { recursive: true });
-    writeFileSync(path.join(directory, 'files', 'nothing'), '');
-    execFileSync('tar', ['-C', path.join(directory, 'files'), '-cf', path.join(directory, 'layer.tar'), '.']);
-    const layer = createHash('sha256')
-      .update(readFileSync(path.join(directory, 'layer.tar')))
-      .digest('hex');
-    const rootfs = { type: 'layers', diff_ids: [`sha256:${layer}`] };
-    writeFileSync(
-      path.join(directory, 'config.json'),
-      JSON.stringify({ architecture, os: 'linux', config: {}, rootfs }),
-    );
-    const manifest = [{ Config: 'config.json', RepoTags: [tag], Layers: ['layer.tar'] }];
-    writeFileSync(path.join(directory, 'manifest.json'), JSON.stringify(manifest));
-    const names = ['manifest.json', 'config.json', 'layer.tar'];
-    execFileSync('tar', ['-C', directory, '-cf', path.join(directory, 'image.tar'), ...names]);
-    await followProgress(await this.engine.loadImage(createReadStream(path.join(directory, 'image.tar'))));
-    return (await this.engine.getImage(tag).inspect()).Id;
+  /** Loads an image for another processor. */
+  async load(tag: string, architecture: string): Promise<void> {
+    const archive = await archiveOf(await tinyImage('loaded', architecture), tag);
+    await followProgress(await this.engine.loadImage(Readable.from([archive])));
   }
 
   /** Removes an image by name or id. */
@@ -71,8 +56,9 @@ export class ImageBench {
   }
 
   async close(): Promise<void> {
-    for (const { RepoTags } of await this.engine.listImages()) {
-      for (const tag of (RepoTags as string[] | null) ?? []) if (tag.includes(this.name)) await this.remove(tag);
+    for (const { RepoTags, RepoDigests } of await this.engine.listImages()) {
+      const names = [...((RepoTags as string[] | null) ?? []), ...((RepoDigests as string[] | null) ?? [])];
+      for (const name of names) if (name.includes(this.name)) await this.remove(name);
     }
     rmSync(this.repository, { recursive: true, force: true });
   }

@@ -11,6 +11,7 @@ import { configSchema, type Config } from '../../../core/config.ts';
 import type { RunImage } from '../../../core/run-image.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { ImageBench } from '../../support/image-bench.ts';
+import { digestOf, tinyImage, TinyRegistry } from '../../support/tiny-image.ts';
 
 const PATIENCE = 600_000;
 
@@ -122,6 +123,36 @@ describeWithDocker('the image of a project', () => {
       message: expect.stringContaining(`${tag} (${old.slice(7, 19)})`) as string,
       hint: expect.stringContaining('run resume') as string,
     });
+  });
+
+  test('an image of a registry is pulled, known by its digest, and brought back by it when its tag means another one', async () => {
+    const registry = new TinyRegistry();
+    const name = `${await registry.start()}/${bench.name}`;
+    try {
+      const digest = registry.publish(bench.name, 'v1', await tinyImage('old', 'amd64'));
+      const asked = request({ image: `${name}:v1` });
+      const told: string[] = [];
+      const pulled = await ensureProjectImage({ ...asked, onDetail: (line) => told.push(line) });
+      const { config } = await tinyImage('old', 'amd64');
+      expect(pulled).toEqual({
+        reference: `${name}:v1`,
+        id: digestOf(config),
+        digest: `${name}@${digest}`,
+        built: false,
+      });
+      expect(told).toContainEqual(expect.stringMatching(/^1 of 1 layers/));
+      registry.publish(bench.name, 'v1', await tinyImage('new', 'amd64'));
+      expect((await ensureProjectImage(asked)).id).toBe(pulled.id);
+      const fresh = await ensureProjectImage({ ...asked, refresh: true });
+      expect(fresh.id).not.toBe(pulled.id);
+      await bench.remove(pulled.id);
+      expect(await unlessStatus(bench.engine.getImage(pulled.id).inspect(), 404)).toBeNull();
+      await restoreImage(bench.engine, pulled, asked.config, {});
+      expect((await bench.engine.getImage(pulled.id).inspect()).Id).toBe(pulled.id);
+      expect((await ensureProjectImage(asked)).id).toBe(fresh.id);
+    } finally {
+      await registry.stop();
+    }
   });
 
   test('an image is kept by the pin of a run after its tag moved on, listed with the run, and goes with its pin', async () => {
