@@ -30,8 +30,8 @@ export interface ImageView {
   last_used_at: string;
   /** The runs that are pinned to it and not known to be over. */
   runs: ImagePin[];
-  /** Runs of another Signalbox home on this engine are pinned to it. */
-  used_elsewhere: boolean;
+  /** The names by which other Signalbox homes on this engine keep it for runs of theirs. */
+  used_elsewhere: string[];
   /** The containers that there are of it. */
   containers: string[];
 }

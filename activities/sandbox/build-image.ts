@@ -62,8 +62,11 @@ export async function ensureBuilt(engine: Docker, recipe: ImageRecipe, options: 
   const found = await unlessStatus(engine.getImage(reference).inspect(), 404);
   if (found !== null) return { reference, id: found.Id, built: false };
   options.onProgress?.(`Building ${what}${basedOn(basesOf(dockerfile, args))}`);
-  try {
-    const stream = await engine.buildImage(context.pack(dockerfile), {
+  const archive = context.pack(dockerfile);
+  // A file may be gone by now. Nobody else listens.
+  const unread = new Promise<never>((_, reject) => archive.once('error', reject));
+  const building = async (): Promise<void> => {
+    const stream = await engine.buildImage(archive, {
       t: reference,
       dockerfile: DOCKERFILE,
       buildargs: { ...args },
@@ -73,6 +76,9 @@ export async function ensureBuilt(engine: Docker, recipe: ImageRecipe, options: 
       forcerm: true,
     });
     await followProgress(stream, options.onDetail);
+  };
+  try {
+    await Promise.race([building(), unread]);
   } catch (error) {
     throw buildFailure(error, what);
   }

@@ -10,7 +10,7 @@ import { readBuildContext } from './build-context.ts';
 import { ensureBuilt, findBuilt, type ImageRecipe } from './build-image.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
 import { ensureImage, obtainBases, workerRecipe } from './image.ts';
-import type { ImageProgress } from './image-progress.ts';
+import { oneLine, type ImageProgress } from './image-progress.ts';
 import { pullImage } from './pull-image.ts';
 
 /** What the tags of images begin with that are built from projects' Dockerfiles; the project's id follows. */
@@ -81,13 +81,20 @@ async function projectRecipe(
   const { build_context: directory, build_args: args = {} } = sandbox;
   const file = within(repository, dockerfile, 'sandbox.dockerfile');
   const root = directory === undefined ? path.dirname(file) : within(repository, directory, 'sandbox.build_context');
-  return {
-    what: `the image of ${dockerfile}`,
-    tags: `${PROJECT_TAGS}${project}..`,
-    dockerfile: readFileSync(file, 'utf8'),
-    args,
-    context: await readBuildContext(root),
-  };
+  try {
+    return {
+      what: `the image of ${dockerfile}`,
+      tags: `${PROJECT_TAGS}${project}..`,
+      dockerfile: readFileSync(file, 'utf8'),
+      args,
+      context: await readBuildContext(root),
+    };
+  } catch (error) {
+    throw new SignalboxError('config', `what ${dockerfile} is built from cannot be read: ${oneLine(error)}`, {
+      hint: 'Mend it, or name in a .dockerignore what the build does not need.',
+      cause: error,
+    });
+  }
 }
 
 async function namedImage(

@@ -87,7 +87,8 @@ function isOf({ tags }: StoredImage, project: string): boolean {
 
 async function whyNeeded(image: StoredImage, isLiving: PruneOptions['isLiving']): Promise<string | null> {
   for (const pin of image.pins) if (await isLiving(pin)) return `run ${pin.run} of ${pin.project} is not over`;
-  if (image.elsewhere) return 'a run of another Signalbox on this engine is pinned to it';
+  const [other] = image.elsewhere;
+  if (other !== undefined) return `another Signalbox on this engine keeps it as ${other}`;
   const [container] = image.containers;
   return container === undefined ? null : `container ${container} is made of it`;
 }

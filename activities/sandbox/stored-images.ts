@@ -22,8 +22,8 @@ export interface StoredImage {
   usedAt: number;
   /** The runs of this home that are pinned to it. */
   pins: ImagePin[];
-  /** Runs of other homes are pinned to it. */
-  elsewhere: boolean;
+  /** The names by which other homes keep it for runs of theirs. */
+  elsewhere: string[];
   /** Names of the containers that there are of it. */
   containers: string[];
   /** The digests of its layers, the lowest first. */
@@ -68,7 +68,7 @@ export async function storedImages(engine: Docker, home: Home): Promise<StoredIm
           createdAt,
           usedAt: Number.isNaN(named) ? createdAt : Math.max(createdAt, named),
           pins,
-          elsewhere: foreign.length > 0,
+          elsewhere: foreign,
           containers: containers
             .filter(({ ImageID }) => ImageID === image.Id)
             .map(({ Id, Names }) => (Names[0] ?? Id).replace(/^\//, '')),

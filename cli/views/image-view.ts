@@ -68,7 +68,7 @@ const MADE_FOR: Readonly<Record<ImageView['kind'], string>> = {
 function users({ runs, used_elsewhere: elsewhere, containers }: ImageView): string[] {
   return [
     ...runs.map(({ project, run }) => `${project}/${run}`),
-    ...(elsewhere ? ['another home'] : []),
+    ...(elsewhere.length === 0 ? [] : ['another home']),
     ...(containers.length === 0 ? [] : [plural(containers.length, 'container')]),
   ];
 }

@@ -82,9 +82,18 @@ describeWithDocker('the image of a project', () => {
       const refused = ensureProjectImage(request({ dockerfile }));
       await expect(refused).rejects.toMatchObject({
         code: 'config',
-        message: expect.stringMatching(message) as string,
+        message: expect.stringMatching(message),
       });
     }
+  });
+
+  test('a build context that cannot be read is told as such', async () => {
+    bench.write('unread/Dockerfile', `FROM ${worker}\n`);
+    const asked = request({ dockerfile: 'unread/Dockerfile', build_context: 'unread/Dockerfile' });
+    await expect(ensureProjectImage(asked)).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringContaining('cannot be read: ENOTDIR'),
+    });
   });
 
   test('a build that fails is told with the end of what it printed', async () => {
@@ -92,7 +101,7 @@ describeWithDocker('the image of a project', () => {
     const building = ensureProjectImage(request({ dockerfile: 'broken/Dockerfile' }));
     await expect(building).rejects.toMatchObject({
       code: 'environment',
-      message: expect.stringMatching(/broken\/Dockerfile failed: COPY failed[^]*Step 2\/3 : COPY nothing/) as string,
+      message: expect.stringMatching(/broken\/Dockerfile failed: COPY failed[^]*Step 2\/3 : COPY nothing/),
     });
   });
 
@@ -101,8 +110,8 @@ describeWithDocker('the image of a project', () => {
     const building = ensureProjectImage(request({ dockerfile: 'based/Dockerfile' }));
     await expect(building).rejects.toMatchObject({
       code: 'environment',
-      message: expect.stringContaining('cannot pull localhost:1/nothing:here') as string,
-      hint: expect.stringContaining('docker pull') as string,
+      message: expect.stringContaining('cannot pull localhost:1/nothing:here'),
+      hint: expect.stringContaining('docker pull'),
     });
   });
 
@@ -120,8 +129,8 @@ describeWithDocker('the image of a project', () => {
     await bench.remove(old);
     await expect(restoreImage(bench.engine, found, asked.config, {})).rejects.toMatchObject({
       code: 'environment',
-      message: expect.stringContaining(`${tag} (${old.slice(7, 19)})`) as string,
-      hint: expect.stringContaining('run resume') as string,
+      message: expect.stringContaining(`${tag} (${old.slice(7, 19)})`),
+      hint: expect.stringContaining('run resume'),
     });
   });
 
@@ -163,7 +172,7 @@ describeWithDocker('the image of a project', () => {
     await pinImage(bench.engine, home, pin, id);
     await bench.build(tag, 'pinned-two', worker);
     const [listed] = (await storedImages(bench.engine, home)).filter((image) => image.id === id);
-    expect(listed).toMatchObject({ kind: 'named', tags: [], pins: [pin], elsewhere: false });
+    expect(listed).toMatchObject({ kind: 'named', tags: [], pins: [pin], elsewhere: [] });
     await unpinImage(bench.engine, home, pin);
     await unpinImage(bench.engine, home, pin);
     expect(await unlessStatus(bench.engine.getImage(id).inspect(), 404)).toBeNull();

@@ -13,7 +13,7 @@ function image(id: string, days: number, over: Partial<StoredImage> = {}): Store
     tags: [`signalbox/worker:${id}`],
     ...facts,
     pins: [],
-    elsewhere: false,
+    elsewhere: [],
     containers: [],
     layers: [],
     ...over,
@@ -43,7 +43,7 @@ test('what a living run is pinned to stays, whatever its age; what runs were tha
 
 test('what another home or a container uses stays', async () => {
   const { chosen, reasons } = await choose([
-    image('a', 99, { elsewhere: true }),
+    image('a', 99, { elsewhere: ['signalbox/run-1:p..r'] }),
     image('b', 99, { containers: ['c1'] }),
   ]);
   expect([chosen, reasons[0], reasons[1]]).toEqual([
