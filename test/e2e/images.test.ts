@@ -141,7 +141,7 @@ describeWithDocker('the image of a run', () => {
     const started = await world.signalbox('run', 'start', '--run-id', 'unfit', '--no-reuse', '-o', 'json');
     expect([started.code, started.json?.error]).toMatchObject([
       3,
-      { code: 'environment', message: expect.stringMatching(/there is no timeout[^]*there is no git/) as string },
+      { code: 'environment', message: expect.stringMatching(/there is no timeout[^]*there is no git/) },
     ]);
     const built = await world.signalbox('image', 'build');
     expect([built.code, built.stdout]).toEqual([3, expect.stringMatching(/error: there is no timeout[^]*apt-get/)]);
