@@ -87,7 +87,7 @@ describeWithDocker('the image of a run', () => {
       expect([got('moved', '001'), got('moved', '002')]).toEqual(['before\n', 'before\n']);
       expect((await world.signalbox('run', 'describe', 'moved')).stdout).toContain(id.slice(7, 19));
       // Nothing else names it any more: it goes with the last of the run.
-      const cleaned = await world.signalbox('clean', '--run', 'moved');
+      const cleaned = await world.signalbox('clean', '--run', 'moved', '-o', 'json');
       expect(cleaned.stdout).toMatch(/image tag signalbox\/run-[0-9a-f]{8}:.*\.\.moved/);
       expect((await listed()).filter((view) => view.id === id)).toEqual([]);
     },
