@@ -10,6 +10,7 @@ import { SignalboxError } from '../core/failures.ts';
 import type { RunImage } from '../core/run-image.ts';
 import { pinnedRun } from './run-image-pins.ts';
 import { makeImage, type ImageRequest, type MadeImage } from './sandbox-image.ts';
+import { RETENTION_DAYS } from './server/namespace.ts';
 import { connectTemporal } from './server/reach.ts';
 import { findTarget } from './session.ts';
 import { boundOf } from './snapshots.ts';
@@ -66,7 +67,7 @@ export async function pruneImages(
   const { dryRun, project } = options;
   const runs = new RunLookup(env, options.onProgress);
   try {
-    const isLiving = (pin: ImagePin): Promise<boolean> => runs.mayLive(pin);
+    const isLiving = (pin: ImagePin, usedAt: number): Promise<boolean> => runs.mayLive(pin, usedAt);
     const engine = await usableEngine(env);
     const bounds = { ageMs, dryRun, isLiving, ...(project === undefined ? {} : { project }) };
     const { removed, kept, left } = await pruneStored(engine, homeOf(env), bounds);
@@ -116,11 +117,15 @@ class RunLookup {
     this.#onProgress = onProgress;
   }
 
-  /** Is a run not known to be over? Where no server answers, none is. */
-  async mayLive(pin: ImagePin): Promise<boolean> {
+  /**
+   * Is a run not known to be over? Where no server answers, none is; one that the server does not know is over when it may
+   * have been forgotten: another server may know it until then.
+   */
+  async mayLive(pin: ImagePin, usedAt: number): Promise<boolean> {
     this.#client ??= this.#connect();
     const client = await this.#client;
-    return client === null || (await pinnedRun(client, pin)) === 'living';
+    const state = client === null ? 'living' : await pinnedRun(client, pin);
+    return state === 'living' || (state === 'unknown' && Date.now() - usedAt < RETENTION_DAYS * 86_400_000);
   }
 
   async close(): Promise<void> {

@@ -11,8 +11,8 @@ export interface PruneOptions {
   ageMs: number;
   /** Only those built from this project's Dockerfile. */
   project?: string;
-  /** May a run still need its image? */
-  isLiving: (pin: ImagePin) => Promise<boolean>;
+  /** May a run still need its image, which was used last at that time (milliseconds since the epoch)? */
+  isLiving: (pin: ImagePin, usedAt: number) => Promise<boolean>;
   /** Say what would be removed, and remove nothing. */
   dryRun: boolean;
 }
@@ -86,7 +86,8 @@ function isOf({ tags }: StoredImage, project: string): boolean {
 }
 
 async function whyNeeded(image: StoredImage, isLiving: PruneOptions['isLiving']): Promise<string | null> {
-  for (const pin of image.pins) if (await isLiving(pin)) return `run ${pin.run} of ${pin.project} is not over`;
+  for (const pin of image.pins)
+    if (await isLiving(pin, image.usedAt)) return `run ${pin.run} of ${pin.project} is not known to be over`;
   const [other] = image.elsewhere;
   if (other !== undefined) return `another Signalbox on this engine keeps it as ${other}`;
   const [container] = image.containers;

@@ -37,7 +37,7 @@ test('what a living run is pinned to stays, whatever its age; what runs were tha
   const pinned = (id: string, run: string): StoredImage => image(id, 99, { pins: [{ project: 'p', run }] });
   expect(await choose([pinned('a', 'living'), pinned('b', 'over')])).toEqual({
     chosen: ['b'],
-    reasons: ['a: run living of p is not over'],
+    reasons: ['a: run living of p is not known to be over'],
   });
 });
 
