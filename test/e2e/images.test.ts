@@ -109,7 +109,9 @@ describeWithDocker('the image of a run', () => {
       expect(built.stderr).toMatch(/Step 2\/3 : COPY marker \/marker/);
       const first = await prune();
       expect(first.removed.map(({ id }) => id)).toEqual([newer.id]);
-      expect(first.kept).toMatchObject([{ id: image?.id, reason: `run built of ${bench.name} is not known to be over` }]);
+      expect(first.kept).toMatchObject([
+        { id: image?.id, reason: `run built of ${bench.name} is not known to be over` },
+      ]);
       world.git('checkout', '-q', 'image/marker');
       expect((await finish('built')).code).toBe(0);
       expect([got('built', '001'), got('built', '002')]).toEqual(['first\n', 'first\n']);
