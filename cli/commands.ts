@@ -1,6 +1,9 @@
 import { clean } from './commands/clean.ts';
 import { codecStart } from './commands/codec/start.ts';
 import { doctor } from './commands/doctor.ts';
+import { imageBuild } from './commands/image/build.ts';
+import { imageList } from './commands/image/list.ts';
+import { imagePrune } from './commands/image/prune.ts';
 import { init } from './commands/init.ts';
 import { keyAdd } from './commands/key/add.ts';
 import { keyList } from './commands/key/list.ts';
@@ -42,6 +45,7 @@ export const groups: readonly Group[] = [
   { name: 'run', summary: 'runs of tasks' },
   { name: 'task', summary: 'the tasks of a run' },
   { name: 'lock', summary: 'the locks of a repository' },
+  { name: 'image', summary: 'the images that agents and checks run in' },
   { name: 'snapshot', summary: 'the dependencies that were installed on this host' },
   { name: 'server', summary: 'the embedded Temporal server' },
   { name: 'worker', summary: 'the processes that do the work' },
@@ -76,6 +80,9 @@ export const commands: readonly Command[] = [
   taskSet,
   taskAdd,
   lockList,
+  imageBuild,
+  imageList,
+  imagePrune,
   snapshotList,
   snapshotPrune,
   serverStart,

@@ -17,6 +17,7 @@ import {
   variableName,
 } from './fields.ts';
 import { identityText, OUR_IDENTITY } from './identity.ts';
+import { buildArgsSchema, checkImageKeys } from './image-config.ts';
 import { mergeDriversSchema } from './merge-drivers.ts';
 import { redactSchema } from './redact-config.ts';
 
@@ -239,6 +240,11 @@ const sandbox = z
     image: line().optional().describe('The image that steps run in; by default the one that Signalbox builds.'),
     dockerfile: text().optional().describe('Builds the image instead, relative to the repository.'),
     build_context: text().optional().describe("The directory that the Dockerfile's `COPY` sees; by default its own."),
+    build_args: buildArgsSchema
+      .optional()
+      .describe(
+        "What the Dockerfile's `ARG`s are set to; without `dockerfile`, `BASE` is what the image is built from.",
+      ),
     user: line().optional().describe('`uid[:gid]` of the processes; by default nobody that the host knows.'),
     network: z
       .enum(['gateway', 'none', 'bridge'])
@@ -265,6 +271,7 @@ const sandbox = z
       .prefault([])
       .describe("Names of environment variables that steps get from the worker's environment."),
   })
+  .superRefine(checkImageKeys)
   .superRefine(({ network, allow }, context) => {
     if (network === 'gateway' || allow === undefined || allow.length === 0) return;
     context.addIssue({ code: 'custom', path: ['allow'], message: `says nothing with network ${network}` });

@@ -1,4 +1,5 @@
 import type { PersonWait } from './person.ts';
+import type { RunImage } from './run-image.ts';
 import type { Usage } from './usage.ts';
 
 /** What a run is doing, or how it ended. `waiting`: only a person can move it. */
@@ -75,6 +76,8 @@ export interface RunDescription {
   base_commit: string;
   /** The accepted tip: what the last landed task made of the branch. */
   head_commit: string;
+  /** What its steps run in; `null` on the host. */
+  image: RunImage | null;
   usage: Usage;
   tasks: Record<string, TaskDescription>;
 }

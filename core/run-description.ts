@@ -8,16 +8,18 @@ import type {
 import { runWorkflowId } from './ids.ts';
 import { WAITS_FOR, type PersonWait } from './person.ts';
 import type { RequestNews } from './pull-request.ts';
+import type { RunImage } from './run-image.ts';
 import type { RunRef } from './run-ref.ts';
 import { runUsage, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
 import { isExhausted, isHalted, isWaitingForPeople } from './schedule.ts';
 
-/** What a run is told apart by, and when it began and ended (milliseconds since the epoch). */
+/** What a run is told apart by, when it began and ended (milliseconds since the epoch), and what its steps run in. */
 export interface RunFacts {
   run: RunRef;
   baseCommit: string;
   startedAt: number;
   endedAt: number | null;
+  image?: RunImage | undefined;
 }
 
 /** Descriptions made before, by what they describe, which never changes: with many tasks, few are new each time. */
@@ -49,6 +51,7 @@ export function describeRun(
     integration_branch: facts.run.repository.branch,
     base_commit: facts.baseCommit,
     head_commit: state.head,
+    image: facts.image ?? null,
     usage: runUsage(state),
     tasks: Object.fromEntries(Object.entries(state.tasks).map(([id, task]) => [id, described(id, task)])),
   };

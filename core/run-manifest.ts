@@ -1,5 +1,6 @@
 import type { Config } from './config.ts';
 import type { PromptTemplates } from './prompt.ts';
+import type { RunImage } from './run-image.ts';
 import type { DoneTask } from './selection.ts';
 import type { Task } from './task-file.ts';
 
@@ -11,6 +12,8 @@ export interface RunManifest {
   version: 1;
   config: Config;
   backend: 'docker' | 'local';
+  /** What steps run in; `null` on the host. Runs that were started before images were pinned have none. */
+  image?: RunImage | null;
   tasks: Task[];
   prompts: PromptTemplates;
   /** Those of the tasks that an earlier run merged, by id: they count as merged from the start. */

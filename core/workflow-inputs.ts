@@ -4,6 +4,7 @@ import type { Evidence } from './evidence.ts';
 import type { Claims } from './globs.ts';
 import type { RunHead } from './packed-run.ts';
 import type { InputValue } from './person.ts';
+import type { RunImage } from './run-image.ts';
 import type { RunSettings, TaskView } from './run-state.ts';
 import type { TrainHead } from './packed-train.ts';
 import type { Usage } from './usage.ts';
@@ -17,6 +18,8 @@ export interface RunInput {
   baseCommit: string;
   /** Milliseconds since the epoch. */
   startedAt: number;
+  /** What its steps run in, in Docker. */
+  image?: RunImage;
   state?: RunHead;
 }
 

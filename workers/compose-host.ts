@@ -49,7 +49,7 @@ export function composeHost(options: {
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
     const { allow = [] } = manifest.config.sandbox;
     const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest) || allow.length > 0;
-    const key = JSON.stringify([manifest.backend, wantsGateway, manifest.config.sandbox]);
+    const key = JSON.stringify([manifest.backend, manifest.image, wantsGateway, manifest.config.sandbox]);
     let made = making.get(key);
     if (made === undefined) {
       made = (async () => {
@@ -58,6 +58,7 @@ export function composeHost(options: {
           sandboxOptions({
             config: manifest.config,
             backend: manifest.backend,
+            pinned: manifest.image,
             home,
             env,
             redactor,

@@ -12,6 +12,7 @@ import { examineRemote } from '../activities/remotes/examine-remote.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
+import { examineProjectImage } from './doctor-image.ts';
 import { isWorkerPolling } from './runs/pollers.ts';
 import { gatewayStatus } from './gateway-process.ts';
 import { createEmbeddedServer, isTuned, type EmbeddedServer } from './server/embedded-server.ts';
@@ -46,6 +47,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
     () => homeDirectory(home),
     () => project(directory, env),
     () => engine(env),
+    () => examineProjectImage(directory, env),
     () => codex(),
     () => key(home, env),
     () => gateway(home),

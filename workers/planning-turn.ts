@@ -13,6 +13,7 @@ import { stepName } from '../core/ids.ts';
 import { agentNetwork } from '../core/step-network.ts';
 import { chooseBackend } from './backend.ts';
 import { ensureGateway } from './gateway-process.ts';
+import { prepareImage } from './sandbox-image.ts';
 import { sandboxOptions } from './sandbox-options.ts';
 import { repositoryRef } from './runs/repository-ref.ts';
 
@@ -59,8 +60,10 @@ export async function openPlanningTurn(options: {
   const bare = await BareRepository.open(path.join(home.repositories, `${repository.id}.git`));
   const commit = await bare.importBranch(user, repository.branch);
   const gateway = await ensureGateway({ home, env, onProgress });
+  const { signal } = new AbortController();
+  const pinned = choice.backend === 'docker' ? await prepareImage({ project, config, env, onProgress, signal }) : null;
   const sandbox = await createSandbox(
-    sandboxOptions({ config, backend: choice.backend, home, env, gateway, onProgress }),
+    sandboxOptions({ config, backend: choice.backend, pinned, home, env, gateway, onProgress }),
   );
   const directory = path.join(home.workspaces, repository.id, config.project, id, 'plan', '1');
   const agentHome = path.join(directory, 'agent-home');

@@ -1,48 +1,104 @@
-import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectEngine } from '../activities/sandbox/engine.ts';
-import { ensureImage } from '../activities/sandbox/image.ts';
-import type { RunManifest } from '../core/run-manifest.ts';
+import type { Project } from '../activities/catalogue/project.ts';
+import { homeOf } from '../activities/home.ts';
+import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
+import { projectSecrets } from '../activities/redaction/project-secrets.ts';
+import { sandboxUser } from '../activities/sandbox/create-sandbox.ts';
+import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
+import { examineImage, unfitImage } from '../activities/sandbox/examine-image.ts';
+import type { ImageProblem } from '../activities/sandbox/image-needs.ts';
+import type { ImageProgress } from '../activities/sandbox/image-progress.ts';
+import { ensureProjectImage } from '../activities/sandbox/project-image.ts';
+import type { Config } from '../core/config.ts';
+import { SignalboxError } from '../core/failures.ts';
+import type { RunImage } from '../core/run-image.ts';
 
-/** How often a person is shown that something still goes on, milliseconds. */
-const SIGN_OF_LIFE_MS = 10_000;
+export type { ImageProgress, ImageProblem };
+
+type Env = Readonly<Record<string, string | undefined>>;
 
 /** How long an interrupted build is given to remove what it made, milliseconds. */
 const CLEANS_WITHIN_MS = 3000;
 
+/** What {@link makeImage} needs. */
+export interface ImageRequest extends ImageProgress {
+  project: Pick<Project, 'repository'>;
+  config: Config;
+  env: Env;
+  /** Look for newer images first. */
+  refresh?: boolean;
+  /** Aborting it gives up the waiting. */
+  signal: AbortSignal;
+}
+
+/** The image of a project's steps, and what it lacks. */
+export interface MadeImage {
+  image: RunImage;
+  /** Whether this call built it. */
+  built: boolean;
+  /** The worst first. */
+  problems: ImageProblem[];
+}
+
 /**
- * Sees to it that the engine has the image that a run's steps need, before the run starts: its worker would build it in
- * silence. Does nothing for the local backend, or where the configuration names an image.
+ * Builds or pulls the image that a project's steps run in, unless the engine has it, and looks at whether they can.
  *
- * @param options `onProgress` is told what takes long; aborting the signal gives up the waiting
- * @throws SignalboxError `environment` if the image cannot be had; the signal's reason
+ * @param looks whether to look: half a second
+ * @throws SignalboxError `environment` if it cannot be had, `config` for a Dockerfile that is not there; the signal's reason
  */
-export async function prepareImage(
-  { backend, config }: RunManifest,
-  env: Readonly<Record<string, string | undefined>>,
-  options: { onProgress: (text: string) => void; signal: AbortSignal },
-): Promise<void> {
-  if (backend !== 'docker' || config.sandbox.image !== undefined) return;
-  const { onProgress, signal } = options;
+export async function makeImage(request: ImageRequest, looks = true): Promise<MadeImage> {
+  const { project, config, env, refresh = false, signal } = request;
+  const home = homeOf(env);
+  const engine = connectEngine(env);
+  const probe = await probeEngine(engine);
+  if (!probe.available) throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
+  const { repository } = project;
+  const progress = cleanProgress(request, config, env);
+  const making = (async (): Promise<MadeImage> => {
+    const { built, ...found } = await ensureProjectImage({ engine, config, repository, refresh, ...progress });
+    const { reference, id, digest } = found;
+    const user = sandboxUser(config.sandbox.user, probe.rootless);
+    const problems = looks ? await examineImage({ engine, home, id, user, config }) : [];
+    return { image: { reference, id, digest }, built, problems };
+  })();
   const aborted = new Promise<never>((_, reject) => {
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- a signal's reason is what it is
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-  let newest = '';
-  const timer = setInterval(() => {
-    if (newest !== '') onProgress(`  … ${newest}`);
-    newest = '';
-  }, SIGN_OF_LIFE_MS);
   try {
-    const onDetail = (line: string): string => (newest = line.slice(0, 100));
-    const making = ensureImage({ engine: connectEngine(env), onProgress, onDetail });
-    try {
-      await Promise.race([making, aborted]);
-    } finally {
-      // Ctrl+C ends the tools as well; what they made is then removed.
-      if (signal.aborted) await Promise.race([making.catch(() => undefined), sleep(CLEANS_WITHIN_MS)]);
-    }
+    return await Promise.race([making, aborted]);
   } finally {
-    clearInterval(timer);
+    // Ctrl+C ends the tools as well; what they made is then removed.
+    if (signal.aborted) await Promise.race([making.catch(() => undefined), sleep(CLEANS_WITHIN_MS)]);
   }
+}
+
+/**
+ * The image that a run's steps are to run in, made before it starts: its worker would do so in silence. What is found is
+ * what the run is pinned to.
+ *
+ * @throws SignalboxError `environment` if steps cannot work in it, with everything that it lacks; what {@link makeImage} throws
+ */
+export async function prepareImage(request: ImageRequest): Promise<RunImage> {
+  const { image: named, dockerfile, build_args: args } = request.config.sandbox;
+  // Signalbox's own image looks at itself when it is built.
+  const { image, problems } = await makeImage(
+    request,
+    [named, dockerfile, args].some((set) => set !== undefined),
+  );
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) throw unfitImage(image, errors);
+  for (const { message } of problems) request.onProgress?.(`The image ${image.reference}: ${message}`);
+  return image;
+}
+
+/** What is said of the making of an image, without secrets: a Dockerfile may print what it likes. */
+function cleanProgress(progress: ImageProgress, config: Config, env: Env): ImageProgress {
+  const redactor = environmentRedactor(env);
+  redactor.learn(projectSecrets(config, env));
+  const { onProgress = () => undefined, onDetail = () => undefined } = progress;
+  return {
+    onProgress: (line) => onProgress(redactor.text(line)),
+    onDetail: (line, passing) => onDetail(redactor.text(line), passing),
+  };
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../core/config.ts';
+import type { RunImage } from '../core/run-image.ts';
 import type { Home } from '../activities/home.ts';
 import type { Redactor } from '../activities/redaction/redactor.ts';
 import type { SandboxOptions } from '../activities/sandbox/create-sandbox.ts';
@@ -8,6 +9,8 @@ import type { Gateway } from './gateway-process.ts';
 export function sandboxOptions(options: {
   config: Config;
   backend: 'docker' | 'local';
+  /** The image that the run is pinned to. */
+  pinned?: RunImage | null | undefined;
   home: Home;
   env: Readonly<Record<string, string | undefined>>;
   /** By default what is secret of `env`, and has a well-known shape. */
@@ -15,7 +18,7 @@ export function sandboxOptions(options: {
   gateway: Gateway | null;
   onProgress: (text: string) => void;
 }): SandboxOptions {
-  const { config, backend, home, env, redactor, gateway, onProgress } = options;
+  const { config, backend, pinned, home, env, redactor, gateway, onProgress } = options;
   const { image, user, runtime, memory, cpus, pids } = config.sandbox;
   return {
     home,
@@ -25,6 +28,7 @@ export function sandboxOptions(options: {
     ...(redactor === undefined ? {} : { redactor }),
     ...(gateway === null ? {} : { gatewaySocket: gateway.socket }),
     ...(image === undefined ? {} : { image }),
+    ...(pinned == null ? {} : { pinned: { image: pinned, config } }),
     ...(user === undefined ? {} : { user }),
     ...(runtime === undefined ? {} : { runtime }),
     limits: {

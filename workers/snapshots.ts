@@ -38,8 +38,8 @@ export interface PruneReport {
 /** The bounds that hold where nobody names others: `SIGNALBOX_SNAPSHOTS_SIZE`, `SIGNALBOX_SNAPSHOTS_AGE`, or ours. */
 export function snapshotBounds(env: Env): SnapshotBounds {
   return {
-    bytes: named(env, 'SIGNALBOX_SNAPSHOTS_SIZE', parseSize) ?? 20 * 1024 ** 3,
-    ageMs: named(env, 'SIGNALBOX_SNAPSHOTS_AGE', parseDuration) ?? 30 * 86_400_000,
+    bytes: boundOf(env, 'SIGNALBOX_SNAPSHOTS_SIZE', parseSize) ?? 20 * 1024 ** 3,
+    ageMs: boundOf(env, 'SIGNALBOX_SNAPSHOTS_AGE', parseDuration) ?? 30 * 86_400_000,
   };
 }
 
@@ -81,7 +81,8 @@ function viewOf({ record, usedAt, inUse }: StoredSnapshot): SnapshotView {
   };
 }
 
-function named(env: Env, variable: string, parse: (text: string) => number): number | null {
+/** The bound that a variable of the environment sets; `null` if it sets none. @throws SignalboxError `usage` */
+export function boundOf(env: Env, variable: string, parse: (text: string) => number): number | null {
   const text = env[variable] ?? '';
   if (text === '') return null;
   try {

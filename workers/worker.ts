@@ -17,6 +17,7 @@ import { composeHost } from './compose-host.ts';
 import { dataConverters } from './data-converters.ts';
 import { Janitor } from './janitor.ts';
 import { janitorSandboxes } from './janitor-sandboxes.ts';
+import { startReleasingPins } from './run-image-pins.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
 import { startPruning } from './snapshot-pruner.ts';
 import { connectTemporal } from './server/reach.ts';
@@ -101,11 +102,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     async run() {
       janitor.start();
       const stopPruning = startPruning(env, onProgress);
+      const stopReleasing = startReleasingPins({ home, env, client }, onProgress);
       try {
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
         janitor.stop();
         stopPruning();
+        stopReleasing();
         composed.stop();
         await Promise.all([connection.close(), native.close()]);
       }

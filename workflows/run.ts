@@ -71,8 +71,10 @@ async function conduct(args: RunArguments, root: CancellationScope): Promise<Run
   let calling = 0;
 
   const known: KnownDescriptions = new WeakMap();
-  const describe = (): RunDescription =>
-    describeRun(state, views, { run: ref, baseCommit: input.baseCommit, startedAt: input.startedAt, endedAt }, known);
+  const describe = (): RunDescription => {
+    const { baseCommit, startedAt, image } = input;
+    return describeRun(state, views, { run: ref, baseCommit, startedAt, endedAt, image }, known);
+  };
   const apply = (event: RunEvent): void => {
     state = reduceRun(state, event, views);
     changed = true;

@@ -4,14 +4,14 @@ import type { RunManifest } from '../../core/run-manifest.ts';
 import type { Check } from './run-checks.ts';
 
 /**
- * Digest of all that the verdict on a tree depends on besides the tree, as the configuration says it: what is run, and in
- * which sandbox. Values of environment variables are not part of it, so that it can be told to anybody.
+ * Digest of all that the verdict on a tree depends on besides the tree, as the configuration says it: what is run, in which
+ * sandbox, and in exactly which image. Values of environment variables are not part of it, so that it can be told to anybody.
  */
-export function definitionDigest({ backend, config }: RunManifest, checks: readonly Check[]): string {
+export function definitionDigest({ backend, image, config }: RunManifest, checks: readonly Check[]): string {
   const { env, ...sandbox } = config.sandbox;
   const { timeout, bootstrap } = config.checks;
   const commands = checks.map((check) => check.command);
-  return digestOf([backend, sandbox, [...env].sort(), timeout, bootstrap ?? null, commands]);
+  return digestOf([backend, image?.id ?? null, sandbox, [...env].sort(), timeout, bootstrap ?? null, commands]);
 }
 
 /**

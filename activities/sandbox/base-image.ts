@@ -7,6 +7,10 @@ import { execa } from 'execa';
 import { SignalboxError } from '../../core/failures.ts';
 import { packageRoot } from '../package-root.ts';
 import { unlessStatus } from './engine.ts';
+import type { ImageProgress } from './image-progress.ts';
+
+/** What the tags of bases begin with that were made on this machine. */
+export const BASE_TAGS = 'signalbox/base:';
 
 /** Why this machine cannot make a base image by itself, or `null` if it can. */
 export function localBaseProblem(): string | null {
@@ -20,12 +24,11 @@ export function localBaseProblem(): string | null {
 /** Makes a minimal Debian with this machine's Node and npm, unless the engine has it already. Returns its tag. */
 export async function buildLocalBase(
   engine: Docker,
-  onProgress: (line: string) => void,
-  onDetail: (line: string) => void,
+  { onProgress = () => undefined, onDetail = () => undefined }: ImageProgress,
 ): Promise<string> {
   const script = path.join(packageRoot(), 'docker', 'base-image.sh');
   const digest = createHash('sha256').update(readFileSync(script)).update(process.version).digest('hex').slice(0, 16);
-  const reference = `signalbox/base:${digest}`;
+  const reference = `${BASE_TAGS}${digest}`;
   if ((await unlessStatus(engine.getImage(reference).inspect(), 404)) !== null) return reference;
   onProgress('No image registry answers: making a base on this machine instead, which takes about a minute');
   const directory = mkdtempSync(path.join(tmpdir(), 'signalbox-base-'));
@@ -33,9 +36,9 @@ export async function buildLocalBase(
     const archive = path.join(directory, 'base.tar');
     const npm = npmDirectory();
     const making = execa('sh', [script, archive, process.execPath, ...(npm === null ? [] : [npm])], { all: true });
-    for await (const line of making.iterable({ from: 'all' })) onDetail(line);
+    for await (const line of making.iterable({ from: 'all' })) onDetail(line, false);
     await making;
-    onDetail('importing the base');
+    onDetail('importing the base', false);
     await engine.importImage(createReadStream(archive), { repo: 'signalbox/base', tag: digest });
     return reference;
   } catch (error) {

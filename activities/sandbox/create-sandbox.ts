@@ -1,5 +1,7 @@
 import type Docker from 'dockerode';
+import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
+import type { RunImage } from '../../core/run-image.ts';
 import type { Home } from '../home.ts';
 import { environmentRedactor } from '../redaction/environment-secrets.ts';
 import type { Redactor } from '../redaction/redactor.ts';
@@ -9,6 +11,7 @@ import { DockerSandbox } from './docker-sandbox.ts';
 import { connectEngine, probeEngine } from './engine.ts';
 import { ensureImage } from './image.ts';
 import { LocalSandbox } from './local-sandbox.ts';
+import { restoreImage } from './project-image.ts';
 import type { Sandbox } from './sandbox.ts';
 
 /** What {@link createSandbox} makes a sandbox from. */
@@ -24,6 +27,8 @@ export interface SandboxOptions {
   gatewaySocket?: string;
   /** An image instead of Signalbox's own. */
   image?: string;
+  /** Exactly this image, whatever its name means by now; `config` says what it may be made from again. */
+  pinned?: { image: RunImage; config: Pick<Config, 'sandbox'> };
   /** `uid` or `uid:gid` of the processes in containers. */
   user?: string;
   limits?: ContainerLimits;
@@ -58,23 +63,32 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
       hint: `it has ${probe.runtimes.join(', ')}`,
     });
   }
-  const { onProgress, gatewaySocket, runtime } = options;
-  const image = options.image ?? (await ensureImage({ engine, ...(onProgress && { onProgress }) })).reference;
+  const { onProgress, gatewaySocket, runtime, pinned } = options;
+  const progress = onProgress === undefined ? {} : { onProgress };
+  const image = pinned?.image.id ?? options.image ?? (await ensureImage({ engine, ...progress })).reference;
   return new DockerSandbox({
     engine,
     home,
     env,
     redactor,
     image,
-    user: options.user === undefined ? defaultUser(probe.rootless) : parseUser(options.user),
+    user: sandboxUser(options.user, probe.rootless),
     limits: options.limits ?? {},
+    ...(pinned === undefined
+      ? {}
+      : { restoreImage: () => restoreImage(engine, pinned.image, pinned.config, progress) }),
     ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
     ...(runtime === undefined ? {} : { runtime }),
   });
 }
 
-/** @throws SignalboxError `config` for a user that is not given by number */
-function parseUser(text: string): ContainerUser {
+/**
+ * Who steps are in containers: the configured user, else {@link defaultUser}.
+ *
+ * @throws SignalboxError `config` for a user that is not given by number
+ */
+export function sandboxUser(text: string | undefined, rootless: boolean): ContainerUser {
+  if (text === undefined) return defaultUser(rootless);
   const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(text) ?? [];
   if (uid === undefined) {
     throw new SignalboxError(

@@ -6,8 +6,8 @@ import { mayReachHosts } from '../models/egress-grant.ts';
 import { environmentRedactor } from '../redaction/environment-secrets.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import { ContainerLogs } from './container-logs.ts';
-import { DockerStep, missingImage } from './docker-step.ts';
-import { engineFailure, unlessStatus } from './engine.ts';
+import { DockerStep } from './docker-step.ts';
+import { engineFailure, engineStatus, unlessStatus } from './engine.ts';
 import { canLayer } from './layer-probe.ts';
 import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels, stepSidecarName } from './labels.ts';
 import { OutputTail } from './output-tail.ts';
@@ -28,6 +28,8 @@ export interface DockerSandboxOptions extends ContainerSettings {
   engine: Docker;
   /** The gateway's Unix socket on the host; without it, steps that are to reach it are refused. */
   gatewaySocket?: string;
+  /** Called when the engine has lost the image: brings exactly that one back, or throws what a person should do. */
+  restoreImage?: () => Promise<void>;
   /** Keeps secrets out of what is kept of steps' output; by default those of `env` and of well-known shapes. */
   redactor?: Redactor;
 }
@@ -51,7 +53,8 @@ export class DockerSandbox implements Sandbox {
   }
 
   async canLayer(): Promise<boolean> {
-    this.layering ??= this.asking('trying layers', () => canLayer(this.options.engine, this.options));
+    const attempt = (): Promise<boolean> => canLayer(this.options.engine, this.options);
+    this.layering ??= this.asking('trying layers', () => this.withImage(attempt));
     // An engine that did not answer is asked again.
     this.layering.catch(() => (this.layering = null));
     return await this.layering;
@@ -60,9 +63,9 @@ export class DockerSandbox implements Sandbox {
   /** The content of the image, and who owns what is made there. */
   async fingerprint(): Promise<string> {
     const { engine, image, user } = this.options;
-    const found = await this.asking(`image ${image}`, () => unlessStatus(engine.getImage(image).inspect(), 404));
-    if (found === null) throw missingImage(image);
-    return JSON.stringify(['docker', found.Id, user]);
+    const look = () => engine.getImage(image).inspect();
+    const { Id } = await this.asking(`image ${image}`, () => this.withImage(look));
+    return JSON.stringify(['docker', Id, user]);
   }
 
   async run(spec: StepSpec, options: RunStepOptions = {}): Promise<StepResult> {
@@ -138,8 +141,10 @@ export class DockerSandbox implements Sandbox {
         directory.recordExit({ status: null });
       } else if (state === undefined) {
         const ready = withAllowedHosts(this.options.home, directory, spec, this.gatewayUrl);
-        const network = await this.network(spec);
-        await step.create(stepContainer(this.options, directory, ready, network));
+        await this.withImage(async () => {
+          const network = await this.network(spec);
+          await step.create(stepContainer(this.options, directory, ready, network));
+        });
       } else if (state.Status === 'created') {
         if (given) directory.recordExit({ status: null });
         else started = (await step.start()) || started;
@@ -210,6 +215,18 @@ export class DockerSandbox implements Sandbox {
     return { directory, step: new DockerStep(engine, directory, containerName(home, name)) };
   }
 
+  /** Does something with the image; where the engine has lost it, once more when it is back. */
+  private async withImage<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (engineStatus(error) !== 404 || !/no such image/i.test(String(error))) throw error;
+      if (this.options.restoreImage === undefined) throw missingImage(this.options.image);
+      await this.options.restoreImage();
+      return await work();
+    }
+  }
+
   private async asking<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -221,4 +238,10 @@ export class DockerSandbox implements Sandbox {
 
 function stepsOf(containers: readonly Docker.ContainerInfo[]): NonNullable<ReturnType<typeof stepOfLabels>>[] {
   return containers.flatMap(({ Labels }) => stepOfLabels(Labels) ?? []);
+}
+
+function missingImage(image: string): SignalboxError {
+  return new SignalboxError('environment', `there is no image ${image}`, {
+    hint: 'let Signalbox build it, or name another one in sandbox.image, or use --backend local',
+  });
 }

@@ -1,6 +1,5 @@
 import type Docker from 'dockerode';
 import type { Container, ContainerInspectInfo } from 'dockerode';
-import { SignalboxError } from '../../core/failures.ts';
 import type { ContainerLogs } from './container-logs.ts';
 import { unlessStatus } from './engine.ts';
 import type { StepDirectory, StepExit } from './step-directory.ts';
@@ -23,18 +22,9 @@ export class DockerStep {
     return await unlessStatus(this.container.inspect(), 404);
   }
 
-  /**
-   * Makes the container, unless the step was ended before it began or somebody else makes it at the same time.
-   *
-   * @throws SignalboxError `environment` if the image is missing
-   */
+  /** Makes the container, unless the step was ended before it began or somebody else makes it at the same time. */
   async create(options: Docker.ContainerCreateOptions): Promise<void> {
-    try {
-      await unlessStatus(this.engine.createContainer(options), 409);
-    } catch (error) {
-      if (!/no such image/i.test(String(error))) throw error;
-      throw missingImage(options.Image ?? '');
-    }
+    await unlessStatus(this.engine.createContainer(options), 409);
   }
 
   /**
@@ -94,11 +84,4 @@ export class DockerStep {
     // 409: somebody else is removing it.
     await unlessStatus(this.container.remove({ force: true, v: true }), 404, 409);
   }
-}
-
-/** The failure of a step whose image the engine does not have. */
-export function missingImage(image: string): SignalboxError {
-  return new SignalboxError('environment', `there is no image ${image}`, {
-    hint: 'let Signalbox build it, or name another one in sandbox.image, or use --backend local',
-  });
 }

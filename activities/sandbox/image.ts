@@ -1,34 +1,28 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import { packageRoot } from '../package-root.ts';
-import { buildLocalBase, localBaseProblem } from './base-image.ts';
+import { BASE_TAGS, buildLocalBase, localBaseProblem } from './base-image.ts';
+import { readBuildContext } from './build-context.ts';
+import { ensureBuilt, type ImageRecipe, type WorkerImage } from './build-image.ts';
 import { engineFailure, unlessStatus } from './engine.ts';
+import type { ImageProgress } from './image-progress.ts';
+import { pullImage } from './pull-image.ts';
 
-/** The base where a registry can be reached. */
+/** The base where a registry can be reached, as the Dockerfile says it. */
 const REGISTRY_BASE = 'node:24-bookworm-slim';
 
-/** What {@link ensureImage} needs. */
-export interface ImageOptions {
-  engine: Docker;
-  /** A base image instead of the default one. */
-  base?: string;
-  /** Called with what is begun; building may take a minute or two. */
-  onProgress?: (line: string) => void;
-  /** Called with each line that the tools print meanwhile. */
-  onDetail?: (line: string) => void;
-}
+/** What the tags of Signalbox's own image begin with. */
+export const WORKER_TAGS = 'signalbox/worker:';
 
-/** An image that steps can run in. */
-export interface WorkerImage {
-  /** Its tag, `signalbox/worker:<digest of its inputs>`. */
-  reference: string;
-  /** Its content digest. */
-  id: string;
-  /** Whether this call built it. */
-  built: boolean;
+/** What {@link ensureImage} needs. */
+export interface ImageOptions extends ImageProgress {
+  engine: Docker;
+  /** What the `ARG`s of `docker/Dockerfile` are set to: `BASE` is a base image instead of the default one. */
+  args?: Readonly<Record<string, string>>;
+  /** Look for a newer base first. */
+  refresh?: boolean;
 }
 
 /**
@@ -37,80 +31,71 @@ export interface WorkerImage {
  * @throws SignalboxError `environment`, with what to do, if there is no base to build it from
  */
 export async function ensureImage(options: ImageOptions): Promise<WorkerImage> {
-  const { engine, onProgress = () => undefined, onDetail = () => undefined } = options;
-  const context = path.join(packageRoot(), 'docker');
-  const inputs = [readFileSync(path.join(context, 'Dockerfile')), options.base ?? REGISTRY_BASE];
-  const hash = createHash('sha256');
-  for (const input of inputs) hash.update(input).update('\0');
-  const digest = hash.digest('hex').slice(0, 16);
-  const reference = `signalbox/worker:${digest}`;
+  const { engine, args = {}, refresh = false, ...progress } = options;
+  const recipe = await workerRecipe(args);
+  const obtain = async ([base = REGISTRY_BASE]: readonly string[]): Promise<Readonly<Record<string, string>>> =>
+    base === REGISTRY_BASE
+      ? { ...args, BASE: await chooseBase(engine, refresh, progress) }
+      : await obtainBases(engine, [base], args, refresh, progress);
   try {
-    const found = await unlessStatus(engine.getImage(reference).inspect(), 404);
-    if (found !== null) return { reference, id: found.Id, built: false };
-    const base = options.base ?? (await chooseBase(engine, onProgress, onDetail));
-    onProgress(`Building the image of steps from ${base}`);
-    const stream = await engine.buildImage(
-      { context, src: ['Dockerfile'] },
-      { t: reference, buildargs: { BASE: base }, labels: { 'signalbox.inputs': digest } },
-    );
-    await followProgress(engine, stream, onDetail);
-    const { Id } = await engine.getImage(reference).inspect();
-    return { reference, id: Id, built: true };
+    return await ensureBuilt(engine, recipe, { ...progress, refresh, obtain });
   } catch (error) {
     throw engineFailure(error, 'building the image of steps');
   }
 }
 
-/** The default base if the engine has it or can pull it, else one made on this machine. */
-async function chooseBase(
+/** What Signalbox's own image is built from. */
+export async function workerRecipe(args: Readonly<Record<string, string>>): Promise<ImageRecipe> {
+  return {
+    what: 'the image of steps',
+    tags: WORKER_TAGS,
+    dockerfile: readFileSync(path.join(packageRoot(), 'docker', 'Dockerfile'), 'utf8'),
+    args,
+    context: await readBuildContext(null),
+    isOffline: ({ BASE = '' }) => BASE.startsWith(BASE_TAGS),
+  };
+}
+
+/**
+ * Sees to it that the engine has these images.
+ *
+ * @param refresh look for newer ones; one that cannot be pulled, but is there, is kept
+ * @returns the arguments, unchanged
+ */
+export async function obtainBases(
   engine: Docker,
-  onProgress: (line: string) => void,
-  onDetail: (line: string) => void,
-): Promise<string> {
-  if ((await unlessStatus(engine.getImage(REGISTRY_BASE).inspect(), 404)) !== null) return REGISTRY_BASE;
+  bases: readonly string[],
+  args: Readonly<Record<string, string>>,
+  refresh: boolean,
+  progress: ImageProgress,
+): Promise<Readonly<Record<string, string>>> {
+  for (const base of bases) {
+    const found = await unlessStatus(engine.getImage(base).inspect(), 404);
+    if (found !== null && !refresh) continue;
+    try {
+      await pullImage(engine, base, progress);
+    } catch (error) {
+      if (found === null) throw error;
+      progress.onProgress?.(`${base} cannot be pulled: the one that the engine has is used`);
+    }
+  }
+  return args;
+}
+
+/** The default base if the engine has it or can pull it, else one made on this machine. */
+async function chooseBase(engine: Docker, refresh: boolean, progress: ImageProgress): Promise<string> {
   try {
-    onProgress(`Pulling ${REGISTRY_BASE}, the base of the image of steps`);
-    await followProgress(engine, await engine.pull(REGISTRY_BASE), onDetail);
+    await obtainBases(engine, [REGISTRY_BASE], {}, refresh, progress);
     return REGISTRY_BASE;
   } catch (error) {
     const problem = localBaseProblem();
     if (problem !== null) {
-      throw new SignalboxError('environment', `cannot pull ${REGISTRY_BASE} (${oneLine(error)}), and ${problem}`, {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new SignalboxError('environment', `${why}, and ${problem}`, {
         hint: 'use --backend local, or name an image that the engine has in sandbox.image',
         cause: error,
       });
     }
-    return await buildLocalBase(engine, onProgress, onDetail);
+    return await buildLocalBase(engine, progress);
   }
-}
-
-interface Progress {
-  status?: string;
-  stream?: string;
-}
-
-/** Waits for the end of a build or a pull, and hands its lines on. @throws what the engine reports in between */
-async function followProgress(
-  engine: Docker,
-  stream: NodeJS.ReadableStream,
-  onDetail: (line: string) => void,
-): Promise<void> {
-  const modem = engine.modem as Pick<Docker['modem'], 'followProgress'>;
-  await new Promise<void>((resolve, reject) => {
-    modem.followProgress(
-      stream,
-      (error: Error | null) => {
-        if (error) reject(error);
-        else resolve();
-      },
-      ({ status, stream: text }: Progress) => {
-        const line = (text ?? status ?? '').trim();
-        if (line !== '') onDetail(line);
-      },
-    );
-  });
-}
-
-function oneLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim().split('\n')[0] ?? '';
 }

@@ -39,10 +39,14 @@ export function stepOfLabels(labels: unknown): { name: string; owner: StepOwner;
   return { name, execution, owner: { project, run, task, attempt } };
 }
 
+/** What tells apart the homes of one engine in names, where their paths would be too long. */
+export function homeMark(home: Home): string {
+  return createHash('sha256').update(home.root).digest('hex').slice(0, 8);
+}
+
 /** The name of a step's container. */
 export function containerName(home: Home, step: string): string {
-  const hash = createHash('sha256').update(home.root).digest('hex').slice(0, 8);
-  return `signalbox-${hash}-${step}`;
+  return `signalbox-${homeMark(home)}-${step}`;
 }
 
 /** The name of the container that carries the network of an attempt's agents. */

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import picocolors from 'picocolors';
 import type { SignalboxError } from '../../core/failures.ts';
-import { displayPage } from '../views/text.ts';
+import { displayPage, displayText } from '../views/text.ts';
 import type { Outcome } from './command.ts';
 
 /** A stream to print on, and whether a person looks at it. */
@@ -20,6 +20,7 @@ export class Output {
   readonly #stdout: Screen;
   readonly #stderr: Screen;
   readonly #stderrColors: ReturnType<typeof picocolors.createColors>;
+  #hasStatus = false;
 
   constructor(options: {
     json: boolean;
@@ -40,26 +41,47 @@ export class Output {
 
   /** Says what is going on: one line on standard error. */
   progress(text: string): void {
+    this.#clear();
     this.#stderr.stream.write(`${text}\n`);
+  }
+
+  /**
+   * Shows how far something is, on a line that whatever is said next takes away. An empty text takes it away at once.
+   *
+   * @returns whether a person looks: elsewhere nothing is shown
+   */
+  status(text: string): boolean {
+    const { stream, isTerminal } = this.#stderr;
+    if (!isTerminal) return false;
+    this.#clear();
+    const columns = 'columns' in stream && typeof stream.columns === 'number' ? stream.columns : 80;
+    // A line that is as wide as the terminal would be two.
+    if (text !== '') stream.write(displayText(text, Math.max(10, columns - 1)));
+    this.#hasStatus = text !== '';
+    return true;
   }
 
   /** Says what a person should know before it is too late: one line on standard error. */
   warn(text: string): void {
+    this.#clear();
     this.#stderr.stream.write(`${this.#stderrColors.yellow('warning:')} ${text}\n`);
   }
 
   /** One event of a command that follows something: a line of text, or a line of JSON. */
   event(value: unknown, text: string): void {
+    this.#clear();
     this.#stdout.stream.write(this.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
   }
 
   /** Text from elsewhere as it came: on a terminal without what could rewrite the screen, else byte for byte. */
   raw(bytes: Buffer): void {
+    this.#clear();
     this.#stdout.stream.write(this.#stdout.isTerminal ? displayPage(bytes.toString('utf8')) : bytes);
   }
 
   /** The end of a command. */
   outcome({ result, text, printed }: Outcome): void {
+    this.#clear();
     if (printed === true) return;
     if (this.json) this.#stdout.stream.write(`${JSON.stringify({ ok: true, result })}\n`);
     else if (text !== '') this.#stdout.stream.write(text.endsWith('\n') ? text : `${text}\n`);
@@ -67,6 +89,7 @@ export class Output {
 
   /** The end of a command that failed. */
   failure(error: SignalboxError): void {
+    this.#clear();
     const { code, message, hint } = error;
     if (this.json) {
       this.#stdout.stream.write(`${JSON.stringify({ ok: false, error: { code, message, hint: hint ?? null } })}\n`);
@@ -74,6 +97,11 @@ export class Output {
     }
     this.#stderr.stream.write(`${this.#stderrColors.red('error:')} ${message}\n`);
     if (hint !== undefined) this.#stderr.stream.write(`${hint}\n`);
+  }
+
+  #clear(): void {
+    if (this.#hasStatus) this.#stderr.stream.write('\r\x1b[2K');
+    this.#hasStatus = false;
   }
 
   /** Resolves when all that was printed is with the operating system. */

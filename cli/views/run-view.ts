@@ -30,6 +30,7 @@ export function runText(
     moved,
     span(end - Date.parse(run.started_at)),
     usageText(run.usage),
+    ...(run.image === null ? [] : [`image ${run.image.reference} (${run.image.id.slice(7, 19)})`]),
   ];
   const waiting = waitingTasks(run);
   const warnings = Object.entries(run.tasks).flatMap(([id, task]) =>

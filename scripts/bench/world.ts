@@ -159,7 +159,7 @@ export class BenchWorld {
       };
       const prepared = await prepareRun({ ...request, maxParallel, backend: 'local' });
       const began = Date.now();
-      let last = await startRun(session, prepared);
+      let last = await startRun(session, prepared, null);
       const { client, reader, project } = session;
       const besides = beside(client, last.workflow_id, over.signal);
       for await (const seen of followRun(reader, project.id, last.run_id, AbortSignal.timeout(LONGEST_RUN)))

@@ -32,6 +32,7 @@ function run(tasks: Record<string, TaskDescription>): RunDescription {
     integration_branch: 'main',
     base_commit: 'a'.repeat(40),
     head_commit: 'a'.repeat(40),
+    image: null,
     usage,
     tasks,
   };

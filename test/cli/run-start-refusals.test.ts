@@ -218,9 +218,9 @@ describe('run start --dry-run', () => {
   });
 
   test('names the keys that have no effect yet', async () => {
-    world.init().config(`${FINE}sandbox: { dockerfile: Dockerfile }\n`).task('001', 'tdd: strict');
+    world.init().config(`${FINE}validators: { tests: { mode: warn } }\n`).task('001', 'tdd: strict');
     const { stderr } = await world.signalbox('run', 'start', '--dry-run', '--backend', 'local');
-    expect(stderr).toMatch(/no effect yet: .*dockerfile/);
+    expect(stderr).toMatch(/no effect yet: .*validators/);
     expect(stderr).toMatch(/no effect yet: .*tdd/);
   });
 });

@@ -32,6 +32,7 @@ const FAILED: RunDescription = {
   integration_branch: 'main',
   base_commit: 'a'.repeat(40),
   head_commit: 'b'.repeat(40),
+  image: null,
   usage,
   tasks: { '001': task({ status: 'merged' }), '002': task({ reason: REASON }) },
 };

@@ -43,6 +43,7 @@ function runOf(waits: Record<string, WaitDescription | null>, warnings: string[]
     integration_branch: 'main',
     base_commit: 'a'.repeat(40),
     head_commit: 'a'.repeat(40),
+    image: null,
     usage,
     tasks: Object.fromEntries(tasks),
   };

@@ -35,9 +35,8 @@ describe('keys without effect', () => {
     const set = config({
       scope: { mode: 'warn' },
       checks: { canary: { mode: 'env' } },
-      sandbox: { dockerfile: 'Dockerfile' },
     });
-    expect(ignoredConfigKeys(set)).toEqual(['checks.canary', 'sandbox.dockerfile']);
+    expect(ignoredConfigKeys(set)).toEqual(['checks.canary']);
     expect(ignoredConfigKeys(config({}))).toEqual([]);
     const manifest = { ...manifestSchema.parse({ tdd: 'strict', tests: { paths: ['test/**'] } }), id: 'a', name: 'a' };
     expect(ignoredTaskKeys(manifest)).toEqual(['tests', 'tdd']);

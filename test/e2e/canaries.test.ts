@@ -22,6 +22,7 @@ import { readHistory } from '../../workers/runs/decoded-history.ts';
 import { GITHUB_TOKEN, PRIVATE_KEY, SHAPES } from '../support/canaries.ts';
 import { CliWorld, type CliResult } from '../support/cli.ts';
 import { describeWithDocker } from '../support/docker.ts';
+import { removePins } from '../support/image-bench.ts';
 import { listenersOf } from '../support/listeners.ts';
 import { contentsBelow, found, needlesOf, openToOthers, textOf } from '../support/leftovers.ts';
 
@@ -155,6 +156,7 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     await session.close();
     world.killWorkers();
     await world.signalbox('server', 'stop');
+    await removePins(world.home);
     world.remove();
   });
 

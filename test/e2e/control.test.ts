@@ -15,6 +15,7 @@ import { openSession, type Session } from '../../workers/session.ts';
 import { CliProcess } from '../support/cli-process.ts';
 import { CliWorld, type CliResult } from '../support/cli.ts';
 import { describeWithDocker } from '../support/docker.ts';
+import { removePins } from '../support/image-bench.ts';
 import { until } from '../support/until.ts';
 
 const PATIENCE = 120_000;
@@ -61,6 +62,7 @@ afterAll(async () => {
   await session.close();
   world.killWorkers();
   await world.signalbox('server', 'stop');
+  await removePins(world.home);
   await stopGateway(homeOf(world.env));
   world.remove();
 });

@@ -9,6 +9,7 @@ import { openSession, type Session } from '../../workers/session.ts';
 import { CliProcess } from '../support/cli-process.ts';
 import { CliWorld } from '../support/cli.ts';
 import { describeWithDocker } from '../support/docker.ts';
+import { removePins } from '../support/image-bench.ts';
 import { everyTurn, writeFile } from '../support/model-scripts.ts';
 import { startScriptedModelServer, type ScriptedModelServer } from '../support/scripted-model-server.ts';
 import { until } from '../support/until.ts';
@@ -42,6 +43,7 @@ afterAll(async () => {
   await end(worker);
   world.killWorkers();
   await world.signalbox('server', 'stop');
+  await removePins(world.home);
   await stopGateway(homeOf(world.env));
   await model.close();
   world.remove();

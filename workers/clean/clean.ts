@@ -7,7 +7,7 @@ import { connectEngine } from '../../activities/sandbox/engine.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import { listRuns } from '../runs/run-list.ts';
 import type { Session } from '../session.ts';
-import { removeContainers } from './containers.ts';
+import { removeContainers, removePin } from './containers.ts';
 import { cleanRun, type CleanedRun } from './clean-run.ts';
 import { leasedBy } from './leased-checkouts.ts';
 
@@ -60,6 +60,7 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
     const { refused, removed } = await removeContainers(connectEngine(session.env), home, input.run, request.dryRun);
     cleaned.removed.push(...removed);
     cleaned.kept.push(...refused);
+    cleaned.removed.push(...(await removePin(connectEngine(session.env), home, input.run, request.dryRun)));
     report.runs.push(cleaned);
     const directory = path.join(home.checkouts, repository.id);
     for (const slot of leasedBy(directory, `${project.id}..${run}..`)) remove(slot, request.dryRun, report.checkouts);

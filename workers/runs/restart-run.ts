@@ -4,6 +4,7 @@ import { reduceRun } from '../../core/reduce-run.ts';
 import { canRetry, type RunState, type TaskViews } from '../../core/run-state.ts';
 import type { Session } from '../session.ts';
 import { describeFolded } from './run-history.ts';
+import { withImage } from './run-image.ts';
 import { startRunWorkflow } from './start-workflow.ts';
 import { noSuchTask } from './unknown.ts';
 
@@ -37,9 +38,9 @@ export async function restartRun(
         : {}),
     });
   }
-  const { input } = folded;
-  await startRunWorkflow(session, { input, state, tasks: known.length, details: null, next: true });
-  return describeFolded({ ...folded, state }, null);
+  const next = await withImage(session, folded.input, state);
+  await startRunWorkflow(session, { ...next, tasks: known.length, details: null, next: true });
+  return describeFolded({ ...folded, ...next }, null);
 }
 
 /**

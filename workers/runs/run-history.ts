@@ -57,6 +57,7 @@ export function describeFolded({ input, state, views }: FoldedRun, endedAt: numb
     baseCommit: input.baseCommit,
     startedAt: input.startedAt,
     endedAt,
+    image: input.image,
   });
 }
 

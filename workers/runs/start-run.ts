@@ -5,12 +5,14 @@ import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import type { RunDescription } from '../../core/description.ts';
 import { describeRun } from '../../core/run-description.ts';
 import { runSettings } from '../../core/run-settings.ts';
+import type { RunImage } from '../../core/run-image.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import { reduceRun } from '../../core/reduce-run.ts';
 import { initialRunState, type RunSettings } from '../../core/run-state.ts';
 import type { Session } from '../session.ts';
 import { catalogueNews } from './catalogue-news.ts';
 import type { PreparedRun } from './prepare-run.ts';
+import { pinRunImage } from '../run-image-pins.ts';
 import { repositoryRef } from './repository-ref.ts';
 import { listRuns } from './run-list.ts';
 import { cut, runIdTaken, startRunWorkflow } from './start-workflow.ts';
@@ -19,13 +21,19 @@ import { cut, runIdTaken, startRunWorkflow } from './start-workflow.ts';
 const DETAILS_LIMIT = 20_000;
 
 /**
- * Pins a prepared run's configuration and tasks, and starts its workflow. Work on it begins when a worker polls.
+ * Pins a prepared run's configuration, tasks and image, and starts its workflow. Work on it begins when a worker polls.
  *
+ * @param image what its steps run in; `null` on the host
  * @returns the run as it is at its start
  * @throws SignalboxError `usage` if the run id was used before
  */
-export async function startRun(session: Session, prepared: PreparedRun): Promise<RunDescription> {
-  const { manifest, project, runId, baseCommit } = prepared;
+export async function startRun(
+  session: Session,
+  prepared: PreparedRun,
+  image: RunImage | null,
+): Promise<RunDescription> {
+  const { project, runId, baseCommit } = prepared;
+  const manifest = { ...prepared.manifest, image };
   const { home } = session;
   const { config } = manifest;
   const repository = repositoryRef(home, project, prepared.user);
@@ -44,17 +52,19 @@ export async function startRun(session: Session, prepared: PreparedRun): Promise
   if (news !== null) session.onProgress(news);
   const settings: RunSettings = { ...runSettings(config), maxParallel: prepared.maxParallel };
   const startedAt = Date.now();
+  const pinned = image === null ? {} : { image };
   await startRunWorkflow(session, {
-    input: { version: 1, run, settings, baseCommit, startedAt },
+    input: { version: 1, run, settings, baseCommit, startedAt, ...pinned },
     state: null,
     tasks: manifest.tasks.length,
-    details: detailsOf(prepared, project.root),
+    details: detailsOf(prepared, project.root, image),
     next: false,
   });
+  if (image !== null) await pinRunImage(session, run, image);
   const views = Object.fromEntries(prepared.order.map((view) => [view.id, view]));
   const loaded = { type: 'loaded', at: startedAt, tasks: prepared.order, last: true } as const;
   const state = reduceRun(initialRunState(settings, baseCommit), loaded, views);
-  return describeRun(state, views, { run, baseCommit, startedAt, endedAt: null });
+  return describeRun(state, views, { run, baseCommit, startedAt, endedAt: null, ...pinned });
 }
 
 /** A run's refs outlive the server's memory of its workflow; a second run of that name would mix with them. */
@@ -64,13 +74,13 @@ async function requireUnusedRefs(gitDir: string, runId: string): Promise<void> {
   if (bare.listRefs(`refs/signalbox/${runId}/`).size > 0) throw runIdTaken(runId);
 }
 
-function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string): string {
+function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string, image: RunImage | null): string {
   const { config, tasks, backend } = manifest;
   const rows = tasks.map(({ manifest: task }) => {
     const after = task.depends_on.length === 0 ? '' : ` (after ${task.depends_on.join(', ')})`;
     const what = task.description === undefined ? '' : `: ${task.description.replace(/\s+/g, ' ')}`;
     return `- \`${task.id}\` **${task.name}**${after}${what}`;
   });
-  const head = `Run \`${runId}\` of project \`${config.project}\` in \`${root}\`, into \`${config.repository.integration_branch}\` at \`${baseCommit.slice(0, 10)}\`. Agent: ${config.agent.provider}; backend: ${backend}.`;
+  const head = `Run \`${runId}\` of project \`${config.project}\` in \`${root}\`, into \`${config.repository.integration_branch}\` at \`${baseCommit.slice(0, 10)}\`. Agent: ${config.agent.provider}; backend: ${backend}${image === null ? '' : `, image \`${image.reference}\` (\`${image.digest ?? image.id}\`)`}.`;
   return cut([head, '', ...rows].join('\n'), DETAILS_LIMIT);
 }

@@ -1,6 +1,10 @@
+import type { RunImage } from '../../../core/run-image.ts';
+import type { PreparedRun } from '../../../workers/runs/prepare-run.ts';
 import { attach, runOutcome } from '../../attached.ts';
 import { defineCommand } from '../../framework/command.ts';
+import type { Context } from '../../framework/context.ts';
 import { choice, count, flag, list, text } from '../../framework/options.ts';
+import { showImageProgress } from '../../image-progress.ts';
 import { withSession } from '../../session.ts';
 
 export const runStart = defineCommand({
@@ -40,15 +44,11 @@ export const runStart = defineCommand({
       const { dryRunResult, dryRunText } = await import('../../views/dry-run-view.ts');
       return { result: dryRunResult(prepared), text: dryRunText(prepared, context.output.columns) };
     }
-    const { prepareImage } = await import('../../../workers/sandbox-image.ts');
-    await prepareImage(prepared.manifest, env, {
-      onProgress: (line) => output.progress(line),
-      signal: context.interrupted,
-    });
+    const image = await imageOf(context, prepared);
     return await withSession(context, { startServer: true }, async (session) => {
       const { startRun } = await import('../../../workers/runs/start-run.ts');
       const { ensureWorker } = await import('../../../workers/background-worker.ts');
-      const started = await startRun(session, prepared);
+      const started = await startRun(session, prepared, image);
       const webUi = session.webUi(started.workflow_id);
       output.progress(`Run ${started.run_id} started${webUi === null ? '' : `: ${webUi}`}`);
       await ensureWorker(session);
@@ -61,3 +61,13 @@ export const runStart = defineCommand({
     });
   },
 });
+
+/** What the run's steps are to run in, built or pulled if need be; `null` on the host. */
+async function imageOf({ output, env, interrupted }: Context, prepared: PreparedRun): Promise<RunImage | null> {
+  const { project, manifest } = prepared;
+  if (manifest.backend !== 'docker') return null;
+  const { prepareImage } = await import('../../../workers/sandbox-image.ts');
+  return await showImageProgress(output, { verbose: false }, (progress) =>
+    prepareImage({ ...progress, project, config: manifest.config, env, signal: interrupted }),
+  );
+}
