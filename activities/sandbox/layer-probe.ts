@@ -6,9 +6,12 @@ import { removeAll } from '../git/clean-tree.ts';
 import { makePrivateDirectory } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
 import { engineStatus, unlessStatus } from './engine.ts';
-import { containerName } from './labels.ts';
+import { containerName, labelFilter } from './labels.ts';
 import { isLayerPath, LAYER_TEST, layerMount, makeTestLayer } from './layer-mount.ts';
 import type { ContainerSettings } from './step-container.ts';
+
+/** A probe that is older was left behind by a worker that died, in seconds. */
+const LEFT_BEHIND = 600;
 
 /**
  * Tries a layer with the engine: it may run elsewhere and not see our files, its kernel may refuse, or our files may lie on
@@ -20,9 +23,10 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
   const name = `layer-probe-${randomUUID().slice(0, 8)}`;
   const directory = path.join(makePrivateDirectory(home.snapshots), name);
   const container = engine.getContainer(containerName(home, name));
+  const labels = { 'signalbox.home': home.root, 'signalbox.probe': 'layer' };
+  await removeFormerProbes(engine, labels);
   try {
     const layer = { ...makeTestLayer(directory, user), target: '/layer' };
-    const labels = { 'signalbox.home': home.root };
     await engine.createContainer({
       name: containerName(home, name),
       Image: image,
@@ -45,10 +49,16 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
       if (engineStatus(error) === null) throw error;
       return false;
     }
-    const { StatusCode } = (await container.wait()) as { StatusCode: number };
-    return StatusCode === 0 && readdirSync(layer.source).length === 3;
+    const ended = (await unlessStatus(container.wait())) as { StatusCode: number } | null;
+    return ended?.StatusCode === 0 && readdirSync(layer.source).length === 3;
   } finally {
     await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
     removeAll(directory);
   }
+}
+
+async function removeFormerProbes(engine: Docker, labels: Readonly<Record<string, string>>): Promise<void> {
+  const oldest = Date.now() / 1000 - LEFT_BEHIND;
+  for (const { Id, Created } of await engine.listContainers({ all: true, filters: labelFilter(labels) }))
+    if (Created < oldest) await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);
 }

@@ -4,6 +4,7 @@ import {
   existsSync,
   linkSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
@@ -46,6 +47,11 @@ const exitSchema = z.object({
 
 /** How a step ended, as it was recorded. */
 export type StepExit = z.infer<typeof exitSchema>;
+
+/** The names of the steps that have a record. What a worker that died had not made to the end is none. */
+export function stepNames(steps: string): string[] {
+  return (unlessMissing(() => readdirSync(steps)) ?? []).filter((name) => NAME.test(name));
+}
 
 /** The part of a spec that makes a step what it is. Environment values, addresses and bounds may differ on re-attaching. */
 export function stepDigest(spec: StepSpec): string {

@@ -3,11 +3,11 @@ import path from 'node:path';
 import { BareRepository } from '../../activities/git/bare-repository.ts';
 import { removeAll } from '../../activities/git/clean-tree.ts';
 import { signedDirectory } from '../../activities/git/signed-commit.ts';
-import { connectEngine } from '../../activities/sandbox/engine.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import { listRuns } from '../runs/run-list.ts';
 import type { Session } from '../session.ts';
-import { removeContainers } from './containers.ts';
+import { janitorSandboxes } from '../janitor-sandboxes.ts';
+import { removeRemnants } from './remnants.ts';
 import { cleanRun, type CleanedRun } from './clean-run.ts';
 import { leasedBy } from './leased-checkouts.ts';
 
@@ -30,7 +30,7 @@ export interface CleanReport {
 }
 
 /**
- * Removes what runs that have ended left on this host: work trees, step records, checkouts, containers, and the refs of
+ * Removes what runs that have ended left on this host: processes, containers and volumes, work trees, step records, checkouts, and the refs of
  * work that is merged. Never what belongs to an open run, and never the only copy of anything that an agent wrote.
  *
  * @throws SignalboxError `not_found` for an unknown run, `refused` for one that is open
@@ -42,6 +42,7 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
   const report: CleanReport = { dry_run: request.dryRun, runs: [], checkouts: [] };
   const repositories = new Map<string, RepositoryRef>();
   const busy = new Set<string>();
+  const sandboxes = janitorSandboxes(home, session.env);
   for (const run of chosen) {
     const { input } = await reader.fold(project.id, run);
     const { repository } = input.run;
@@ -56,10 +57,11 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
     const bare = existsSync(gitDir) ? await BareRepository.open(gitDir) : null;
     const description = await reader.read(project.id, run);
     const { dryRun, force } = request;
+    // First, so that all of its steps have ended, and their records can go.
+    const remnants = await removeRemnants(await sandboxes(), input.run, dryRun);
     const cleaned = await cleanRun({ home, bare, run: input.run, description, dryRun, force });
-    const { refused, removed } = await removeContainers(connectEngine(session.env), home, input.run, request.dryRun);
-    cleaned.removed.push(...removed);
-    cleaned.kept.push(...refused);
+    cleaned.removed.unshift(...remnants.removed);
+    cleaned.kept.unshift(...remnants.refused);
     report.runs.push(cleaned);
     const directory = path.join(home.checkouts, repository.id);
     for (const slot of leasedBy(directory, `${project.id}..${run}..`)) remove(slot, request.dryRun, report.checkouts);
