@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type Docker from 'dockerode';
 import type { Home } from '../home.ts';
-import { unlessStatus } from './engine.ts';
+import { answerOf, unlessStatus } from './engine.ts';
 import { attemptOfLabels, labelFilter, stepOfLabels } from './labels.ts';
 import type { Remnant } from './sandbox.ts';
 import { StepDirectory, stepNames } from './step-directory.ts';
@@ -20,18 +20,20 @@ export interface DockerRemnant extends Remnant {
 export async function dockerRemnants(engine: Docker, home: Home): Promise<DockerRemnant[]> {
   const filters = labelFilter({ 'signalbox.home': home.root });
   const unended = unendedSteps(home);
-  const containers = (await engine.listContainers({ all: true, filters })).flatMap(({ Id, Names, Labels }) => {
-    const attempt = attemptOfLabels(Labels);
-    if (attempt === null) return [];
-    const step = stepOfLabels(Labels)?.name ?? null;
-    const forgotten = step !== null && !existsSync(new StepDirectory(home.steps, step).path);
-    const what = step === null ? `container ${(Names[0] ?? Id).replace(/^\//, '')}` : `step ${step}`;
-    const remove = async (): Promise<void> => {
-      await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);
-    };
-    return [{ what, ...attempt, step, forgotten, remove }];
-  });
-  const { Volumes } = await engine.listVolumes({ filters: { ...filters, dangling: ['true'] } });
+  const containers = (await answerOf(engine.listContainers({ all: true, filters }))).flatMap(
+    ({ Id, Names, Labels }) => {
+      const attempt = attemptOfLabels(Labels);
+      if (attempt === null) return [];
+      const step = stepOfLabels(Labels)?.name ?? null;
+      const forgotten = step !== null && !existsSync(new StepDirectory(home.steps, step).path);
+      const what = step === null ? `container ${(Names[0] ?? Id).replace(/^\//, '')}` : `step ${step}`;
+      const remove = async (): Promise<void> => {
+        await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);
+      };
+      return [{ what, ...attempt, step, forgotten, remove }];
+    },
+  );
+  const { Volumes } = await answerOf(engine.listVolumes({ filters: { ...filters, dangling: ['true'] } }));
   const volumes = Volumes.flatMap(({ Name, Labels }) => {
     const attempt = attemptOfLabels(Labels);
     if (attempt === null) return [];

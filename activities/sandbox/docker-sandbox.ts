@@ -8,7 +8,7 @@ import type { Redactor } from '../redaction/redactor.ts';
 import { ContainerLogs } from './container-logs.ts';
 import { dockerRemnants } from './docker-remnants.ts';
 import { DockerStep, missingImage } from './docker-step.ts';
-import { engineFailure, unlessStatus } from './engine.ts';
+import { answerOf, engineFailure, unlessStatus } from './engine.ts';
 import { canLayer } from './layer-probe.ts';
 import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels, stepSidecarName } from './labels.ts';
 import { OutputTail } from './output-tail.ts';
@@ -214,7 +214,7 @@ export class DockerSandbox implements Sandbox {
   /** The steps whose containers carry exactly these labels; with `all`, those that do not run as well. */
   private async containers(labels: Record<string, string>, all: boolean): Promise<ReturnType<typeof stepsOf>> {
     const { engine } = this.options;
-    return stepsOf(await engine.listContainers({ all, filters: labelFilter(labels) }));
+    return stepsOf(await answerOf(engine.listContainers({ all, filters: labelFilter(labels) })));
   }
 
   private open(name: string): { directory: StepDirectory; step: DockerStep } {

@@ -79,23 +79,30 @@ export function engineStatus(error: unknown): number | null {
 }
 
 /**
- * What `call` resolves with, or `null` where the engine answers with one of these statuses.
+ * What `call` resolves with.
  *
  * @throws SignalboxError `environment`, retryable, if it does not settle at all, as when the engine dies in mid-answer
  */
-export async function unlessStatus<T>(call: Promise<T>, ...statuses: number[]): Promise<T | null> {
+export async function answerOf<T>(call: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(silentEngine()), PATIENCE);
   });
   try {
     return await Promise.race([call, overdue]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Like {@link answerOf}, or `null` where the engine answers with one of these statuses. */
+export async function unlessStatus<T>(call: Promise<T>, ...statuses: number[]): Promise<T | null> {
+  try {
+    return await answerOf(call);
   } catch (error) {
     const status = engineStatus(error);
     if (status !== null && statuses.includes(status)) return null;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

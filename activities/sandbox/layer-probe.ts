@@ -5,7 +5,7 @@ import type Docker from 'dockerode';
 import { removeAll } from '../git/clean-tree.ts';
 import { makePrivateDirectory } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
-import { engineStatus, unlessStatus } from './engine.ts';
+import { answerOf, engineStatus, unlessStatus } from './engine.ts';
 import { containerName, labelFilter } from './labels.ts';
 import { isLayerPath, LAYER_TEST, layerMount, makeTestLayer } from './layer-mount.ts';
 import type { ContainerSettings } from './step-container.ts';
@@ -49,8 +49,8 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
       if (engineStatus(error) === null) throw error;
       return false;
     }
-    const ended = (await unlessStatus(container.wait())) as { StatusCode: number } | null;
-    return ended?.StatusCode === 0 && readdirSync(layer.source).length === 3;
+    const { StatusCode } = (await answerOf(container.wait())) as { StatusCode: number };
+    return StatusCode === 0 && readdirSync(layer.source).length === 3;
   } finally {
     await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
     removeAll(directory);
