@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type Docker from 'dockerode';
 import type { Home } from '../home.ts';
 import { answerOf, unlessStatus } from './engine.ts';
-import { attemptOfLabels, labelFilter, stepOfLabels } from './labels.ts';
+import { attemptOfLabels, labelFilter, recordOfLabels, stepOfLabels } from './labels.ts';
 import type { Remnant } from './sandbox.ts';
 import { StepDirectory, stepNames } from './step-directory.ts';
 
@@ -25,7 +26,8 @@ export async function dockerRemnants(engine: Docker, home: Home): Promise<Docker
       const attempt = attemptOfLabels(Labels);
       if (attempt === null) return [];
       const step = stepOfLabels(Labels)?.name ?? null;
-      const forgotten = step !== null && !existsSync(new StepDirectory(home.steps, step).path);
+      const record = recordOfLabels(Labels);
+      const forgotten = record !== null && !existsSync(path.join(home.steps, record));
       const what = step === null ? `container ${(Names[0] ?? Id).replace(/^\//, '')}` : `step ${step}`;
       const remove = async (): Promise<void> => {
         await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);

@@ -36,6 +36,16 @@ export function labelFilter(labels: Readonly<Record<string, string>>): { label: 
   return { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
 }
 
+/** The label of a container that carries the network of one step alone. */
+export function sidecarLabel(step: string): Record<string, string> {
+  return { 'signalbox.sidecar': step };
+}
+
+/** The step without whose record nobody will use a container any more; `null` for what an attempt's steps share. */
+export function recordOfLabels(labels: Readonly<Record<string, string>>): string | null {
+  return labels['signalbox.step'] ?? labels['signalbox.sidecar'] ?? null;
+}
+
 /** Whose something is, by its labels; `null` if they do not say. */
 export function attemptOfLabels(labels: unknown): { owner: StepOwner; execution: string } | null {
   const parsed = attemptSchema.safeParse(labels);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type Docker from 'dockerode';
 import { hardenedHost } from './container-profile.ts';
 import { unlessStatus } from './engine.ts';
-import { attemptLabels } from './labels.ts';
+import { attemptLabels, sidecarLabel, stepSidecarName } from './labels.ts';
 import type { StepSpec } from './sandbox.ts';
 import { bindMount } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
@@ -21,7 +21,7 @@ export const SIDECAR_PORT = 8790;
 export async function ensureSidecar(
   engine: Docker,
   settings: ContainerSettings,
-  spec: Pick<StepSpec, 'owner' | 'execution'>,
+  spec: Pick<StepSpec, 'name' | 'owner' | 'execution'>,
   name: string,
   socket: string,
 ): Promise<string> {
@@ -42,7 +42,7 @@ export async function ensureSidecar(
 
 function sidecarContainer(
   settings: ContainerSettings,
-  spec: Pick<StepSpec, 'owner' | 'execution'>,
+  spec: Pick<StepSpec, 'name' | 'owner' | 'execution'>,
   name: string,
   socket: string,
 ): Docker.ContainerCreateOptions {
@@ -55,7 +55,7 @@ function sidecarContainer(
     Cmd: [],
     WorkingDir: '/',
     User: `${user.uid}:${user.gid}`,
-    Labels: { ...attemptLabels(home, spec), 'signalbox.sidecar': 'gateway' },
+    Labels: { ...attemptLabels(home, spec), ...(name === stepSidecarName(home, spec.name) && sidecarLabel(spec.name)) },
     HostConfig: {
       ...hardenedHost({ ...limits, memory: 256 * 1024 ** 2, pids: 1024 }, 64 * 1024),
       NetworkMode: 'none',

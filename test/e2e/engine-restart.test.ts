@@ -67,7 +67,7 @@ describeWithOwnEngine('a run whose Docker daemon is killed in the middle of an a
   }
 
   async function described(run: string): Promise<string> {
-    return (await world.signalbox('task', 'describe', '001', '--run', run, '-o', 'json')).stdout;
+    return (await world.signalbox('task', 'describe', '001', '--run', run)).stdout;
   }
 
   test(
@@ -88,7 +88,8 @@ describeWithOwnEngine('a run whose Docker daemon is killed in the middle of an a
       await startAndKill('dead', false);
       expect(await merged('dead')).toMatchObject({ status: 'merged', attempts: 1, turns: 2 });
       answer();
-      expect(await described('dead')).toContain('the agent was lost');
+      expect(model.requests.at(-1)?.prompt).toContain('turn 1 failed: the agent was lost: its machine');
+      expect(await described('dead')).toMatch(/turn-1 +lost/);
       expect(await engine.client.listContainers({ all: true })).toEqual([]);
     },
     PATIENCE,

@@ -13,7 +13,7 @@ import { dockerAnswers, missingInCi } from './docker.ts';
 import { until } from './until.ts';
 
 /** Whether a daemon of our own can be started: as root, where its program is. */
-const canStartOne = dockerAnswers && process.getuid?.() === 0 && isOnPath('dockerd');
+const canStartOne = dockerAnswers && process.getuid?.() === 0 && ['dockerd', 'unshare'].every(isOnPath);
 
 /** A `describe` for tests that kill a Docker daemon. Skipped, or failing in CI, as with `describeWithDocker`. */
 export function describeWithOwnEngine(name: string, tests: () => void): void {
@@ -22,11 +22,14 @@ export function describeWithOwnEngine(name: string, tests: () => void): void {
   else describe.skip(`${name} (no dockerd can be started)`, tests);
 }
 
-/** Keeps the daemon until its own input ends, which is when the test's process does: it must not live on. */
-const WRAPPER = 'dockerd "$@" </dev/null & daemon=$!; read -r end; kill "$daemon"; wait "$daemon"';
+/**
+ * Keeps the daemon until its own input ends, which is when the test's process does: it must not live on. In a network
+ * namespace of its own, since a daemon that is to have no bridge removes `docker0`, whoever's that is.
+ */
+const WRAPPER = 'unshare --net dockerd "$@" </dev/null & daemon=$!; read -r end; kill "$daemon"; wait "$daemon"';
 
 /**
- * A Docker daemon of a test alone, with all its state in a directory of its own and no network but loopback. It can be
+ * A Docker daemon of a test alone, with all its state in a directory of its own and no network. It can be
  * killed and started again, with what it ran going on (`liveRestore`) or not.
  */
 export class PrivateEngine {

@@ -120,13 +120,20 @@ describeWithDocker('what a dead worker left in the engine', () => {
     expect(await sandbox.run(spec)).toMatchObject({ ended: true });
   });
 
-  test('is forgotten where only the container tells of it: nobody could attach to that', async () => {
-    const spec = bench.step('echo up; sleep 300', { execution: '0123456789abcdef' });
+  test('is forgotten where only its containers tell of it: nobody could attach to them', async () => {
+    const gateway = createServer((_request, response) => response.end());
+    await once(gateway.listen(path.join(bench.home.gateway, 'gateway.sock')), 'listening');
+    // As a bootstrap has: of no task, and with a network of its own.
+    const own = { execution: '0123456789abcdef', network: { allow: ['registries'], private: [] } };
+    const spec = bench.step('echo up; sleep 300', own);
     await abandon(sandbox, spec);
-    expect(await sandbox.remnants()).toMatchObject([{ forgotten: false }]);
+    const before = await sandbox.remnants();
+    expect(words(before)).toEqual([`step ${spec.name}`, expect.stringMatching(/^container .*\.sidecar$/)]);
+    expect(before.map(({ forgotten }) => forgotten)).toEqual([false, false]);
     rmSync(path.join(bench.home.steps, spec.name), { recursive: true });
-    expect(await sandbox.remnants()).toMatchObject([{ forgotten: true }]);
+    expect((await sandbox.remnants()).map(({ forgotten }) => forgotten)).toEqual([true, true]);
     await removeAll(sandbox);
     expect(await containers()).toEqual([]);
+    gateway.close();
   });
 });
