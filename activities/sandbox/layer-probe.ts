@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import { removeAll } from '../git/clean-tree.ts';
-import { makePrivateDirectory } from '../home.ts';
+import { makePrivateDirectory, type Home } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
 import { answerOf, engineStatus, unlessStatus } from './engine.ts';
 import { containerName, labelFilter } from './labels.ts';
 import { isLayerPath, LAYER_TEST, layerMount, makeTestLayer } from './layer-mount.ts';
 import type { ContainerSettings } from './step-container.ts';
 
+const PREFIX = 'layer-probe-';
 /** A probe that is older was left behind by a worker that died, in seconds. */
 const LEFT_BEHIND = 600;
 
@@ -20,11 +21,11 @@ const LEFT_BEHIND = 600;
 export async function canLayer(engine: Docker, settings: ContainerSettings): Promise<boolean> {
   const { home, image, user, runtime } = settings;
   if (process.platform !== 'linux' || !isLayerPath(home.root)) return false;
-  const name = `layer-probe-${randomUUID().slice(0, 8)}`;
+  const name = `${PREFIX}${randomUUID().slice(0, 8)}`;
   const directory = path.join(makePrivateDirectory(home.snapshots), name);
   const container = engine.getContainer(containerName(home, name));
   const labels = { 'signalbox.home': home.root, 'signalbox.probe': 'layer' };
-  await removeFormerProbes(engine, labels);
+  await removeFormerProbes(engine, home, labels);
   try {
     const layer = { ...makeTestLayer(directory, user), target: '/layer' };
     await engine.createContainer({
@@ -57,8 +58,13 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
   }
 }
 
-async function removeFormerProbes(engine: Docker, labels: Readonly<Record<string, string>>): Promise<void> {
+async function removeFormerProbes(engine: Docker, home: Home, labels: Readonly<Record<string, string>>): Promise<void> {
   const oldest = Date.now() / 1000 - LEFT_BEHIND;
-  for (const { Id, Created } of await engine.listContainers({ all: true, filters: labelFilter(labels) }))
+  const containers = await answerOf(engine.listContainers({ all: true, filters: labelFilter(labels) }));
+  for (const { Id, Created } of containers)
     if (Created < oldest) await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);
+  for (const name of readdirSync(home.snapshots).filter((entry) => entry.startsWith(PREFIX))) {
+    const directory = path.join(home.snapshots, name);
+    if ((statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) / 1000 < oldest) removeAll(directory);
+  }
 }

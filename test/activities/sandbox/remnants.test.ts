@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -108,6 +108,16 @@ describeWithDocker('what a dead worker left in the engine', () => {
     expect(await sandbox.run(running)).toMatchObject({ ended: true });
     expect(words(await others.remnants())).toEqual([`step ${theirs.name}`]);
     gateway.close();
+  });
+
+  test('of a probe for layers goes with the next probe', async () => {
+    const [left, current] = ['layer-probe-left', 'layer-probe-current'].map((name) =>
+      path.join(bench.home.snapshots, name),
+    );
+    for (const directory of [left, current]) mkdirSync(directory ?? '', { recursive: true });
+    utimesSync(left ?? '', 0, 0);
+    await sandbox.canLayer();
+    expect([left, current].map((directory) => existsSync(directory ?? ''))).toEqual([false, true]);
   });
 
   test('is found where only the record tells of it, as when somebody removed the container', async () => {
