@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { RunDescription } from '../../core/description.ts';
+import { taskWorkflowId } from '../../core/ids.ts';
 import { homeOf } from '../../activities/home.ts';
 import { stopGateway } from '../../workers/gateway-process.ts';
+import { openSession } from '../../workers/session.ts';
+import { CliProcess } from '../support/cli-process.ts';
 import { CliWorld } from '../support/cli.ts';
 import { everyTurn, writeFile } from '../support/model-scripts.ts';
 import { describeWithOwnEngine, PrivateEngine } from '../support/private-engine.ts';
 import { startScriptedModelServer, type ScriptedModelServer } from '../support/scripted-model-server.ts';
+import { until } from '../support/until.ts';
 
 const PATIENCE = 240_000;
 
@@ -47,7 +51,7 @@ describeWithOwnEngine('a run whose Docker daemon is killed in the middle of an a
   });
 
   /** Starts a run, and kills the daemon when the model has seen what a command did, and is about to answer. */
-  async function startAndKill(run: string, liveRestore: boolean): Promise<void> {
+  async function killInMidTurn(run: string, liveRestore: boolean): Promise<void> {
     await engine.start({ liveRestore });
     answering = new Promise((resolve) => (answer = resolve));
     before = model.requests.length;
@@ -56,7 +60,18 @@ describeWithOwnEngine('a run whose Docker daemon is killed in the middle of an a
     expect({ code: start.code, stderr: start.stderr }).toMatchObject({ code: 0 });
     await model.waitForRequests(before + 2);
     await engine.kill();
-    await engine.start({ liveRestore });
+  }
+
+  /** Resolves when an activity of the task has failed for this reason, and will be tried again. */
+  async function untilTriedAgain(run: string, reason: string): Promise<void> {
+    const { env, repository: directory } = world;
+    const session = await openSession({ directory, env, startServer: false, onProgress: () => undefined });
+    const handle = session.client.workflow.getHandle(taskWorkflowId('demo', run, '001'));
+    await until(async () => {
+      const { raw } = await handle.describe();
+      return raw.pendingActivities?.some(({ lastFailure }) => lastFailure?.message?.includes(reason));
+    });
+    await session.close();
   }
 
   async function merged(run: string): Promise<RunDescription['tasks'][string] | undefined> {
@@ -73,7 +88,8 @@ describeWithOwnEngine('a run whose Docker daemon is killed in the middle of an a
   test(
     'finds the turn again where containers live on, and ends as if nothing had been',
     async () => {
-      await startAndKill('live', true);
+      await killInMidTurn('live', true);
+      await engine.start({ liveRestore: true });
       answer();
       expect(await merged('live')).toMatchObject({ status: 'merged', attempts: 1, turns: 1 });
       expect([model.requests.length, model.aborted]).toEqual([before + 2, 0]);
@@ -83,9 +99,28 @@ describeWithOwnEngine('a run whose Docker daemon is killed in the middle of an a
   );
 
   test(
+    'is waited with by a worker that starts before the daemon does, as after the machine did',
+    async () => {
+      await killInMidTurn('early', true);
+      world.killWorkers();
+      const worker = new CliProcess(world, 'worker', 'start');
+      await untilTriedAgain('early', 'no Docker engine answers');
+      await engine.start({ liveRestore: true });
+      answer();
+      expect(await merged('early')).toMatchObject({ status: 'merged', attempts: 1, turns: 1 });
+      expect(model.requests).toHaveLength(before + 2);
+      worker.kill('SIGTERM');
+      await worker.ended;
+      await engine.terminate();
+    },
+    PATIENCE,
+  );
+
+  test(
     'is told that the turn was lost where they do not, keeps its work, and goes on in the same attempt',
     async () => {
-      await startAndKill('dead', false);
+      await killInMidTurn('dead', false);
+      await engine.start({ liveRestore: false });
       expect(await merged('dead')).toMatchObject({ status: 'merged', attempts: 1, turns: 2 });
       answer();
       expect(model.requests.at(-1)?.prompt).toContain('turn 1 failed: the agent was lost: its machine');

@@ -30,8 +30,9 @@ export interface CleanReport {
 }
 
 /**
- * Removes what runs that have ended left on this host: what still runs or lies in a sandbox, work trees, records, checkouts, and refs
- * of * work that is merged. Never what belongs to an open run, and never the only copy of anything that an agent wrote.
+ * Removes what runs that have ended left on this host: what still runs or lies in a sandbox, work trees, records,
+ * checkouts, and refs of work that is merged. Never what belongs to an open run, and never the only copy of anything that
+ * an agent wrote.
  *
  * @throws SignalboxError `not_found` for an unknown run, `refused` for one that is open
  */

@@ -9,7 +9,7 @@ import { attemptLabels, containerName, labelFilter } from '../../../activities/s
 import { LocalStep } from '../../../activities/sandbox/local-step.ts';
 import { processesOfStep } from '../../../activities/sandbox/processes.ts';
 import type { Remnant, Sandbox, StepSpec } from '../../../activities/sandbox/sandbox.ts';
-import { StepDirectory } from '../../../activities/sandbox/step-directory.ts';
+import { dropDrafts, StepDirectory } from '../../../activities/sandbox/step-directory.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { createStepBench, until, type StepBench } from '../../support/sandbox-steps.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
@@ -46,7 +46,9 @@ describe('what a dead worker left on the host', () => {
     process.kill(new LocalStep(new StepDirectory(bench.home.steps, orphan.name)).supervisor()?.pid ?? 0, 'SIGKILL');
     new StepDirectory(bench.home.steps, unborn.name).claim(unborn);
     // What a worker was making when it died is no step, and stands in nobody's way.
-    mkdirSync(path.join(bench.home.steps, '.3f0c1b52'));
+    const drafts = ['.3f0c1b52', '.8c01ab77'].map((name) => path.join(bench.home.steps, name));
+    for (const draft of drafts) mkdirSync(draft);
+    utimesSync(drafts[0] ?? '', 0, 0);
     await until(async () => (await sandbox.list()).length === 0);
     expect(processesOfStep(orphan.name)).not.toEqual([]);
     const found = await sandbox.remnants();
@@ -56,6 +58,8 @@ describe('what a dead worker left on the host', () => {
     await found[0]?.remove();
     expect(processesOfStep(orphan.name)).toEqual([]);
     expect(words(await sandbox.remnants())).toEqual([`step ${unborn.name}`]);
+    dropDrafts(bench.home.steps);
+    expect(drafts.map((draft) => existsSync(draft))).toEqual([false, true]);
     await removeAll(sandbox);
     expect(await sandbox.run(unborn)).toMatchObject({ ended: true });
     expect(await sandbox.remnants()).toEqual([]);
