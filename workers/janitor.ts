@@ -1,6 +1,6 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { taskWorkflowId } from '../core/ids.ts';
-import type { Sandbox } from '../activities/sandbox/sandbox.ts';
+import type { Remnant, Sandbox } from '../activities/sandbox/sandbox.ts';
 
 /** How often the steps are looked through, in milliseconds. */
 const ROUND = 60_000;
@@ -14,8 +14,8 @@ export interface JanitorOptions {
 }
 
 /**
- * Ends steps whose task is over. A task that was terminated from outside can end nothing itself, and its agent would
- * go on and spend.
+ * Ends steps whose task is over, and removes what is left of them. A task that was terminated from outside can end nothing
+ * itself, and its agent would go on and spend; a worker that died may have left anything.
  */
 export class Janitor {
   readonly #options: JanitorOptions;
@@ -52,19 +52,32 @@ export class Janitor {
   }
 
   /**
-   * One look through all agents and checks of tasks. Steps of the train go on without a task: the user's own commits are
-   * checked in the name of one that is over. Their own deadlines bound them.
+   * One look through all that agents and checks of tasks have on this host. Steps of the train go on without a task: the
+   * user's own commits are checked in the name of one that is over. Their own deadlines bound them.
    */
   async round(): Promise<void> {
+    const known = new Map<string, Promise<boolean>>();
     for (const sandbox of await this.#options.sandboxes()) {
-      for (const step of await sandbox.list()) {
-        const { project, run, task } = step.owner;
-        if (!isExecution(step.execution)) continue;
-        if (!(await this.#isOver(taskWorkflowId(project, run, task), step.execution))) continue;
-        await sandbox.end(step.name);
-        await sandbox.closeAttempt(step.owner);
+      for (const remnant of await sandbox.remnants()) {
+        if (!remnant.forgotten && !(await this.#isLeft(remnant, known))) continue;
+        try {
+          await remnant.remove();
+        } catch (error) {
+          // Others can still be removed; this one is tried again in the next round.
+          this.#options.onProblem(`${remnant.what} could not be removed: ${String(error)}`);
+        }
       }
     }
+  }
+
+  /** Was something left behind by a task that is over? */
+  async #isLeft({ owner, execution }: Remnant, known: Map<string, Promise<boolean>>): Promise<boolean> {
+    if (!isExecution(execution)) return false;
+    const workflowId = taskWorkflowId(owner.project, owner.run, owner.task);
+    const key = `${workflowId} ${execution}`;
+    const asked = known.get(key) ?? this.#isOver(workflowId, execution);
+    known.set(key, asked);
+    return await asked;
   }
 
   /**

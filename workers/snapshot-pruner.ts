@@ -1,5 +1,6 @@
 import { VerdictStore } from '../activities/checks/verdict-store.ts';
 import { homeOf } from '../activities/home.ts';
+import { dropDrafts } from '../activities/sandbox/step-directory.ts';
 import { humanSize } from '../core/size.ts';
 import { prune } from './snapshots.ts';
 
@@ -7,7 +8,8 @@ import { prune } from './snapshots.ts';
 const ROUND = 3_600_000;
 
 /**
- * Keeps a host's dependency snapshots within their bounds, and forgets old verdicts, from now on.
+ * Keeps a host's dependency snapshots within their bounds, forgets old verdicts, and drops half-made records of steps, from
+ * now on.
  *
  * @returns what ends it
  */
@@ -17,7 +19,9 @@ export function startPruning(
 ): () => void {
   const look = async (): Promise<void> => {
     try {
-      new VerdictStore(homeOf(env).verdicts).prune();
+      const { steps, verdicts } = homeOf(env);
+      dropDrafts(steps);
+      new VerdictStore(verdicts).prune();
       const { removed } = await prune(env, { dryRun: false });
       const bytes = removed.reduce((sum, snapshot) => sum + snapshot.bytes, 0);
       if (removed.length > 0)

@@ -95,9 +95,13 @@ function lastLines(text: string): string {
   return text.split('\n').slice(-3).join('\n');
 }
 
-/** Nobody knows when a lost step ended, which may have been days before it was looked for: its last output is a sign of life. */
+/**
+ * A lost step may have ended days before it was looked for: its last output is a sign of life, and an engine may know when it
+ * ended it.
+ */
 function durationOf({ lost, startedAt, endedAt, stdoutPath }: StepResult): number {
-  const end = lost ? statSync(stdoutPath).mtimeMs : Date.parse(endedAt);
+  const recorded = Date.parse(endedAt);
+  const end = lost ? Math.min(recorded, statSync(stdoutPath).mtimeMs) : recorded;
   return Math.max(0, Math.round(end - Date.parse(startedAt)));
 }
 

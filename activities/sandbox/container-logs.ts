@@ -6,7 +6,7 @@ import type { Container } from 'dockerode';
 import { RedactingStream } from '../redaction/redacting-stream.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import { codeOf } from '../system-errors.ts';
-import { engineStatus } from './engine.ts';
+import { answerOf, engineStatus } from './engine.ts';
 import type { RunStepOptions } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 
@@ -99,7 +99,7 @@ export class ContainerLogs {
     const cutting = new AbortController();
     let outlived = 0;
     try {
-      const stream = await this.container.logs({ stdout: true, stderr: false, follow: true });
+      const stream = await answerOf(this.container.logs({ stdout: true, stderr: false, follow: true }));
       // Over HTTP the stream is the response itself; the client's types say less.
       const cut = (): void => void (stream as unknown as Destroyable).destroy();
       signal?.addEventListener('abort', cut, { signal: cutting.signal });

@@ -54,8 +54,10 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   const engine = options.engine ?? connectEngine(env);
   const probe = await probeEngine(engine);
   if (!probe.available) {
-    if (options.backend === 'docker') throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
-    onNotice?.(`${probe.reason}: steps run on this host instead, without protection from what agents do`);
+    // A worker may start before the engine does, as after the machine did.
+    const { reason, hint, passing: retryable } = probe;
+    if (options.backend === 'docker') throw new SignalboxError('environment', reason, { hint, retryable });
+    onNotice?.(`${reason}: steps run on this host instead, without protection from what agents do`);
     return new LocalSandbox({ home, gatewayUrl, env, redactor });
   }
   if (options.runtime !== undefined && !probe.runtimes.includes(options.runtime)) {

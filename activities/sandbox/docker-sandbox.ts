@@ -6,12 +6,13 @@ import { mayReachHosts } from '../models/egress-grant.ts';
 import { environmentRedactor } from '../redaction/environment-secrets.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 import { ContainerLogs } from './container-logs.ts';
+import { dockerRemnants } from './docker-remnants.ts';
 import { DockerStep } from './docker-step.ts';
-import { engineFailure, engineStatus, unlessStatus } from './engine.ts';
+import { answerOf, engineFailure, engineStatus, unlessStatus } from './engine.ts';
 import { canLayer } from './layer-probe.ts';
 import { containerName, labelFilter, ownerLabels, sidecarName, stepOfLabels, stepSidecarName } from './labels.ts';
 import { OutputTail } from './output-tail.ts';
-import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
+import type { Remnant, RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
 import { ensureSidecar, SIDECAR_PORT } from './sidecar.ts';
 import { stepContainer } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
@@ -117,6 +118,18 @@ export class DockerSandbox implements Sandbox {
     );
   }
 
+  async remnants(): Promise<Remnant[]> {
+    const { engine, home } = this.options;
+    const found = await this.asking('looking for what was left behind', () => dockerRemnants(engine, home));
+    return found.map(({ step, ...remnant }) => ({
+      ...remnant,
+      remove: async () => {
+        if (step !== null && !remnant.forgotten) await this.end(step);
+        await this.asking(`removing ${remnant.what}`, remnant.remove);
+      },
+    }));
+  }
+
   /** Moves the step on from whatever state it is in, until its exit is recorded. */
   private async advance(
     spec: StepSpec,
@@ -188,7 +201,7 @@ export class DockerSandbox implements Sandbox {
     // Agents share their attempt's, which is closed with it. Checks of the train and a bootstrap outlive attempts.
     const shared = spec.kind === 'agent' || spec.network === 'gateway';
     const name = shared ? sidecarName(home, spec.owner) : stepSidecarName(home, spec.name);
-    return `container:${await ensureSidecar(engine, this.options, spec.owner, name, gatewaySocket)}`;
+    return `container:${await ensureSidecar(engine, this.options, spec, name, gatewaySocket)}`;
   }
 
   /** Removes the containers of a step whose exit is recorded, if they were not removed yet. */
@@ -206,7 +219,7 @@ export class DockerSandbox implements Sandbox {
   /** The steps whose containers carry exactly these labels; with `all`, those that do not run as well. */
   private async containers(labels: Record<string, string>, all: boolean): Promise<ReturnType<typeof stepsOf>> {
     const { engine } = this.options;
-    return stepsOf(await engine.listContainers({ all, filters: labelFilter(labels) }));
+    return stepsOf(await answerOf(engine.listContainers({ all, filters: labelFilter(labels) })));
   }
 
   private open(name: string): { directory: StepDirectory; step: DockerStep } {

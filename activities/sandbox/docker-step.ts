@@ -57,11 +57,21 @@ export class DockerStep {
     // It is gone or going: either somebody else has collected it, whose record then holds, or it is lost.
     if (whole === null) return this.directory.recordExit({ status: null });
     return this.directory.recordExit({
-      status: state.ExitCode,
+      status: this.isCutOff(state) ? null : state.ExitCode,
       outOfMemory: state.OOMKilled,
       startedAt: new Date(state.StartedAt).toISOString(),
       endedAt: new Date(state.FinishedAt).toISOString(),
     });
+  }
+
+  /**
+   * Was the container ended under its command by something that is neither the step nor us? A daemon that restarts kills what
+   * it ran, or finds it dead after the machine was down, and the engine's status is then no word about the command. The
+   * entry's files are ones that the step can write: faking them makes one failure look like another, and none a success.
+   */
+  private isCutOff({ ExitCode, OOMKilled }: ContainerInspectInfo['State']): boolean {
+    const began = this.directory.has('once/started') && !this.directory.has('once/over');
+    return began && ExitCode !== 0 && !OOMKilled && !this.directory.has('ended');
   }
 
   /** Kills the container; the engine answers when it has ended. */

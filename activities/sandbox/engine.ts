@@ -21,7 +21,13 @@ export type EngineProbe =
       /** Names of the OCI runtimes it knows, such as `runc` and `runsc`. */
       runtimes: string[];
     }
-  | { available: false; reason: string; hint: string };
+  | {
+      available: false;
+      reason: string;
+      hint: string;
+      /** It may answer later, as one that is being restarted does. */
+      passing: boolean;
+    };
 
 /** The engine that `DOCKER_HOST` names, else the first socket there is of those that Docker uses. Connects to nothing yet. */
 export function connectEngine(env: Readonly<Record<string, string | undefined>>): Docker {
@@ -39,10 +45,11 @@ export function connectEngine(env: Readonly<Record<string, string | undefined>>)
 /** Asks the engine what it is. Never throws: an engine that does not answer is an answer. */
 export async function probeEngine(engine: Docker): Promise<EngineProbe> {
   try {
-    const [version, info] = await Promise.all([engine.version(), engine.info() as Promise<EngineInfo>]);
+    const asked = Promise.all([engine.version(), engine.info() as Promise<EngineInfo>]);
+    const [version, info] = await answerOf(asked);
     if (Number(version.ApiVersion) < OLDEST_API) {
       const reason = `the engine speaks API ${version.ApiVersion}; at least ${OLDEST_API} is needed`;
-      return { available: false, reason, hint: 'install Docker 20.10 or newer' };
+      return { available: false, reason, hint: 'install Docker 20.10 or newer', passing: false };
     }
     return {
       available: true,
@@ -63,13 +70,16 @@ interface EngineInfo {
   Runtimes?: Record<string, unknown>;
 }
 
-function describeRefusal(error: unknown): { reason: string; hint: string } {
+function describeRefusal(error: unknown): { reason: string; hint: string; passing: boolean } {
   if (codeOf(error) === 'EACCES') {
-    return { reason: 'this user may not talk to the Docker engine', hint: 'join the group docker, then log in again' };
+    const hint = 'join the group docker, then log in again';
+    return { reason: 'this user may not talk to the Docker engine', hint, passing: false };
   }
   const hint = 'start Docker, or use --backend local';
-  if (isUnreachable(error)) return { reason: `no Docker engine answers (${String(codeOf(error))})`, hint };
-  return { reason: `the Docker engine cannot be used: ${String(error)}`, hint };
+  if (isUnreachable(error))
+    return { reason: `no Docker engine answers (${String(codeOf(error))})`, hint, passing: true };
+  const passing = error instanceof SignalboxError && error.retryable;
+  return { reason: `the Docker engine cannot be used: ${String(error)}`, hint, passing };
 }
 
 /** The HTTP status of an engine's answer, if `error` is one. */
@@ -79,23 +89,30 @@ export function engineStatus(error: unknown): number | null {
 }
 
 /**
- * What `call` resolves with, or `null` where the engine answers with one of these statuses.
+ * What `call` resolves with.
  *
  * @throws SignalboxError `environment`, retryable, if it does not settle at all, as when the engine dies in mid-answer
  */
-export async function unlessStatus<T>(call: Promise<T>, ...statuses: number[]): Promise<T | null> {
+export async function answerOf<T>(call: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const overdue = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(silentEngine()), PATIENCE);
   });
   try {
     return await Promise.race([call, overdue]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Like {@link answerOf}, or `null` where the engine answers with one of these statuses. */
+export async function unlessStatus<T>(call: Promise<T>, ...statuses: number[]): Promise<T | null> {
+  try {
+    return await answerOf(call);
   } catch (error) {
     const status = engineStatus(error);
     if (status !== null && statuses.includes(status)) return null;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

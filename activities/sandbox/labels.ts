@@ -3,17 +3,24 @@ import { z } from 'zod';
 import type { StepOwner } from '../../core/ids.ts';
 import { stepName } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
+import type { StepSpec } from './sandbox.ts';
 
-const labelSchema = z.object({
+const attemptSchema = z.object({
   'signalbox.project': z.string(),
   'signalbox.run': z.string(),
   'signalbox.task': z.string(),
   'signalbox.attempt': z.coerce.number(),
-  'signalbox.step': z.string(),
   'signalbox.execution': z.string(),
 });
 
-/** The labels that every container of an attempt carries. The home tells apart the Signalboxes of one engine. */
+const stepSchema = z.object({ 'signalbox.step': z.string() });
+
+/** The labels of everything that Signalbox makes for an attempt: who it is for, and the execution that may use it. */
+export function attemptLabels(home: Home, spec: Pick<StepSpec, 'owner' | 'execution'>): Record<string, string> {
+  return { ...ownerLabels(home, spec.owner), 'signalbox.execution': spec.execution };
+}
+
+/** The labels that everything of an attempt carries. The home tells apart the Signalboxes of one engine. */
 export function ownerLabels(home: Home, owner: StepOwner): Record<string, string> {
   return {
     'signalbox.home': home.root,
@@ -29,14 +36,29 @@ export function labelFilter(labels: Readonly<Record<string, string>>): { label: 
   return { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
 }
 
+/** The label of a container that carries the network of one step alone. */
+export function sidecarLabel(step: string): Record<string, string> {
+  return { 'signalbox.sidecar': step };
+}
+
+/** The step without whose record nobody will use a container any more; `null` for what an attempt's steps share. */
+export function recordOfLabels(labels: Readonly<Record<string, string>>): string | null {
+  return labels['signalbox.step'] ?? labels['signalbox.sidecar'] ?? null;
+}
+
+/** Whose something is, by its labels; `null` if they do not say. */
+export function attemptOfLabels(labels: unknown): { owner: StepOwner; execution: string } | null {
+  const parsed = attemptSchema.safeParse(labels);
+  if (!parsed.success) return null;
+  const { 'signalbox.project': project, 'signalbox.run': run, 'signalbox.execution': execution } = parsed.data;
+  const { 'signalbox.task': task, 'signalbox.attempt': attempt } = parsed.data;
+  return { execution, owner: { project, run, task, attempt } };
+}
+
 /** The step that a container's labels name, or `null` if it is none. */
 export function stepOfLabels(labels: unknown): { name: string; owner: StepOwner; execution: string } | null {
-  const parsed = labelSchema.safeParse(labels);
-  if (!parsed.success) return null;
-  const { 'signalbox.step': name, 'signalbox.execution': execution } = parsed.data;
-  const { 'signalbox.project': project, 'signalbox.run': run } = parsed.data;
-  const { 'signalbox.task': task, 'signalbox.attempt': attempt } = parsed.data;
-  return { name, execution, owner: { project, run, task, attempt } };
+  const [attempt, step] = [attemptOfLabels(labels), stepSchema.safeParse(labels)];
+  return attempt === null || !step.success ? null : { name: step.data['signalbox.step'], ...attempt };
 }
 
 /** What tells apart the homes of one engine in names, where their paths would be too long. */

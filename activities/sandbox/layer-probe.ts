@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
 import { removeAll } from '../git/clean-tree.ts';
-import { makePrivateDirectory } from '../home.ts';
+import { makePrivateDirectory, type Home } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
-import { engineStatus, unlessStatus } from './engine.ts';
-import { containerName } from './labels.ts';
+import { answerOf, engineStatus, unlessStatus } from './engine.ts';
+import { containerName, labelFilter } from './labels.ts';
 import { isLayerPath, LAYER_TEST, layerMount, makeTestLayer } from './layer-mount.ts';
 import type { ContainerSettings } from './step-container.ts';
+
+const PREFIX = 'layer-probe-';
+/** A probe that is older was left behind by a worker that died, in seconds. */
+const LEFT_BEHIND = 600;
 
 /**
  * Tries a layer with the engine: it may run elsewhere and not see our files, its kernel may refuse, or our files may lie on
@@ -17,12 +21,13 @@ import type { ContainerSettings } from './step-container.ts';
 export async function canLayer(engine: Docker, settings: ContainerSettings): Promise<boolean> {
   const { home, image, user, runtime } = settings;
   if (process.platform !== 'linux' || !isLayerPath(home.root)) return false;
-  const name = `layer-probe-${randomUUID().slice(0, 8)}`;
+  const name = `${PREFIX}${randomUUID().slice(0, 8)}`;
   const directory = path.join(makePrivateDirectory(home.snapshots), name);
   const container = engine.getContainer(containerName(home, name));
+  const labels = { 'signalbox.home': home.root, 'signalbox.probe': 'layer' };
+  await removeFormerProbes(engine, home, labels);
   try {
     const layer = { ...makeTestLayer(directory, user), target: '/layer' };
-    const labels = { 'signalbox.home': home.root };
     await engine.createContainer({
       name: containerName(home, name),
       Image: image,
@@ -45,10 +50,21 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
       if (engineStatus(error) === null) throw error;
       return false;
     }
-    const { StatusCode } = (await container.wait()) as { StatusCode: number };
+    const { StatusCode } = (await answerOf(container.wait())) as { StatusCode: number };
     return StatusCode === 0 && readdirSync(layer.source).length === 3;
   } finally {
     await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
     removeAll(directory);
+  }
+}
+
+async function removeFormerProbes(engine: Docker, home: Home, labels: Readonly<Record<string, string>>): Promise<void> {
+  const oldest = Date.now() / 1000 - LEFT_BEHIND;
+  const containers = await answerOf(engine.listContainers({ all: true, filters: labelFilter(labels) }));
+  for (const { Id, Created } of containers)
+    if (Created < oldest) await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);
+  for (const name of readdirSync(home.snapshots).filter((entry) => entry.startsWith(PREFIX))) {
+    const directory = path.join(home.snapshots, name);
+    if ((statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) / 1000 < oldest) removeAll(directory);
   }
 }

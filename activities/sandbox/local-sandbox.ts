@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import { stepName } from '../../core/ids.ts';
 import type { StepOwner } from '../../core/ids.ts';
 import type { Home } from '../home.ts';
@@ -9,8 +8,8 @@ import { hostFacts } from './host-facts.ts';
 import { canLayerHere } from './local-layers.ts';
 import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
-import type { RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
-import { StepDirectory } from './step-directory.ts';
+import type { Remnant, RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
+import { StepDirectory, stepNames } from './step-directory.ts';
 import { withAllowedHosts } from './step-network.ts';
 import { startSupervisor } from './supervisor.ts';
 import { killProcessesOfStep } from './processes.ts';
@@ -107,8 +106,20 @@ export class LocalSandbox implements Sandbox {
     return Promise.resolve(running);
   }
 
+  /** Steps without an end: those that run, and those whose supervisor, or whose worker before it started one, is gone. */
+  remnants(): Promise<Remnant[]> {
+    const open = this.names().flatMap((name) => {
+      const directory = new StepDirectory(this.options.home.steps, name);
+      // Steps in containers have their records here as well.
+      const input = directory.has('exit') || directory.has('once') ? null : directory.input();
+      if (input === null) return [];
+      const { owner, execution } = input;
+      return [{ what: `step ${name}`, owner, execution, forgotten: false, remove: () => this.end(name) }];
+    });
+    return Promise.resolve(open);
+  }
+
   private names(): string[] {
-    const { steps } = this.options.home;
-    return existsSync(steps) ? readdirSync(steps) : [];
+    return stepNames(this.options.home.steps);
   }
 }

@@ -87,6 +87,18 @@ export interface RunStepOptions {
   signal?: AbortSignal;
 }
 
+/** Something that a step or an attempt has in a sandbox, in whatever state: what a crash left behind is among them. */
+export interface Remnant {
+  /** For people: `step NAME`, `container NAME`, `volume NAME`. */
+  what: string;
+  owner: StepOwner;
+  execution: string;
+  /** Its step has no record any more, so nobody will attach to it. */
+  forgotten: boolean;
+  /** Ends what runs of it, and removes it; what a step printed is kept in its record. Does nothing when it is gone. */
+  remove: () => Promise<void>;
+}
+
 /** Where agents and checks run. Every method may be called again after a crash of the caller at any point. */
 export interface Sandbox {
   readonly backend: 'docker' | 'local';
@@ -106,4 +118,6 @@ export interface Sandbox {
   closeAttempt(owner: StepOwner): Promise<void>;
   /** Names of the steps that run now, with their owners. */
   list(): Promise<{ name: string; owner: StepOwner; execution: string }[]>;
+  /** All that steps and attempts have here and that does not go by itself, steps before what they share. */
+  remnants(): Promise<Remnant[]>;
 }

@@ -1,10 +1,10 @@
 import { chownSync, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
-import type { StepOwner } from '../../core/ids.ts';
 import { hardenedHost } from './container-profile.ts';
 import { unlessStatus } from './engine.ts';
-import { ownerLabels } from './labels.ts';
+import { attemptLabels, sidecarLabel, stepSidecarName } from './labels.ts';
+import type { StepSpec } from './sandbox.ts';
 import { bindMount } from './step-container.ts';
 import type { ContainerSettings } from './step-container.ts';
 
@@ -21,7 +21,7 @@ export const SIDECAR_PORT = 8790;
 export async function ensureSidecar(
   engine: Docker,
   settings: ContainerSettings,
-  owner: StepOwner,
+  spec: Pick<StepSpec, 'name' | 'owner' | 'execution'>,
   name: string,
   socket: string,
 ): Promise<string> {
@@ -35,14 +35,14 @@ export async function ensureSidecar(
       await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
     } else {
       admitSidecar(socket, settings);
-      await unlessStatus(engine.createContainer(sidecarContainer(settings, owner, name, socket)), 409);
+      await unlessStatus(engine.createContainer(sidecarContainer(settings, spec, name, socket)), 409);
     }
   }
 }
 
 function sidecarContainer(
   settings: ContainerSettings,
-  owner: StepOwner,
+  spec: Pick<StepSpec, 'name' | 'owner' | 'execution'>,
   name: string,
   socket: string,
 ): Docker.ContainerCreateOptions {
@@ -55,7 +55,7 @@ function sidecarContainer(
     Cmd: [],
     WorkingDir: '/',
     User: `${user.uid}:${user.gid}`,
-    Labels: { ...ownerLabels(home, owner), 'signalbox.sidecar': 'gateway' },
+    Labels: { ...attemptLabels(home, spec), ...(name === stepSidecarName(home, spec.name) && sidecarLabel(spec.name)) },
     HostConfig: {
       ...hardenedHost({ ...limits, memory: 256 * 1024 ** 2, pids: 1024 }, 64 * 1024),
       NetworkMode: 'none',

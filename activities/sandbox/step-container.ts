@@ -5,7 +5,7 @@ import type { Home } from '../home.ts';
 import { packageRoot } from '../package-root.ts';
 import { CONTAINER_HOME, hardenedHost, writablePlaces } from './container-profile.ts';
 import type { ContainerLimits, ContainerUser } from './container-profile.ts';
-import { containerName, ownerLabels } from './labels.ts';
+import { attemptLabels, containerName } from './labels.ts';
 import { layerMount } from './layer-mount.ts';
 import type { Mount, StepSpec } from './sandbox.ts';
 import { stepDigest } from './step-directory.ts';
@@ -73,9 +73,8 @@ export function stepContainer(
     User: `${user.uid}:${user.gid}`,
     Env: Object.entries({ ...baseVariables(settings.env), ...stepVariables(spec.env) }).map((pair) => pair.join('=')),
     Labels: {
-      ...ownerLabels(home, spec.owner),
+      ...attemptLabels(home, spec),
       'signalbox.step': spec.name,
-      'signalbox.execution': spec.execution,
       'signalbox.digest': stepDigest(spec),
     },
     AttachStdout: false,
@@ -87,7 +86,7 @@ export function stepContainer(
       Tmpfs: writablePlaces(user),
       Mounts: [
         ...mounts.map(({ source, target, readOnly }) => bindMount(source, target, readOnly)),
-        ...(spec.layers ?? []).map((layer) => layerMount(layer, user, ownerLabels(home, spec.owner))),
+        ...(spec.layers ?? []).map((layer) => layerMount(layer, user, attemptLabels(home, spec))),
       ],
       ...(settings.runtime === undefined ? {} : { Runtime: settings.runtime }),
     },

@@ -4,6 +4,7 @@ import {
   existsSync,
   linkSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
@@ -46,6 +47,23 @@ const exitSchema = z.object({
 
 /** How a step ended, as it was recorded. */
 export type StepExit = z.infer<typeof exitSchema>;
+
+/** The names of the steps that have a record. What a worker that died had not made to the end is none. */
+export function stepNames(steps: string): string[] {
+  return (unlessMissing(() => readdirSync(steps)) ?? []).filter((name) => NAME.test(name));
+}
+
+/** A record that is not whole after so long was being made by a worker that died, milliseconds. */
+const DRAFT_AGE = 3_600_000;
+
+/** Removes what workers that died had not made to the end. */
+export function dropDrafts(steps: string): void {
+  for (const name of (unlessMissing(() => readdirSync(steps)) ?? []).filter((entry) => entry.startsWith('.'))) {
+    const draft = path.join(steps, name);
+    const madeAt = statSync(draft, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+    if (Date.now() - madeAt > DRAFT_AGE) rmSync(draft, { recursive: true, force: true });
+  }
+}
 
 /** The part of a spec that makes a step what it is. Environment values, addresses and bounds may differ on re-attaching. */
 export function stepDigest(spec: StepSpec): string {

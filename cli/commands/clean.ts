@@ -6,8 +6,8 @@ export const clean = defineCommand({
   name: 'clean',
   summary: 'Remove what ended runs left on this host',
   description:
-    'Work trees, step records (and with them the task logs), checkouts, containers, and the refs of merged work. Refs of ' +
-    'unmerged work always stay; a work tree that may hold more than its ref is removed only with --force, after that ' +
+    'Work trees, step records (and with them the task logs), checkouts, processes, containers and volumes that nobody ' +
+    'attends to any more, and the refs of merged work. Refs of unmerged work always stay; a work tree that may hold more than its ref is removed only with --force, after that ' +
     'was kept in the ref, too.',
   options: {
     run: text('--run <run>', 'only this run'),

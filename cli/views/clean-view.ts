@@ -9,7 +9,7 @@ export function cleanText(report: CleanReport): string {
     const gone = run.removed.length + run.refs_removed.length;
     if (gone + run.kept.length === 0) return [];
     return [
-      `run ${run.run_id}: ${verb} ${run.removed.length} directories and containers, ${plural(run.refs_removed.length, 'ref')}`,
+      `run ${run.run_id}: ${verb} ${run.removed.length} directories and remains of steps, ${plural(run.refs_removed.length, 'ref')}`,
       ...(report.dry_run ? [...run.removed, ...run.refs_removed].map((name) => `  ${name}`) : []),
       ...run.kept.map((name) => `  kept ${name}`),
     ];

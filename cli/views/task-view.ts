@@ -51,7 +51,8 @@ function attemptLines(attempt: AttemptDetails, gitDir: string): string[] {
     ...kept,
     ...(attempt.workspace === null ? [] : [`    ${'work tree'.padEnd(width)} ${attempt.workspace}`]),
     ...attempt.steps.map((step) => {
-      const how = step.ended ? `exit ${step.exitStatus ?? 'unknown'}` : 'running';
+      const ended = step.lost ? 'lost' : `exit ${step.exitStatus ?? 'unknown'}`;
+      const how = step.ended ? ended : 'running';
       return `    ${step.step.padEnd(width)} ${how.padEnd(8)} ${step.directory}`;
     }),
   ];

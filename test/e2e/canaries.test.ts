@@ -25,6 +25,7 @@ import { describeWithDocker } from '../support/docker.ts';
 import { removePins } from '../support/image-bench.ts';
 import { listenersOf } from '../support/listeners.ts';
 import { contentsBelow, found, needlesOf, openToOthers, textOf } from '../support/leftovers.ts';
+import { until } from '../support/until.ts';
 
 const PATIENCE = 240_000;
 
@@ -48,9 +49,13 @@ const KNOWN = [
 const UNKNOWN = Object.values(SHAPES);
 const PATTERN = 'acme-internal-4711-0815';
 
-/** What is in a step's way is printed raw, encoded, in two pieces, in an event, and on both streams. */
+/**
+ * What is in a step's way is printed raw, encoded, in two pieces, in an event, and on both streams; and is an argument of a
+ * process that fails, and says with what.
+ */
 const SPILL = `
 spill() {
+  cat -- "no such file: $1"; sh -c 'exit 5' sh "--token=$1"
   printf '%s\\n' "$1"; printf '%s\\n' "$1" >&2
   printf '%s' "$1" | base64 | tr -d '\\n'; echo
   printf 'user:%s' "$1" | base64 | tr -d '\\n'; echo
@@ -123,8 +128,8 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     );
     world.config(
       [
-        'agent: { provider: command, command: sh agent.sh }',
-        'checks: { doctor: sh check.sh }',
+        'agent: { provider: command, command: sh agent.sh "$FORWARDED_TOKEN" }',
+        'checks: { doctor: sh check.sh "$FORWARDED_TOKEN" }',
         'sandbox: { env: [FORWARDED_TOKEN] }',
         `redact: { names: [UNREMARKABLE], patterns: ["acme-internal-[0-9-]+"] }\n`,
       ].join('\n'),
@@ -142,6 +147,8 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     expect((await signalbox(...start)).code).toBe(4);
     // What began under the first key goes on under another.
     if (encrypted) await signalbox('key', 'add');
+    // A hook that was not called before the answer is not called any more.
+    await until(() => existsSync(path.join(world.root, 'hook.jsonl')));
     await signalbox('task', 'describe', '002');
     await signalbox('task', 'answer', '002', `Neither: ${ENVIRONMENT.ACME_API_KEY} and ${GITHUB_TOKEN}`);
     const done = await signalbox('run', 'watch', '-o', 'json');

@@ -103,7 +103,7 @@ export function testCodex(backend: Sandbox['backend']): void {
     const child = spawn(process.execPath, [reader, JSON.stringify(input)], { stdio: ['ignore', 'ignore', 'inherit'] });
     await world.model.waitForRequests(2);
     child.kill('SIGKILL');
-    await once(child, 'exit');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     const turn = agent.runTurn(world.request(sandbox, 1));
     release();
     const result = await turn;

@@ -1,28 +1,37 @@
 import { readdirSync, readFileSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { CodexAgent } from '../../activities/agent/codex-agent.ts';
 import { gatewayLayout } from '../../activities/models/gateway-layout.ts';
 import { createSandbox } from '../../activities/sandbox/create-sandbox.ts';
+import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
 import { ensureGateway, stopGateway } from '../../workers/gateway-process.ts';
 import { makeAgentWorld, type AgentWorld } from '../support/agent-world.ts';
+import { describeWithDocker } from '../support/docker.ts';
 import { everyTurn } from '../support/model-scripts.ts';
 
 let world: AgentWorld;
-const logins = createServer((_incoming, response) => {
-  response.end(JSON.stringify({ access_token: 'access-canary-2', refresh_token: 'refresh-canary-2' }));
+let logins: Server;
+beforeEach(() => {
+  logins = createServer((_incoming, response) => {
+    response.end(JSON.stringify({ access_token: 'access-canary-2', refresh_token: 'refresh-canary-2' }));
+  });
 });
 afterEach(async () => {
   logins.close();
   await world.close();
 });
 
-test('the real Codex works with a login at ChatGPT that it never sees', async () => {
-  world = await makeAgentWorld(everyTurn({ commands: ['env > env.txt; ls -R "$CODEX_HOME" > home.txt'] }));
+/** What a command looks for: in its environment, in the agent's home, and in a container anywhere. */
+const LOOK =
+  'env > env.txt; ls -R "$CODEX_HOME" > home.txt; test -d /signalbox && find / -xdev -name auth.json > found.txt';
+
+async function worksWithLogin(backend: Sandbox['backend']): Promise<void> {
+  world = await makeAgentWorld(everyTurn({ commands: [`${LOOK}; true`] }));
   const { home, model } = world;
   await stopGateway(home);
   const { login } = gatewayLayout(home);
@@ -46,7 +55,7 @@ test('the real Codex works with a login at ChatGPT that it never sees', async ()
     },
   });
   const at = { gatewayUrl: gateway.url, gatewaySocket: gateway.socket };
-  const sandbox = await createSandbox({ home, env: process.env, backend: 'local', ...at });
+  const sandbox = await createSandbox({ home, env: process.env, backend, ...at });
   const request = world.request(sandbox, 1);
   expect(await new CodexAgent({ home }).runTurn(request)).toMatchObject({ outcome: 'finished' });
   const seen = model.requests.map(({ headers }) => [headers.authorization, headers['chatgpt-account-id']]);
@@ -60,4 +69,14 @@ test('the real Codex works with a login at ChatGPT that it never sees', async ()
   expect(files.length).toBeGreaterThan(5);
   expect(files.filter((text) => text.includes('-canary'))).toEqual([]);
   expect(readFileSync(gatewayLayout(home).log, 'utf8')).not.toContain('-canary');
-}, 60_000);
+  if (backend === 'docker') expect(readFileSync(path.join(world.workTree, 'found.txt'), 'utf8')).toBe('');
+  await sandbox.closeAttempt(request.step.owner);
+}
+
+const TITLE = 'the real Codex works with a login at ChatGPT that it never sees';
+describe('on the host', () => {
+  test(TITLE, () => worksWithLogin('local'), 120_000);
+});
+describeWithDocker('in a container', () => {
+  test(TITLE, () => worksWithLogin('docker'), 120_000);
+});

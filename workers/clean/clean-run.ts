@@ -24,7 +24,7 @@ export interface CleanedRun {
   run_id: string;
   /** Why nothing was looked at; `null` if it was. */
   skipped: string | null;
-  /** Directories and containers. */
+  /** Directories, and what was left of steps. */
   removed: string[];
   /** Refs in Signalbox's own repository whose work is merged. */
   refs_removed: string[];
@@ -121,7 +121,8 @@ async function keep(
 
 function cleanSteps({ home, run, dryRun }: Request, task: string, cleaned: CleanedRun): void {
   for (const step of stepLogs(home, { project: run.project, run: run.run, task })) {
-    if (!step.ended) {
+    // In a dry run nothing was ended that would be.
+    if (!step.ended && !dryRun) {
       cleaned.kept.push(`${step.directory}: the step has not ended`);
       continue;
     }

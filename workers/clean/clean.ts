@@ -7,8 +7,10 @@ import { connectEngine } from '../../activities/sandbox/engine.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import { listRuns } from '../runs/run-list.ts';
 import type { Session } from '../session.ts';
-import { removeContainers, removePin } from './containers.ts';
+import { janitorSandboxes } from '../janitor-sandboxes.ts';
 import { cleanRun, type CleanedRun } from './clean-run.ts';
+import { removePin } from './image-pin.ts';
+import { removeRemnants } from './remnants.ts';
 import { leasedBy } from './leased-checkouts.ts';
 
 /** What {@link clean} may do. */
@@ -30,8 +32,9 @@ export interface CleanReport {
 }
 
 /**
- * Removes what runs that have ended left on this host: work trees, step records, checkouts, containers, and the refs of
- * work that is merged. Never what belongs to an open run, and never the only copy of anything that an agent wrote.
+ * Removes what runs that have ended left on this host: what still runs or lies in a sandbox, work trees, records,
+ * checkouts, and refs of work that is merged. Never what belongs to an open run, and never the only copy of anything that
+ * an agent wrote.
  *
  * @throws SignalboxError `not_found` for an unknown run, `refused` for one that is open
  */
@@ -42,6 +45,7 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
   const report: CleanReport = { dry_run: request.dryRun, runs: [], checkouts: [] };
   const repositories = new Map<string, RepositoryRef>();
   const busy = new Set<string>();
+  const sandboxes = janitorSandboxes(home, session.env);
   for (const run of chosen) {
     const { input } = await reader.fold(project.id, run);
     const { repository } = input.run;
@@ -56,11 +60,12 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
     const bare = existsSync(gitDir) ? await BareRepository.open(gitDir) : null;
     const description = await reader.read(project.id, run);
     const { dryRun, force } = request;
+    // First, so that all of its steps have ended, and their records can go.
+    const remnants = await removeRemnants(await sandboxes(), input.run, dryRun);
     const cleaned = await cleanRun({ home, bare, run: input.run, description, dryRun, force });
-    const { refused, removed } = await removeContainers(connectEngine(session.env), home, input.run, request.dryRun);
-    cleaned.removed.push(...removed);
-    cleaned.kept.push(...refused);
-    cleaned.removed.push(...(await removePin(connectEngine(session.env), home, input.run, request.dryRun)));
+    cleaned.removed.unshift(...remnants.removed);
+    cleaned.kept.unshift(...remnants.refused);
+    cleaned.removed.push(...(await removePin(connectEngine(session.env), home, input.run, dryRun)));
     report.runs.push(cleaned);
     const directory = path.join(home.checkouts, repository.id);
     for (const slot of leasedBy(directory, `${project.id}..${run}..`)) remove(slot, request.dryRun, report.checkouts);

@@ -23,7 +23,7 @@ export interface AttemptDetails {
   outcome: AttemptOutcome['outcome'] | null;
   reason: string | null;
   ended_at: string | null;
-  steps: Pick<StepLog, 'step' | 'kind' | 'directory' | 'ended' | 'exitStatus'>[];
+  steps: Pick<StepLog, 'step' | 'kind' | 'directory' | 'ended' | 'exitStatus' | 'lost'>[];
 }
 
 /** A task with what its run's description does not hold. */
@@ -94,12 +94,13 @@ async function attemptsOf(
         workspace: existsSync(tree) ? tree : null,
         steps: steps
           .filter((step) => step.attempt === attempt)
-          .map(({ step, kind, directory: record, ended, exitStatus }) => ({
+          .map(({ step, kind, directory: record, ended, exitStatus, lost }) => ({
             step,
             kind,
             directory: record,
             ended,
             exitStatus,
+            lost,
           })),
       };
     });

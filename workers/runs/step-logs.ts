@@ -19,8 +19,10 @@ export interface StepLog {
   startedAt: number;
   /** It has ended. */
   ended: boolean;
-  /** The exit status by the shell's convention; `null` while it runs, or when it was lost. */
+  /** The exit status by the shell's convention; `null` while it runs, or when nobody knows it. */
   exitStatus: number | null;
+  /** Its machine, its engine or somebody else ended it, and not on our word. */
+  lost: boolean;
 }
 
 /** The steps of a task that left records on this host, in the order in which they started. */
@@ -50,6 +52,7 @@ function readStep(directory: string, attempt: number, step: string): StepLog {
     startedAt: timeOf(path.join(directory, 'input.json')) ?? timeOf(directory) ?? 0,
     ended: exit !== null,
     exitStatus: exit?.status ?? null,
+    lost: exit?.status === null && !existsSync(path.join(directory, 'ended')),
   };
 }
 

@@ -40,9 +40,11 @@ test('a bound stops the real Codex in the middle of its turn: the gateway lets n
   const attending = meterOf(sandbox, request.step.name, 107);
   const result = await attending.attend(() => new CodexAgent({ home: world.home }).runTurn(request, attending.hooks));
   const sentence = 'the task used 107 tokens; limits.tokens_per_task is 107 tokens';
-  // Codex is quicker than the meter, which looks once a second.
-  expect(result).toMatchObject({ outcome: 'failed', error: 'limit', usage: NO_USAGE });
-  expect(result.reason).toContain(sentence);
+  expect(result.usage).toEqual(NO_USAGE);
+  // Codex is mostly quicker than the meter, which looks once a second: it asks again, and is refused. Else the meter ends it.
+  if (result.outcome === 'failed')
+    expect(result).toMatchObject({ error: 'limit', reason: expect.stringContaining(sentence) });
+  else expect(result.outcome).toBe('ended');
   const settled = await attending.settle(result);
   expect(settled).toEqual({
     usage: { input_tokens: 100, cached_input_tokens: 40, output_tokens: 7, cost_usd: expect.closeTo(0.000_53, 8) },
