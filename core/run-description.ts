@@ -43,6 +43,7 @@ export function describeRun(
     base_commit: facts.baseCommit,
     head_commit: state.head,
     usage: runUsage(state),
+    sandbox: state.settings.sandbox ?? null,
     tasks: Object.fromEntries(Object.entries(state.tasks).map(([id, task]) => [id, described(id, task)])),
   };
 }

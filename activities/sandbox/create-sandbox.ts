@@ -3,10 +3,10 @@ import { SignalboxError } from '../../core/failures.ts';
 import type { Home } from '../home.ts';
 import { environmentRedactor } from '../redaction/environment-secrets.ts';
 import type { Redactor } from '../redaction/redactor.ts';
-import { defaultUser } from './container-profile.ts';
-import type { ContainerLimits, ContainerUser } from './container-profile.ts';
+import type { ContainerLimits, ContainerLoosening } from './container-profile.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { connectEngine, probeEngine } from './engine.ts';
+import { engineLimits, requireRuntime, requireUser } from './engine-demands.ts';
 import { ensureImage } from './image.ts';
 import { LocalSandbox } from './local-sandbox.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -27,6 +27,7 @@ export interface SandboxOptions {
   /** `uid` or `uid:gid` of the processes in containers. */
   user?: string;
   limits?: ContainerLimits;
+  loosened?: ContainerLoosening;
   runtime?: string;
   /** Called with what a person should know, such as a fall-back to the local backend. */
   onNotice?: (line: string) => void;
@@ -53,12 +54,9 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     onNotice?.(`${probe.reason}: steps run on this host instead, without protection from what agents do`);
     return new LocalSandbox({ home, gatewayUrl, env, redactor });
   }
-  if (options.runtime !== undefined && !probe.runtimes.includes(options.runtime)) {
-    throw new SignalboxError('environment', `the engine has no runtime ${options.runtime}`, {
-      hint: `it has ${probe.runtimes.join(', ')}`,
-    });
-  }
-  const { onProgress, gatewaySocket, runtime } = options;
+  const { onProgress, gatewaySocket, runtime, loosened } = options;
+  requireRuntime(probe, runtime);
+  const user = requireUser(probe, options.user);
   const image = options.image ?? (await ensureImage({ engine, ...(onProgress && { onProgress }) })).reference;
   return new DockerSandbox({
     engine,
@@ -66,21 +64,10 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     env,
     redactor,
     image,
-    user: options.user === undefined ? defaultUser(probe.rootless) : parseUser(options.user),
-    limits: options.limits ?? {},
+    user,
+    limits: engineLimits(probe, options.limits),
+    ...(loosened === undefined ? {} : { loosened }),
     ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
     ...(runtime === undefined ? {} : { runtime }),
   });
-}
-
-/** @throws SignalboxError `config` for a user that is not given by number */
-function parseUser(text: string): ContainerUser {
-  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(text) ?? [];
-  if (uid === undefined) {
-    throw new SignalboxError(
-      'config',
-      `sandbox.user must be a number, or two joined by a colon, not ${JSON.stringify(text)}`,
-    );
-  }
-  return { uid: Number(uid), gid: Number(gid ?? uid) };
 }

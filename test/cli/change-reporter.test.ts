@@ -33,6 +33,7 @@ function run(tasks: Record<string, TaskDescription>): RunDescription {
     base_commit: 'a'.repeat(40),
     head_commit: 'a'.repeat(40),
     usage,
+    sandbox: { backend: 'docker', loosened: [] },
     tasks,
   };
 }

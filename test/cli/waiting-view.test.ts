@@ -44,6 +44,7 @@ function runOf(waits: Record<string, WaitDescription | null>, warnings: string[]
     base_commit: 'a'.repeat(40),
     head_commit: 'a'.repeat(40),
     usage,
+    sandbox: { backend: 'docker', loosened: [] },
     tasks: Object.fromEntries(tasks),
   };
 }
