@@ -86,7 +86,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
   const work = tasks.some(({ manifest: { id } }) => reused[id] === undefined);
   const remote = work ? await remoteNotices({ user, config, tip: baseCommit, env: request.env }) : [];
-  const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
+  const backend = await chooseBackend({ asked: request.backend, sandbox: config.sandbox, env: request.env });
   const { repository } = config;
   const written: RunManifest = {
     version: 1,

@@ -45,6 +45,8 @@ export const runStart = defineCommand({
       onProgress: (line) => output.progress(line),
       signal: context.interrupted,
     });
+    const { tryRunSandbox } = await import('../../../workers/sandbox-trial.ts');
+    await tryRunSandbox(prepared.manifest, env);
     return await withSession(context, { startServer: true }, async (session) => {
       const { startRun } = await import('../../../workers/runs/start-run.ts');
       const { ensureWorker } = await import('../../../workers/background-worker.ts');
