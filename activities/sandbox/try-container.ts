@@ -105,5 +105,8 @@ function stepPart(tried: TriedContainer, network: string): Docker.ContainerCreat
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return text
+    .replace(/^\(HTTP code \d+\) [\w ]+ - /, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 }

@@ -138,6 +138,7 @@ describeWithDocker('the audit of a step', () => {
           'network/routes',
           /^network\/(connect to|send to|resolve) /,
         ],
+        'what that lets through': ['network/what came to services of this host'],
         'a mount that it can write to': ['sidecar/mounts'],
       },
     ],
