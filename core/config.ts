@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { bootstrapSchema } from './bootstrap-config.ts';
+import { containerFields } from './container-config.ts';
 import { allowProblem, networkProblem } from './egress.ts';
 import {
   branchName,
@@ -262,9 +263,14 @@ const sandbox = z
       .array(checkedText(networkProblem))
       .optional()
       .describe('Networks of private addresses that allowed hosts may have, such as `10.20.0.0/16`; by default none.'),
-    memory: size().optional().describe('Memory of one step, swap included.'),
-    cpus: z.number().positive().optional().describe('Processors of one step; fractions are allowed.'),
-    pids: count().optional().describe('Processes and threads of one step.'),
+    memory: size().optional().describe('Memory of one step, swap included; by default `8GiB`, or all there is.'),
+    cpus: z
+      .number()
+      .min(0.01)
+      .optional()
+      .describe('Processors of one step; fractions are allowed. By default 4, or all there are.'),
+    pids: count().optional().describe('Processes and threads of one step; by default 2048.'),
+    ...containerFields,
     runtime: line().optional().describe('An OCI runtime that the engine knows, such as `runsc`.'),
     env: z
       .array(variableName())

@@ -64,6 +64,13 @@ export interface WaitDescription extends Pick<PersonWait, 'kind' | 'id' | 'quest
   deadline: string | null;
 }
 
+/** Where the steps of a run run. */
+export interface SandboxDescription {
+  backend: 'docker' | 'local';
+  /** What it lets through that the default sandbox does not, one line each. */
+  loosened: string[];
+}
+
 /** The public shape of a run: `run describe -o json`, the status query and the result of its workflow. */
 export interface RunDescription {
   run_id: string;
@@ -79,5 +86,7 @@ export interface RunDescription {
   /** What its steps run in; `null` on the host. */
   image: RunImage | null;
   usage: Usage;
+  /** Where its steps run; `null` for a run that was started before this was told. */
+  sandbox: SandboxDescription | null;
   tasks: Record<string, TaskDescription>;
 }

@@ -53,6 +53,7 @@ export function describeRun(
     head_commit: state.head,
     image: facts.image ?? null,
     usage: runUsage(state),
+    sandbox: state.settings.sandbox ?? null,
     tasks: Object.fromEntries(Object.entries(state.tasks).map(([id, task]) => [id, described(id, task)])),
   };
 }

@@ -1,4 +1,4 @@
-import type { TaskStatus } from './description.ts';
+import type { SandboxDescription, TaskStatus } from './description.ts';
 import { ENDED_STATUSES } from './description.ts';
 import type { Evidence } from './evidence.ts';
 import type { Claims } from './globs.ts';
@@ -96,6 +96,8 @@ export interface RunSettings {
   /** After how long a task that waits for a person gives up its locks, milliseconds: others need them. */
   idleLocksMs: number;
   people: PeopleSettings;
+  /** For descriptions only. Absent in runs that were started before it was told. */
+  sandbox?: SandboxDescription;
 }
 
 /** The state of a run; plain JSON. Everything that happened went through `reduceRun`. */

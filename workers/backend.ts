@@ -1,4 +1,6 @@
+import type { Config } from '../core/config.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
+import { requireRuntime, requireUser } from '../activities/sandbox/engine-demands.ts';
 import { SignalboxError } from '../core/failures.ts';
 
 type Backend = 'docker' | 'local';
@@ -12,17 +14,21 @@ export interface BackendChoice {
 /**
  * Chooses the backend: the one asked for, else the configured one, else Docker where an engine answers.
  *
- * @throws SignalboxError `environment` when Docker is insisted on and no engine can be used
+ * @throws SignalboxError `environment` when Docker is insisted on and no engine can be used, or it has not the runtime that is
+ *   configured; `config` for a user that no step may be
  */
 export async function chooseBackend(wish: {
   asked: Backend | undefined;
-  configured: Backend | undefined;
+  sandbox: Pick<Config['sandbox'], 'backend' | 'runtime' | 'user'>;
   env: Readonly<Record<string, string | undefined>>;
 }): Promise<BackendChoice> {
-  const named = wish.asked ?? wish.configured;
+  const { sandbox } = wish;
+  const named = wish.asked ?? sandbox.backend;
   if (named === 'local') return { backend: 'local', notice: null };
   const probe = await probeEngine(connectEngine(wish.env));
   if (probe.available) {
+    requireRuntime(probe, sandbox.runtime);
+    requireUser(probe, sandbox.user);
     const notice = named === undefined ? `Steps run in Docker ${probe.version}.` : null;
     return { backend: 'docker', notice };
   }

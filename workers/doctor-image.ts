@@ -1,6 +1,6 @@
 import { loadProject } from '../activities/catalogue/project.ts';
 import { homeOf } from '../activities/home.ts';
-import { sandboxUser } from '../activities/sandbox/create-sandbox.ts';
+import { requireUser } from '../activities/sandbox/engine-demands.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { examineImage } from '../activities/sandbox/examine-image.ts';
 import { findProjectImage } from '../activities/sandbox/project-image.ts';
@@ -31,7 +31,7 @@ export async function examineProjectImage(
       const next = named === undefined ? 'builds' : 'pulls';
       return [finding('ok', `${what} is not there yet; "signalbox image build" or "run start" ${next} it`, null)];
     }
-    const user = sandboxUser(config.sandbox.user, probe.rootless);
+    const user = requireUser(probe, config.sandbox.user);
     const problems = await examineImage({ engine, home: homeOf(env), id: image.id, user, config });
     if (problems.length === 0) return [finding('ok', `${image.reference} has all that steps need`, null)];
     return problems.map(({ severity, message, hint }) =>

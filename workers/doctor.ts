@@ -13,6 +13,7 @@ import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import { examineProjectImage } from './doctor-image.ts';
+import { examineRuntimes } from './doctor-runtimes.ts';
 import { isWorkerPolling } from './runs/pollers.ts';
 import { gatewayStatus } from './gateway-process.ts';
 import { createEmbeddedServer, isTuned, type EmbeddedServer } from './server/embedded-server.ts';
@@ -36,7 +37,7 @@ const NEEDED_NODE = [22, 13] as const;
 const LITTLE_SPACE = 2 * 1024 ** 3;
 const NO_SPACE = 200 * 1024 ** 2;
 
-/** Looks at all that this machine needs for runs of the project in `directory`. Changes nothing. */
+/** Looks at all that this machine needs for runs of the project in `directory`. Changes nothing, but for containers that it tries. */
 export async function examine(directory: string, env: Env): Promise<Finding[]> {
   const home = homeOf(env);
   const server = createEmbeddedServer({ home, env, onProgress: () => undefined });
@@ -48,6 +49,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
     () => project(directory, env),
     () => engine(env),
     () => examineProjectImage(directory, env),
+    () => examineRuntimes(directory, home, env),
     () => codex(),
     () => key(home, env),
     () => gateway(home),
@@ -145,7 +147,7 @@ async function engine(env: Env): Promise<Finding> {
     return warn('docker', `${probe.reason}; steps run on this host, without a sandbox`, probe.hint);
   }
   const rootless = probe.rootless ? ', rootless' : '';
-  return ok('docker', `Docker ${probe.version}${rootless}, runtimes ${probe.runtimes.join(', ')}`);
+  return ok('docker', `Docker ${probe.version}${rootless}`);
 }
 
 function codex(): Finding {

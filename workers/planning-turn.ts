@@ -53,7 +53,7 @@ export async function openPlanningTurn(options: {
     return { request: { ...common, ...places, sandbox }, close: () => Promise.resolve() };
   }
   const user = await inspectUserRepository(project.repository);
-  const choice = await chooseBackend({ asked: undefined, configured: config.sandbox.backend, env });
+  const choice = await chooseBackend({ asked: undefined, sandbox: config.sandbox, env });
   if (choice.notice !== null) onProgress(choice.notice);
   const repository = repositoryRef(home, project, user);
   makePrivateDirectory(home.repositories);

@@ -3,7 +3,7 @@ import type { Project } from '../activities/catalogue/project.ts';
 import { homeOf } from '../activities/home.ts';
 import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
 import { projectSecrets } from '../activities/redaction/project-secrets.ts';
-import { sandboxUser } from '../activities/sandbox/create-sandbox.ts';
+import { requireUser } from '../activities/sandbox/engine-demands.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { examineImage, unfitImage } from '../activities/sandbox/examine-image.ts';
 import type { ImageProblem } from '../activities/sandbox/image-needs.ts';
@@ -57,7 +57,7 @@ export async function makeImage(request: ImageRequest, looks = true): Promise<Ma
   const making = (async (): Promise<MadeImage> => {
     const { built, ...found } = await ensureProjectImage({ engine, config, repository, refresh, ...progress });
     const { reference, id, digest } = found;
-    const user = sandboxUser(config.sandbox.user, probe.rootless);
+    const user = requireUser(probe, config.sandbox.user);
     const problems = looks ? await examineImage({ engine, home, id, user, config }) : [];
     return { image: { reference, id, digest }, built, problems };
   })();

@@ -1,6 +1,7 @@
 import type { Config } from '../core/config.ts';
 import type { RunImage } from '../core/run-image.ts';
 import type { Home } from '../activities/home.ts';
+import { containerOptions } from '../activities/sandbox/container-profile.ts';
 import type { Redactor } from '../activities/redaction/redactor.ts';
 import type { SandboxOptions } from '../activities/sandbox/create-sandbox.ts';
 import type { Gateway } from './gateway-process.ts';
@@ -19,7 +20,7 @@ export function sandboxOptions(options: {
   onProgress: (text: string) => void;
 }): SandboxOptions {
   const { config, backend, pinned, home, env, redactor, gateway, onProgress } = options;
-  const { image, user, runtime, memory, cpus, pids } = config.sandbox;
+  const { image, user, runtime } = config.sandbox;
   return {
     home,
     env,
@@ -31,11 +32,7 @@ export function sandboxOptions(options: {
     ...(pinned == null ? {} : { pinned: { image: pinned, config } }),
     ...(user === undefined ? {} : { user }),
     ...(runtime === undefined ? {} : { runtime }),
-    limits: {
-      ...(memory === undefined ? {} : { memory }),
-      ...(cpus === undefined ? {} : { cpus }),
-      ...(pids === undefined ? {} : { pids }),
-    },
+    ...containerOptions(config.sandbox),
     onNotice: onProgress,
     onProgress,
   };

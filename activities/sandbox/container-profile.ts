@@ -1,16 +1,48 @@
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import type Docker from 'dockerode';
-
-const GIB = 1024 ** 3;
+import type { Config } from '../../core/config.ts';
+import { CONTAINER_DEFAULTS } from '../../core/container-config.ts';
 
 /** What a step's container may use. Absent means the default, which is never "everything". */
 export interface ContainerLimits {
   /** Bytes of memory, swap included. Default: 8 GiB, or what the machine has if that is less. */
   memory?: number;
-  /** Processors; fractions are allowed. Default: all. */
+  /** Processors; fractions are allowed. Default: 4, or what the machine has if that is less. */
   cpus?: number;
   /** Processes and threads. Default: 2048. */
   pids?: number;
+  /** Bytes of the largest file that may be written. Default: 4 GiB. */
+  fileSize?: number;
+  /** Bytes of `/tmp` and of `$HOME`, each. Default: 2 GiB. */
+  tmpfs?: number;
+  /** Bytes of `/dev/shm`. Default: 64 MiB. */
+  shm?: number;
+}
+
+/** What a configuration takes back of the default profile, in the engine's words. Absent means nothing. */
+export interface ContainerLoosening {
+  capAdd?: readonly string[];
+  securityOpt?: readonly string[];
+  writableRoot?: boolean;
+  /** Paths of devices of the host. */
+  devices?: readonly string[];
+}
+
+/** The limits and the loosening that a configuration asks for. */
+export function containerOptions(sandbox: Config['sandbox']): {
+  limits: ContainerLimits;
+  loosened: ContainerLoosening;
+} {
+  const { memory, cpus, pids, ulimits, tmpfs_size: tmpfs, shm_size: shm } = sandbox;
+  const { cap_add: capAdd = [], security_opt: securityOpt = [], devices = [], read_only: readOnly } = sandbox;
+  const { fsize: fileSize } = ulimits ?? {};
+  const limits = Object.entries({ memory, cpus, pids, fileSize, tmpfs, shm }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return {
+    limits: Object.fromEntries(limits),
+    loosened: { capAdd, securityOpt, devices, writableRoot: readOnly === false },
+  };
 }
 
 /** A user of a container, by number. */
@@ -18,6 +50,9 @@ export interface ContainerUser {
   uid: number;
   gid: number;
 }
+
+/** The client's types do not know the mode of the cgroup namespace. */
+type HardenedHost = Docker.HostConfig & { CgroupnsMode: 'private' };
 
 /** Where $HOME is inside: a tmpfs that goes with the container. */
 export const CONTAINER_HOME = '/home/signalbox';
@@ -32,28 +67,47 @@ export function defaultUser(rootless: boolean): ContainerUser {
   return uid === 0 ? { uid: 65532, gid: 65532 } : { uid, gid };
 }
 
-/** The parts of a container that hold for everything that Signalbox starts: no capability, no way to gain any, bounds. */
-export function hardenedHost(limits: ContainerLimits, logBytes: number): Docker.HostConfig {
-  const memory = limits.memory ?? Math.min(8 * GIB, totalmem());
+/**
+ * The parts of a container that hold for everything that Signalbox starts: no capability, no way to gain any, no
+ * namespace of the host, bounds. Docker's seccomp profile is the engine's own default.
+ */
+export function hardenedHost(
+  limits: ContainerLimits,
+  logBytes: number,
+  loosened: ContainerLoosening = {},
+): HardenedHost {
+  const memory = limits.memory ?? Math.min(CONTAINER_DEFAULTS.memory, totalmem());
+  const cpus = limits.cpus ?? Math.min(CONTAINER_DEFAULTS.cpus, availableParallelism());
+  const fileSize = limits.fileSize ?? CONTAINER_DEFAULTS.fsize;
+  const { capAdd = [], securityOpt = [], writableRoot = false, devices = [] } = loosened;
+  const mayGain = securityOpt.some((option) => option.startsWith('no-new-privileges'));
   return {
     CapDrop: ['ALL'],
-    SecurityOpt: ['no-new-privileges'],
-    ReadonlyRootfs: true,
+    ...(capAdd.length === 0 ? {} : { CapAdd: [...capAdd] }),
+    SecurityOpt: [...(mayGain ? [] : ['no-new-privileges']), ...securityOpt],
+    ReadonlyRootfs: !writableRoot,
     Init: true,
-    PidsLimit: limits.pids ?? 2048,
+    IpcMode: 'private',
+    CgroupnsMode: 'private',
+    PidsLimit: limits.pids ?? CONTAINER_DEFAULTS.pids,
     Memory: memory,
     MemorySwap: memory,
-    ...(limits.cpus === undefined ? {} : { NanoCpus: Math.round(limits.cpus * 1e9) }),
-    Ulimits: [{ Name: 'core', Soft: 0, Hard: 0 }],
+    NanoCpus: Math.round(cpus * 1e9),
+    ShmSize: limits.shm ?? CONTAINER_DEFAULTS.shm,
+    Ulimits: [
+      { Name: 'core', Soft: 0, Hard: 0 },
+      { Name: 'fsize', Soft: fileSize, Hard: fileSize },
+    ],
+    Devices: devices.map((path) => ({ PathOnHost: path, PathInContainer: path, CgroupPermissions: 'rw' })),
     RestartPolicy: { Name: 'no' },
     LogConfig: { Type: 'json-file', Config: { 'max-size': String(logBytes), 'max-file': '1' } },
   };
 }
 
 /** Sized tmpfs mounts for the places that programs expect to be writable. They count as the container's memory. */
-export function writablePlaces(user: ContainerUser): Record<string, string> {
+export function writablePlaces(user: ContainerUser, size: number = CONTAINER_DEFAULTS.tmpfs): Record<string, string> {
   return {
-    '/tmp': `rw,exec,nosuid,nodev,size=${2 * GIB},mode=1777`,
-    [CONTAINER_HOME]: `rw,exec,nosuid,nodev,size=${2 * GIB},mode=0700,uid=${user.uid},gid=${user.gid}`,
+    '/tmp': `rw,exec,nosuid,nodev,size=${size},mode=1777`,
+    [CONTAINER_HOME]: `rw,exec,nosuid,nodev,size=${size},mode=0700,uid=${user.uid},gid=${user.gid}`,
   };
 }

@@ -5,10 +5,10 @@ import type { RunImage } from '../../core/run-image.ts';
 import type { Home } from '../home.ts';
 import { environmentRedactor } from '../redaction/environment-secrets.ts';
 import type { Redactor } from '../redaction/redactor.ts';
-import { defaultUser } from './container-profile.ts';
-import type { ContainerLimits, ContainerUser } from './container-profile.ts';
+import type { ContainerLimits, ContainerLoosening } from './container-profile.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { connectEngine, probeEngine } from './engine.ts';
+import { engineLimits, requireRuntime, requireUser } from './engine-demands.ts';
 import { ensureImage } from './image.ts';
 import { LocalSandbox } from './local-sandbox.ts';
 import { restoreImage } from './project-image.ts';
@@ -32,6 +32,7 @@ export interface SandboxOptions {
   /** `uid` or `uid:gid` of the processes in containers. */
   user?: string;
   limits?: ContainerLimits;
+  loosened?: ContainerLoosening;
   runtime?: string;
   /** Called with what a person should know, such as a fall-back to the local backend. */
   onNotice?: (line: string) => void;
@@ -60,12 +61,9 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     onNotice?.(`${reason}: steps run on this host instead, without protection from what agents do`);
     return new LocalSandbox({ home, gatewayUrl, env, redactor });
   }
-  if (options.runtime !== undefined && !probe.runtimes.includes(options.runtime)) {
-    throw new SignalboxError('environment', `the engine has no runtime ${options.runtime}`, {
-      hint: `it has ${probe.runtimes.join(', ')}`,
-    });
-  }
-  const { onProgress, gatewaySocket, runtime, pinned } = options;
+  const { onProgress, gatewaySocket, runtime, loosened, pinned } = options;
+  requireRuntime(probe, runtime);
+  const user = requireUser(probe, options.user);
   const progress = onProgress === undefined ? {} : { onProgress };
   const image = pinned?.image.id ?? options.image ?? (await ensureImage({ engine, ...progress })).reference;
   return new DockerSandbox({
@@ -74,29 +72,13 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     env,
     redactor,
     image,
-    user: sandboxUser(options.user, probe.rootless),
-    limits: options.limits ?? {},
+    user,
+    limits: engineLimits(probe, options.limits),
+    ...(loosened === undefined ? {} : { loosened }),
     ...(pinned === undefined
       ? {}
       : { restoreImage: () => restoreImage(engine, pinned.image, pinned.config, progress) }),
     ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
     ...(runtime === undefined ? {} : { runtime }),
   });
-}
-
-/**
- * Who steps are in containers: the configured user, else {@link defaultUser}.
- *
- * @throws SignalboxError `config` for a user that is not given by number
- */
-export function sandboxUser(text: string | undefined, rootless: boolean): ContainerUser {
-  if (text === undefined) return defaultUser(rootless);
-  const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(text) ?? [];
-  if (uid === undefined) {
-    throw new SignalboxError(
-      'config',
-      `sandbox.user must be a number, or two joined by a colon, not ${JSON.stringify(text)}`,
-    );
-  }
-  return { uid: Number(uid), gid: Number(gid ?? uid) };
 }

@@ -20,6 +20,9 @@ export type EngineProbe =
       rootless: boolean;
       /** Names of the OCI runtimes it knows, such as `runc` and `runsc`. */
       runtimes: string[];
+      /** Processors and bytes of memory of the machine that the containers run on. */
+      cpus: number;
+      memory: number;
     }
   | {
       available: false;
@@ -57,14 +60,23 @@ export async function probeEngine(engine: Docker): Promise<EngineProbe> {
       apiVersion: version.ApiVersion,
       os: info.OSType ?? version.Os,
       rootless: (info.SecurityOptions ?? []).some((option) => option.includes('rootless')),
-      runtimes: Object.keys(info.Runtimes ?? {}).sort(),
+      runtimes: Object.keys(info.Runtimes ?? {})
+        .filter((name) => !ENGINE_SHIM.test(name))
+        .sort(),
+      cpus: info.NCPU,
+      memory: info.MemTotal,
     };
   } catch (error) {
     return { available: false, ...describeRefusal(error) };
   }
 }
 
+/** Names that the engine itself gives to ways of calling its default runtime. */
+const ENGINE_SHIM = /^io\.containerd\.(runc\.v\d|runtime\.v1\.linux)$/;
+
 interface EngineInfo {
+  NCPU: number;
+  MemTotal: number;
   OSType?: string;
   SecurityOptions?: string[];
   Runtimes?: Record<string, unknown>;

@@ -11,10 +11,14 @@ import type { ContainerSettings } from './step-container.ts';
 /** Where steps reach the gateway, on their loopback. */
 export const SIDECAR_PORT = 8790;
 
+/** It runs nothing but a forwarder: what a configuration gives to steps it does not need. */
+const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, pids: 1024, fileSize: 1024 ** 2 };
+
 /**
  * Makes sure that a sidecar runs: a container without any network but loopback, which forwards one port there
  * to the gateway's socket. Steps that join it have no other way out. The socket's directory is mounted rather than the
- * socket, so that a gateway that starts again is reached again.
+ * socket, so that a gateway that starts again is reached again. It runs in the engine's default runtime: others may not
+ * mount sockets.
  *
  * @returns the container's id
  */
@@ -46,7 +50,7 @@ function sidecarContainer(
   name: string,
   socket: string,
 ): Docker.ContainerCreateOptions {
-  const { home, image, user, limits, runtime } = settings;
+  const { home, image, user } = settings;
   const listen = `TCP-LISTEN:${SIDECAR_PORT},bind=127.0.0.1,fork,reuseaddr,backlog=128`;
   return {
     name,
@@ -57,10 +61,9 @@ function sidecarContainer(
     User: `${user.uid}:${user.gid}`,
     Labels: { ...attemptLabels(home, spec), ...(name === stepSidecarName(home, spec.name) && sidecarLabel(spec.name)) },
     HostConfig: {
-      ...hardenedHost({ ...limits, memory: 256 * 1024 ** 2, pids: 1024 }, 64 * 1024),
+      ...hardenedHost(SIDECAR_LIMITS, 64 * 1024),
       NetworkMode: 'none',
       Mounts: [bindMount(path.dirname(socket), '/signalbox/gateway', true)],
-      ...(runtime === undefined ? {} : { Runtime: runtime }),
     },
   };
 }

@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import type { Home } from '../home.ts';
 import { packageRoot } from '../package-root.ts';
 import { CONTAINER_HOME, hardenedHost, writablePlaces } from './container-profile.ts';
-import type { ContainerLimits, ContainerUser } from './container-profile.ts';
+import type { ContainerLimits, ContainerLoosening, ContainerUser } from './container-profile.ts';
 import { attemptLabels, containerName } from './labels.ts';
 import { layerMount } from './layer-mount.ts';
 import type { Mount, StepSpec } from './sandbox.ts';
@@ -24,6 +24,8 @@ export interface ContainerSettings {
   image: string;
   user: ContainerUser;
   limits: ContainerLimits;
+  /** What of the default profile is taken back. */
+  loosened?: ContainerLoosening;
   /** An OCI runtime by name, such as `runsc`. */
   runtime?: string;
   /** The worker's environment: LANG and TZ come from it. */
@@ -81,9 +83,9 @@ export function stepContainer(
     AttachStderr: false,
     HostConfig: {
       // A byte can take six in a JSON log; the entry bounds the output, this bounds what gets round the entry.
-      ...hardenedHost(limits, 12 * (spec.outputLimit + 64 * 1024)),
+      ...hardenedHost(limits, 12 * (spec.outputLimit + 64 * 1024), settings.loosened),
       NetworkMode: network,
-      Tmpfs: writablePlaces(user),
+      Tmpfs: writablePlaces(user, limits.tmpfs),
       Mounts: [
         ...mounts.map(({ source, target, readOnly }) => bindMount(source, target, readOnly)),
         ...(spec.layers ?? []).map((layer) => layerMount(layer, user, attemptLabels(home, spec))),

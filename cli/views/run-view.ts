@@ -45,8 +45,17 @@ export function runText(
     ...(warnings.length === 0 ? [] : [...warnings, '']),
     totals.filter((part) => part !== '').join(' · '),
     ...(webUi === null ? [] : [`Web UI: ${webUi}`]),
+    ...sandboxLines(run.sandbox),
     ...nextSteps(run),
   ].join('\n');
+}
+
+/** What the sandbox of a run lets through that the default one does not; nothing for the default one. */
+function sandboxLines(sandbox: RunDescription['sandbox']): string[] {
+  // A run that was started before it was told has none.
+  const { backend = 'docker', loosened = [] } = sandbox ?? {};
+  if (loosened.length === 0) return [];
+  return [`Sandbox: ${backend}, looser than the default:`, ...loosened.map((line) => `  ${displayText(line)}`)];
 }
 
 /** What to type after a run that failed. */

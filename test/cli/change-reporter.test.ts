@@ -34,6 +34,7 @@ function run(tasks: Record<string, TaskDescription>): RunDescription {
     head_commit: 'a'.repeat(40),
     image: null,
     usage,
+    sandbox: { backend: 'docker', loosened: [] },
     tasks,
   };
 }

@@ -34,6 +34,7 @@ const FAILED: RunDescription = {
   head_commit: 'b'.repeat(40),
   image: null,
   usage,
+  sandbox: { backend: 'docker', loosened: [] },
   tasks: { '001': task({ status: 'merged' }), '002': task({ reason: REASON }) },
 };
 
@@ -64,4 +65,13 @@ test('what failed is told with what to type next, and only that', () => {
   expect(text({ ...FAILED, status: 'completed', tasks: { '001': task({ status: 'merged' }) } }, null)).not.toContain(
     '"signalbox',
   );
+});
+
+test('what the sandbox lets through besides is told, and nothing of the default one', () => {
+  const loosened = ['network bridge: steps reach the internet', 'devices /dev/kvm: steps use it'];
+  const lines = text({ ...FAILED, sandbox: { backend: 'docker', loosened } }, null).split('\n');
+  const at = lines.indexOf('Sandbox: docker, looser than the default:');
+  expect(lines.slice(at + 1, at + 3)).toEqual(loosened.map((line) => `  ${line}`));
+  for (const sandbox of [null, { backend: 'docker' as const, loosened: [] }])
+    expect(text({ ...FAILED, sandbox }, null)).not.toContain('Sandbox');
 });

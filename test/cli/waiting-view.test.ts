@@ -45,6 +45,7 @@ function runOf(waits: Record<string, WaitDescription | null>, warnings: string[]
     head_commit: 'a'.repeat(40),
     image: null,
     usage,
+    sandbox: { backend: 'docker', loosened: [] },
     tasks: Object.fromEntries(tasks),
   };
 }

@@ -44,13 +44,14 @@ describe('a project without server and worker', () => {
       );
       world.noteWorkers(started.stderr);
       expect(started.stderr).toMatch(/Started the embedded Temporal server/);
+      expect(started.stderr).toMatch(/the sandbox is loosened by backend local: /);
       expect(started.stderr).toMatch(/No worker runs: starting one in the background/);
       expect(started.stderr).toMatch(/2\/2 {2}002 task {2}merged as/);
       expect(started.exitCode).toBe(0);
       const run = resultOf(started.stdout);
       expect(Object.keys(run)).toEqual([
         ...['run_id', 'workflow_id', 'status', 'reason', 'started_at', 'ended_at', 'integration_branch'],
-        ...['base_commit', 'head_commit', 'usage', 'tasks', 'web_ui'],
+        ...['base_commit', 'head_commit', 'usage', 'sandbox', 'tasks', 'web_ui'],
       ]);
       expect(run).toMatchObject({
         run_id: 'first',
@@ -58,6 +59,7 @@ describe('a project without server and worker', () => {
         status: 'completed',
         reason: null,
         integration_branch: 'main',
+        sandbox: { backend: 'local', loosened: [expect.stringContaining('backend local: ')] },
         tasks: { '001': { status: 'merged', attempts: 1, turns: 1 }, '002': { status: 'merged' } },
       });
       expect(run.head_commit).toBe(world.git('rev-parse', 'main').trim());

@@ -22,7 +22,7 @@ import { cleanManifest } from './clean-manifest.ts';
 import { finishedTasks } from './finished-tasks.ts';
 import { remoteNotices } from './remote-notices.ts';
 import { newRunId } from './run-id.ts';
-import { repositoryNotices, reuseNotices, workNotices } from './run-notices.ts';
+import { repositoryNotices, reuseNotices, sandboxNotices, workNotices } from './run-notices.ts';
 import { taskViews } from '../../core/task-views.ts';
 
 /** What a person asked for with `run start`. */
@@ -86,7 +86,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const { tasks, reused } = selectTasks(catalogue, { only: request.tasks, finished, reuse: request.reuse });
   const work = tasks.some(({ manifest: { id } }) => reused[id] === undefined);
   const remote = work ? await remoteNotices({ user, config, tip: baseCommit, env: request.env }) : [];
-  const backend = await chooseBackend({ asked: request.backend, configured: config.sandbox.backend, env: request.env });
+  const backend = await chooseBackend({ asked: request.backend, sandbox: config.sandbox, env: request.env });
   const { repository } = config;
   const written: RunManifest = {
     version: 1,
@@ -110,6 +110,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     order: startingOrder(taskViews(manifest)),
     notices: [
       ...(backend.notice === null ? [] : [backend.notice]),
+      // Where nobody chose to go without a sandbox, that was said already.
+      ...(work && (backend.backend === 'docker' || backend.notice === null) ? sandboxNotices(manifest) : []),
       ...workNotices(manifest, checks.verified),
       ...repositoryNotices(await treeFacts(user, baseCommit)),
       ...remote,

@@ -1,6 +1,7 @@
 import type { TreeFacts } from '../../activities/git/tree-facts.ts';
 import { someIds } from '../../core/catalogue-changes.ts';
 import { declaresScope } from '../../core/catalogue.ts';
+import { loosenings } from '../../core/loosened.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { ignoredConfigKeys, ignoredTaskKeys } from '../../core/run-settings.ts';
 
@@ -22,6 +23,11 @@ export function workNotices({ config, tasks: all, reused }: RunManifest, verifie
     ...(keys.length === 0 ? [] : [`these keys of the configuration have no effect yet: ${keys.join(', ')}`]),
     ...(taskKeys.size === 0 ? [] : [`these keys of task files have no effect yet: ${[...taskKeys].join(', ')}`]),
   ];
+}
+
+/** What the sandbox of a run lets through that the default one does not, one sentence each. */
+export function sandboxNotices(manifest: RunManifest): string[] {
+  return loosenings(manifest).map((line) => `the sandbox is loosened by ${line}`);
 }
 
 /** What a person should know of the repository, one sentence each. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { BareRepository } from '../../activities/git/bare-repository.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import type { RunDescription } from '../../core/description.ts';
+import { loosenings } from '../../core/loosened.ts';
 import { describeRun } from '../../core/run-description.ts';
 import { runSettings } from '../../core/run-settings.ts';
 import type { RunImage } from '../../core/run-image.ts';
@@ -50,7 +51,8 @@ export async function startRun(
   const [newest] = others;
   const news = newest === undefined ? null : await catalogueNews(session, newest, manifest);
   if (news !== null) session.onProgress(news);
-  const settings: RunSettings = { ...runSettings(config), maxParallel: prepared.maxParallel };
+  const sandbox = { backend: manifest.backend, loosened: loosenings(manifest) };
+  const settings: RunSettings = { ...runSettings(config), maxParallel: prepared.maxParallel, sandbox };
   const startedAt = Date.now();
   const pinned = image === null ? {} : { image };
   await startRunWorkflow(session, {
@@ -82,5 +84,7 @@ function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string, i
     return `- \`${task.id}\` **${task.name}**${after}${what}`;
   });
   const head = `Run \`${runId}\` of project \`${config.project}\` in \`${root}\`, into \`${config.repository.integration_branch}\` at \`${baseCommit.slice(0, 10)}\`. Agent: ${config.agent.provider}; backend: ${backend}${image === null ? '' : `, image \`${image.reference}\` (\`${image.digest ?? image.id}\`)`}.`;
-  return cut([head, '', ...rows].join('\n'), DETAILS_LIMIT);
+  const loosened = loosenings(manifest).map((line) => `- ${line}`);
+  const sandbox = loosened.length === 0 ? [] : ['', 'Its sandbox is looser than the default one:', '', ...loosened];
+  return cut([head, ...sandbox, '', ...rows].join('\n'), DETAILS_LIMIT);
 }

@@ -45,6 +45,8 @@ export const runStart = defineCommand({
       return { result: dryRunResult(prepared), text: dryRunText(prepared, context.output.columns) };
     }
     const image = await imageOf(context, prepared);
+    const { tryRunSandbox } = await import('../../../workers/sandbox-trial.ts');
+    await tryRunSandbox(prepared.manifest, env, image);
     return await withSession(context, { startServer: true }, async (session) => {
       const { startRun } = await import('../../../workers/runs/start-run.ts');
       const { ensureWorker } = await import('../../../workers/background-worker.ts');

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { examineImage, unfitImage } from '../../../activities/sandbox/examine-image.ts';
-import { sandboxUser } from '../../../activities/sandbox/create-sandbox.ts';
 import { unlessStatus } from '../../../activities/sandbox/engine.ts';
 import { pinImage, unpinImage } from '../../../activities/sandbox/image-pins.ts';
 import { ensureProjectImage, findProjectImage, restoreImage } from '../../../activities/sandbox/project-image.ts';
@@ -213,7 +212,7 @@ describeWithDocker('the image of a project', () => {
     ): Promise<{ image: RunImage; problems: Awaited<ReturnType<typeof examineImage>> }> => {
       const image = await ensureProjectImage(request(sandbox));
       const home = homeOf({ SIGNALBOX_HOME: `${bench.repository}/home` });
-      const user = sandboxUser('65532', false);
+      const user = { uid: 65532, gid: 65532 };
       const { engine } = bench;
       return { image, problems: await examineImage({ engine, home, id: image.id, user, config: configure(sandbox) }) };
     };
