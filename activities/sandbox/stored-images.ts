@@ -72,7 +72,7 @@ export async function storedImages(engine: Docker, home: Home): Promise<StoredIm
           containers: containers
             .filter(({ ImageID }) => ImageID === image.Id)
             .map(({ Id, Names }) => (Names[0] ?? Id).replace(/^\//, '')),
-          layers: (facts.RootFS.Layers as string[] | undefined) ?? [],
+          layers: facts.RootFS.Layers ?? [],
         };
         return stored;
       }),
