@@ -33,6 +33,8 @@ export class TrainGitWorld {
   /** Every commit that the user's branch was seen at. */
   readonly seen = new Set<string>();
   readonly #outside: string;
+  /** Files of commits that could not be. */
+  readonly #untidy = new Set<string>();
   #commits = 0;
 
   private constructor(world: ProjectWorld, members: GitMember[], outside: string) {
@@ -126,24 +128,27 @@ export class TrainGitWorld {
       world.git('commit', '-q', '-m', what, '--', file);
     } catch {
       // A landing had the index at that moment: a person would try again. What was begun is taken back.
-      this.#tidy(file);
+      this.#untidy.add(file);
+      this.tidy();
       return;
     }
     // Nothing is between the commit and its look: a landing needs a checkout that is clean, and takes longer.
     this.byUser.add(world.git('rev-list', '-1', '--grep', `^${what}$`, '--author=u@example.com', 'main'));
   }
 
-  #tidy(file: string): void {
-    for (let tries = 0; tries < 50; tries += 1) {
+  /** Takes back what could not be committed. @returns whether all of it is; a landing may have the index again */
+  tidy(): boolean {
+    for (const file of this.#untidy) {
       try {
         this.world.git('reset', '-q', '--', file);
         if (this.#isTracked(file)) this.world.git('checkout', '-q', '--', file);
         else rmSync(path.join(this.world.repository, file), { force: true });
-        return;
+        this.#untidy.delete(file);
       } catch {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+        return false;
       }
     }
+    return true;
   }
 
   #isTracked(file: string): boolean {

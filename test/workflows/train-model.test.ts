@@ -188,6 +188,7 @@ class History {
       for (let step = 0; step < steps; step += 1) {
         await this.#step();
         await pause(this.#random.integer(0, 300));
+        this.#git.tidy();
         await this.#listen();
       }
       if (long) await this.#makeLong();
@@ -223,6 +224,7 @@ class History {
     if (queue?.halt != null) this.#git.commit('mended');
     // A person looks after it; by itself it tries less and less often.
     if (queue?.halt != null || queue?.unlanded != null) await this.#quietly(() => this.#train.signal('resume'));
+    const isTidy = this.#git.tidy();
     const waiting = this.#git.members.filter(({ member }) => !this.#answers.has(memberKey(member)));
     const there = queue !== null && isRunning ? membersOf(queue).map(memberKey) : [];
     for (const one of waiting) if (!there.includes(memberKey(one.member))) await this.#ask(one);
@@ -234,7 +236,7 @@ class History {
         this.#git.members.find(({ member }) => this.#answers.get(memberKey(member))?.outcome === 'merged')!,
       );
     }
-    return waiting.length === 0 && isLanded;
+    return waiting.length === 0 && isLanded && isTidy;
   }
 
   #isVictim({ member }: GitMember): boolean {
