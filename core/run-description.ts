@@ -7,10 +7,9 @@ import type {
 } from './description.ts';
 import { runWorkflowId } from './ids.ts';
 import { WAITS_FOR, type PersonWait } from './person.ts';
-import type { RequestNews } from './pull-request.ts';
 import type { RunImage } from './run-image.ts';
 import type { RunRef } from './run-ref.ts';
-import { runUsage, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
+import { isEnded, runUsage, type RunState, type TaskProgress, type TaskViews } from './run-state.ts';
 import { isExhausted, isHalted, isWaitingForPeople } from './schedule.ts';
 
 /** What a run is told apart by, when it began and ended (milliseconds since the epoch), and what its steps run in. */
@@ -135,10 +134,11 @@ function joinSentences(...sentences: (string | null)[]): string {
 }
 
 function describeTask(task: TaskProgress, name: string): TaskDescription {
+  const request = requestOf(task);
   return {
     name,
     status: task.status,
-    reason: requestReason(task.request) ?? task.reason,
+    reason: requestReason(request) ?? task.reason,
     attempts: task.attempts,
     turns: task.turns,
     branch: task.branch,
@@ -148,20 +148,24 @@ function describeTask(task: TaskProgress, name: string): TaskDescription {
     ended_at: task.endedAt === null ? null : iso(task.endedAt),
     usage: task.usage,
     wait: task.wait === null ? null : describeWait(task.wait),
-    ...(task.request === null ? {} : { pull_request: describeRequest(task.request) }),
+    ...(request === null ? {} : { pull_request: request }),
     warnings: task.warnings,
   };
 }
 
-/** Why a task that waits at its pull request does not go on. */
-function requestReason(request: TaskProgress['request']): string | null {
-  if (request?.waits == null) return null;
-  const { number, url, waits } = request;
-  return number === null ? `no pull request yet: ${waits}` : `pull request #${number}: ${waits} (${url ?? ''})`;
+/** A task's pull request; one that was never opened is forgotten when the task ends. */
+function requestOf(task: TaskProgress): PullRequestDescription | null {
+  if (task.request === null) return null;
+  const { number, url, waits, person } = task.request;
+  if (!isEnded(task)) return { number, url, waits_for: waits, needs_person: person };
+  return number === null ? null : { number, url, waits_for: null, needs_person: false };
 }
 
-function describeRequest({ number, url, waits, person }: RequestNews): PullRequestDescription {
-  return { number, url, waits_for: waits, needs_person: person };
+/** Why a task that waits at its pull request does not go on. */
+function requestReason(request: PullRequestDescription | null): string | null {
+  if (request?.waits_for == null) return null;
+  const { number, url, waits_for } = request;
+  return number === null ? `no pull request yet: ${waits_for}` : `pull request #${number}: ${waits_for} (${url ?? ''})`;
 }
 
 function describeWait({ kind, id, question, since, deadline, inputs }: PersonWait): WaitDescription {

@@ -28,7 +28,8 @@ export class TrainRequests {
   readonly #drafted = new Set<string>();
   /** What runs were told last, as JSON, by member. */
   readonly #told = new Map<string, string>();
-  #telling = 0;
+  /** Members whose run is being told: one thing after the other, so that the last word is the last to arrive. */
+  readonly #telling = new Set<string>();
   /** What is watched, as JSON, and how to end it. */
   #watching: { text: string; scope: CancellationScope } | null = null;
   #alarm: number | null = null;
@@ -40,7 +41,7 @@ export class TrainRequests {
 
   /** Is nothing in the middle of something that a continued train could not take up? */
   isIdle(): boolean {
-    return this.#driving.size === 0 && this.#telling === 0;
+    return this.#driving.size === 0 && this.#telling.size === 0;
   }
 
   /** Goes on with every request that can go on; called whenever the state has changed. */
@@ -182,15 +183,17 @@ export class TrainRequests {
     const keys = new Set(requests.map(({ member }) => memberKey(member)));
     for (const key of this.#told.keys()) if (!keys.has(key)) this.#told.delete(key);
     for (const requested of requests) {
-      const { member } = requested;
-      const { project, run } = member.run;
+      const key = memberKey(requested.member);
+      const { project, run } = requested.member.run;
       const news = requestNews(requested);
-      if (news === null) continue;
       const text = JSON.stringify(news);
-      if (this.#told.get(memberKey(member)) === text) continue;
-      this.#told.set(memberKey(member), text);
-      this.#telling += 1;
-      void signalIfOpen(runWorkflowId(project, run), messages.requestSignal, news).finally(() => (this.#telling -= 1));
+      if (news === null || this.#telling.has(key) || this.#told.get(key) === text) continue;
+      this.#told.set(key, text);
+      this.#telling.add(key);
+      void signalIfOpen(runWorkflowId(project, run), messages.requestSignal, news).finally(() => {
+        this.#telling.delete(key);
+        this.#change((queue) => queue);
+      });
     }
   }
 

@@ -160,7 +160,11 @@ export class GitRemote {
     if (/error: 403\b|Permission to .* denied|access denied/i.test(said)) {
       const hint =
         'Give it the right to write contents (a classic token: the scope "repo"), and the account to push there.';
-      return refused(`${this.#shown} lets ${credential?.source ?? 'this account'} not do that: ${said}`, hint, false);
+      return refused(
+        `${this.#shown} does not let ${credential?.source ?? 'this account'} do that: ${said}`,
+        hint,
+        false,
+      );
     }
     if (/Permission denied \(|Host key verification failed/i.test(said)) {
       const hint = `Try "ssh -T git@${host}" as the user of the worker; ssh-agent must be reachable from there.`;

@@ -130,6 +130,7 @@ describe('what waits for a person', () => {
 
   test('in a list of runs is under its run; a run that waits itself says why', () => {
     const item = { workflow_id: 'w', started_at: '', ended_at: null, integration_branch: 'main', tasks: 1 };
+    const request = { task_id: 'b', name: 'b', number: 7, url: 'https://github.test/7', waits_for: 'a review' };
     const text = waitingRunsText(
       'p',
       [
@@ -142,11 +143,13 @@ describe('what waits for a person', () => {
           requests: [],
         },
         { ...item, run_id: 'r0', status: 'waiting', reason: 'your checkout is dirty', waiting: [], requests: [] },
+        { ...item, run_id: 'r2', status: 'running', reason: null, waiting: [], requests: [request] },
       ],
       plain,
     );
     expect(text).toMatch(/^run r1 {2}running\n {2}a task-a waits for an answer, since .*\n {4}Which\n/);
-    expect(text).toMatch(/\n\nrun r0 {2}waiting\n {2}your checkout is dirty$/);
+    expect(text).toMatch(/\n\nrun r0 {2}waiting\n {2}your checkout is dirty\n\n/);
+    expect(text).toMatch(/run r2 {2}running\n {2}b waits at pull request #7: a review\n {4}https:\/\/github\.test\/7$/);
     expect(waitingRunsText('p', [], plain)).toBe('nothing in project p waits for you');
   });
 });

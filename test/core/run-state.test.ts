@@ -5,6 +5,7 @@ import { reduceRun } from '../../core/reduce-run.ts';
 import type { RunEvent } from '../../core/run-events.ts';
 import { initialRunState, type RunState, type TaskView } from '../../core/run-state.ts';
 import { runTable } from '../../core/run-table.ts';
+import { waitingRequests } from '../../core/waiting.ts';
 import { lockSnapshot, tasksToStart } from '../../core/schedule.ts';
 import type { TaskReport } from '../../core/task-report.ts';
 import { settings, taskView } from '../support/run-rules.ts';
@@ -231,6 +232,47 @@ describe('the reducer of a run', () => {
       merged,
     );
     expect(later.tasks['a']?.status).toBe('merged');
+  });
+
+  test('a task that waits at its pull request says what for; when it has ended, only where it is', () => {
+    const working: RunEvent[] = [...granted(1, 'd'), { type: 'started', at: 2, task: 'd' }];
+    const news = {
+      task: 'd',
+      attempt: 1,
+      number: 7,
+      url: 'https://github.test/7',
+      waits: 'waits for a review',
+      person: true,
+    };
+    const waiting = play([...working, { type: 'request', at: 3, news }]);
+    const run = {
+      project: 'p',
+      run: 'r',
+      manifest: { sha256: '', bytes: 0 },
+      repository: { id: '', path: '', branch: 'main', host: '' },
+    };
+    const described = (state: RunState) =>
+      describeRun(state, views, { run, baseCommit: 'b', startedAt: 0, endedAt: null });
+    expect(described(waiting).tasks['d']).toMatchObject({
+      reason: 'pull request #7: waits for a review (https://github.test/7)',
+      pull_request: { number: 7, url: 'https://github.test/7', waits_for: 'waits for a review', needs_person: true },
+    });
+    expect(waitingRequests(described(waiting))).toMatchObject([
+      { task_id: 'd', number: 7, waits_for: 'waits for a review' },
+    ]);
+    const merged = play([{ type: 'report', at: 4, report: report('d', 'merged') }], views, waiting);
+    const late = play([{ type: 'request', at: 5, news }], views, merged);
+    for (const state of [merged, late]) {
+      expect(described(state).tasks['d']).toMatchObject({ reason: null, pull_request: { number: 7, waits_for: null } });
+      expect(waitingRequests(described(state))).toEqual([]);
+    }
+    const retrying = play([{ type: 'report', at: 4, report: report('d', 'retrying') }], views, waiting);
+    expect(described(retrying).tasks['d']).toMatchObject({ pull_request: { waits_for: null, needs_person: false } });
+    const never = { ...news, number: null, url: null, waits: 'no rights' };
+    const refused = play([{ type: 'request', at: 4, news: never }], views, waiting);
+    expect(described(refused).tasks['d']).toMatchObject({ reason: 'no pull request yet: no rights' });
+    const failed = play([{ type: 'report', at: 5, report: report('d', 'failed') }], views, refused);
+    expect(described(failed).tasks['d']).not.toHaveProperty('pull_request');
   });
 
   test('is described in the public shape, and as a table that survives awkward names', () => {

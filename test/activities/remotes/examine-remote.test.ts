@@ -48,7 +48,7 @@ describe('a look at a run’s remote', () => {
     expect(problems).toEqual([
       `pull requests on ${world.server.host} want a token, and there is none`,
       expect.stringContaining('does not take the token from GH_TOKEN'),
-      expect.stringContaining('lets GH_TOKEN not do that'),
+      expect.stringContaining('does not let GH_TOKEN do that'),
       null,
       'the token from GH_TOKEN may not push to the repository, so it cannot merge there',
     ]);

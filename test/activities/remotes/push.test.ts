@@ -147,7 +147,7 @@ describe('what the server says against the token', () => {
     world.env['GH_TOKEN'] = 'reads-only';
     expect(await push()).toMatchObject({
       outcome: 'refused',
-      reason: expect.stringContaining('lets GH_TOKEN not do that'),
+      reason: expect.stringContaining('does not let GH_TOKEN do that'),
       hint: expect.stringContaining('right to write contents'),
       passing: false,
     });

@@ -39,7 +39,7 @@ async function verify(before: RequestState | null): Promise<void> {
 }
 
 async function begin(): Promise<void> {
-  world = await remoteWorld({ a: 'echo two >> a.txt' }, { push: 'pull_request', grace: '1s' });
+  world = await remoteWorld({ a: 'echo two >> a.txt' }, { push: 'pull_request', grace: '6s' });
   member = await world.finished('a');
   await verify(null);
 }
