@@ -5,6 +5,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 
 import { headAndTail } from '../../core/failures.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
 
 /** Whether Codex can keep its commands in a sandbox of its own on this host, outside a container. */
 export interface CodexSandboxProbe {
@@ -13,11 +14,13 @@ export interface CodexSandboxProbe {
   reason: string | null;
 }
 
-/** Tries Codex's own sandbox on a command that does nothing. Takes about 0.1 s. */
-export async function probeCodexSandbox(binary: string): Promise<CodexSandboxProbe> {
+/** Tries Codex's own sandbox on a command that does nothing, where steps of a sandbox run. Takes about 0.1 s. */
+export async function probeCodexSandbox(binary: string, sandbox: Sandbox): Promise<CodexSandboxProbe> {
   const home = await mkdtemp(path.join(tmpdir(), 'signalbox-codex-'));
   try {
-    const { failed, shortMessage, stderr } = await execa(binary, ['sandbox', '--', '/bin/sh', '-c', ':'], {
+    const command = [binary, 'sandbox', '--', '/bin/sh', '-c', ':'];
+    const [program = binary, ...args] = (await sandbox.likeStep?.(command, home)) ?? command;
+    const { failed, shortMessage, stderr } = await execa(program, args, {
       cwd: home,
       env: { PATH: process.env['PATH'], HOME: home, CODEX_HOME: home },
       extendEnv: false,

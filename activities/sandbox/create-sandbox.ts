@@ -20,7 +20,7 @@ export interface SandboxOptions {
   backend?: 'docker' | 'local';
   /** Where the gateway listens on loopback, for the local backend. */
   gatewayUrl: string;
-  /** The gateway's Unix socket, for Docker. */
+  /** The gateway's Unix socket, for steps with a network of their own. */
   gatewaySocket?: string;
   /** An image instead of Signalbox's own. */
   image?: string;
@@ -28,6 +28,8 @@ export interface SandboxOptions {
   user?: string;
   limits?: ContainerLimits;
   runtime?: string;
+  /** On this host only. `off`: not in bubblewrap, even where that works. */
+  bubblewrap?: 'auto' | 'off';
   /** Called with what a person should know, such as a fall-back to the local backend. */
   onNotice?: (line: string) => void;
   /** Called with the progress of building the image. */
@@ -44,21 +46,28 @@ export interface SandboxOptions {
  * @throws SignalboxError `environment` if Docker is asked for by name and no engine answers, or no image can be had
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { home, env, gatewayUrl, onNotice, redactor = environmentRedactor(env) } = options;
-  if (options.backend === 'local') return new LocalSandbox({ home, gatewayUrl, env, redactor });
+  const { home, env, gatewayUrl, onNotice, redactor = environmentRedactor(env), limits = {}, bubblewrap } = options;
+  const { gatewaySocket } = options;
+  const local = () =>
+    new LocalSandbox({
+      ...{ home, gatewayUrl, env, redactor, limits },
+      ...(bubblewrap === undefined ? {} : { bubblewrap }),
+      ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
+    });
+  if (options.backend === 'local') return local();
   const engine = options.engine ?? connectEngine(env);
   const probe = await probeEngine(engine);
   if (!probe.available) {
     if (options.backend === 'docker') throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
     onNotice?.(`${probe.reason}: steps run on this host instead, without protection from what agents do`);
-    return new LocalSandbox({ home, gatewayUrl, env, redactor });
+    return local();
   }
   if (options.runtime !== undefined && !probe.runtimes.includes(options.runtime)) {
     throw new SignalboxError('environment', `the engine has no runtime ${options.runtime}`, {
       hint: `it has ${probe.runtimes.join(', ')}`,
     });
   }
-  const { onProgress, gatewaySocket, runtime } = options;
+  const { onProgress, runtime } = options;
   const image = options.image ?? (await ensureImage({ engine, ...(onProgress && { onProgress }) })).reference;
   return new DockerSandbox({
     engine,
@@ -67,7 +76,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     redactor,
     image,
     user: options.user === undefined ? defaultUser(probe.rootless) : parseUser(options.user),
-    limits: options.limits ?? {},
+    limits,
     ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
     ...(runtime === undefined ? {} : { runtime }),
   });

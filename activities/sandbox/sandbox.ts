@@ -96,6 +96,11 @@ export interface Sandbox {
   readonly gatewayUrl: string;
   /** Can its steps have layers? Where not, directories that must not be shared are to be copied. */
   canLayer(): Promise<boolean>;
+  /**
+   * The argument vector that runs a command as steps are run here, without limits or a record: for finding out what works
+   * there. Absent where nothing of the host runs in steps.
+   */
+  likeStep?(command: readonly string[], workTree: string): Promise<readonly string[]>;
   /** What besides the files decides what commands come to here, as one text: the image, or facts of the host. */
   fingerprint(commands: readonly string[]): Promise<string>;
   /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */
