@@ -260,6 +260,12 @@ const sandbox = z
     cpus: z.number().positive().optional().describe('Processors of one step; fractions are allowed.'),
     pids: count().optional().describe('Processes and threads of one step.'),
     runtime: line().optional().describe('An OCI runtime that the engine knows, such as `runsc`.'),
+    bubblewrap: z
+      .enum(['auto', 'off'])
+      .optional()
+      .describe(
+        '`auto`, the default: with `backend: local`, steps run in bubblewrap where it works; `off`: they never do.',
+      ),
     env: z
       .array(variableName())
       .prefault([])

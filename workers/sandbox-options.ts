@@ -1,6 +1,7 @@
 import type { Config } from '../core/config.ts';
 import type { Home } from '../activities/home.ts';
 import type { Redactor } from '../activities/redaction/redactor.ts';
+import type { ContainerLimits } from '../activities/sandbox/container-profile.ts';
 import type { SandboxOptions } from '../activities/sandbox/create-sandbox.ts';
 import type { Gateway } from './gateway-process.ts';
 
@@ -16,7 +17,7 @@ export function sandboxOptions(options: {
   onProgress: (text: string) => void;
 }): SandboxOptions {
   const { config, backend, home, env, redactor, gateway, onProgress } = options;
-  const { image, user, runtime, memory, cpus, pids } = config.sandbox;
+  const { image, user, runtime, bubblewrap } = config.sandbox;
   return {
     home,
     env,
@@ -27,12 +28,18 @@ export function sandboxOptions(options: {
     ...(image === undefined ? {} : { image }),
     ...(user === undefined ? {} : { user }),
     ...(runtime === undefined ? {} : { runtime }),
-    limits: {
-      ...(memory === undefined ? {} : { memory }),
-      ...(cpus === undefined ? {} : { cpus }),
-      ...(pids === undefined ? {} : { pids }),
-    },
+    ...(bubblewrap === undefined ? {} : { bubblewrap }),
+    limits: sandboxLimits(config.sandbox),
     onNotice: onProgress,
     onProgress,
+  };
+}
+
+/** What one step may use by a configuration. */
+export function sandboxLimits({ memory, cpus, pids }: Config['sandbox']): ContainerLimits {
+  return {
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpus === undefined ? {} : { cpus }),
+    ...(pids === undefined ? {} : { pids }),
   };
 }

@@ -24,6 +24,11 @@ export function workNotices({ config, tasks: all, reused }: RunManifest, verifie
   ];
 }
 
+/** The warning of what steps that run on this host are not kept from, if they do. */
+export function protectionNotices(unprotected: readonly string[]): string[] {
+  return unprotected.length === 0 ? [] : [`steps run on this host, not in containers: ${unprotected.join('; ')}`];
+}
+
 /** What a person should know of the repository, one sentence each. */
 export function repositoryNotices({ submodules, largeFiles }: TreeFacts): string[] {
   const [first] = submodules;

@@ -64,7 +64,7 @@ async function requireUnusedRefs(gitDir: string, runId: string): Promise<void> {
   if (bare.listRefs(`refs/signalbox/${runId}/`).size > 0) throw runIdTaken(runId);
 }
 
-function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string): string {
+function detailsOf({ manifest, runId, baseCommit, unprotected }: PreparedRun, root: string): string {
   const { config, tasks, backend } = manifest;
   const rows = tasks.map(({ manifest: task }) => {
     const after = task.depends_on.length === 0 ? '' : ` (after ${task.depends_on.join(', ')})`;
@@ -72,5 +72,6 @@ function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string): 
     return `- \`${task.id}\` **${task.name}**${after}${what}`;
   });
   const head = `Run \`${runId}\` of project \`${config.project}\` in \`${root}\`, into \`${config.repository.integration_branch}\` at \`${baseCommit.slice(0, 10)}\`. Agent: ${config.agent.provider}; backend: ${backend}.`;
-  return cut([head, '', ...rows].join('\n'), DETAILS_LIMIT);
+  const sandbox = unprotected.length === 0 ? [] : ['', `On this host, ${unprotected.join('; ')}.`];
+  return cut([head, ...sandbox, '', ...rows].join('\n'), DETAILS_LIMIT);
 }
