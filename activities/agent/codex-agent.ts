@@ -86,8 +86,9 @@ export class CodexAgent implements Agent {
   }
 
   async #probe(binary: string, sandbox: Sandbox): Promise<boolean> {
-    const { works, reason } = await probeCodexSandbox(binary, sandbox);
-    if (!works) this.#options.onUnsandboxed?.(reason ?? 'unknown');
+    const { works, confined, reason } = await probeCodexSandbox(binary, sandbox);
+    if (!works && !confined)
+      this.#options.onUnsandboxed?.(`Codex's commands run without a sandbox of its own: ${reason ?? 'unknown'}`);
     return works;
   }
 }

@@ -10,6 +10,8 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 /** Whether Codex can keep its commands in a sandbox of its own on this host, outside a container. */
 export interface CodexSandboxProbe {
   works: boolean;
+  /** Whether Codex is in a sandbox of ours, whatever becomes of its own. */
+  confined: boolean;
   /** Why not, in Codex's words. */
   reason: string | null;
 }
@@ -28,9 +30,8 @@ export async function probeCodexSandbox(binary: string, sandbox: Sandbox): Promi
       timeout: 10_000,
       reject: false,
     });
-    return failed
-      ? { works: false, reason: headAndTail(stderr.trim() || (shortMessage ?? 'unknown'), 500) }
-      : { works: true, reason: null };
+    const reason = failed ? headAndTail(stderr.trim() || (shortMessage ?? 'unknown'), 500) : null;
+    return { works: !failed, confined: program !== binary, reason };
   } finally {
     await rm(home, { recursive: true, force: true });
   }

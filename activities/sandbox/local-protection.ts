@@ -79,11 +79,11 @@ export class LocalProtection {
     const isWrapped = this.bubblewrap.problem === null;
     const groups = this.site?.make(directory.path, this.limits) ?? [];
     new StepGroup(directory).note(groups);
-    const { memory, pids, fileSize } = this.limits;
+    const { pids, fileSize } = this.limits;
     const limits = {
       directory: directory.path,
       fileSize,
-      data: this.bounds.has('memory') ? null : memory,
+      data: this.bounds.has('memory') ? null : processMemory(this.limits),
       processes: this.bounds.has('pids') || isRoot() ? null : pids + userThreads(),
       groups: this.scope === null ? groups : ('own' as const),
     };
@@ -124,6 +124,14 @@ export class LocalProtection {
     if (network === 'bridge') return false;
     return network === 'none' ? offline : offline && forwarding && gatewayOf(this.options) !== null;
   }
+}
+
+/** With less, programs that reserve memory for later (Node does) do not start. */
+const LEAST_DATA = 2 * 1024 ** 3;
+
+/** Bytes of data that each process of a step may have where the step's memory is not bounded as a whole. */
+export function processMemory({ memory }: StepLimits): number {
+  return Math.max(memory, LEAST_DATA);
 }
 
 const NOTHING_ELSE = { writable: [], readable: [], offline: false };

@@ -1,6 +1,6 @@
 import { agentNetwork, checkNetwork } from '../../core/step-network.ts';
 import { humanSize } from '../../core/size.ts';
-import type { LocalProtection } from './local-protection.ts';
+import { processMemory, type LocalProtection } from './local-protection.ts';
 
 /** What keeps steps on this host within bounds, and what does not, a plain sentence each. */
 export interface ProtectionFacts {
@@ -63,7 +63,7 @@ function bounds({ bounds: whole, limits }: LocalProtection): Part {
     [
       whole.has('memory'),
       `${memory} of memory a step`,
-      `memory is bounded for each process (${memory}), not for a step`,
+      `memory is bounded for each process (${humanSize(processMemory(limits))}), not for a step`,
     ],
     [whole.has('pids'), `${pids} processes a step`, `processes ${own}`],
     [whole.has('cpu'), `${cpus} processors a step`, 'processors are not bounded'],

@@ -105,6 +105,11 @@ export interface Sandbox {
   fingerprint(commands: readonly string[]): Promise<string>;
   /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */
   run(spec: StepSpec, options?: RunStepOptions): Promise<StepResult>;
+  /**
+   * Begins to make what the steps of an attempt share, so that it is there when its agent starts. Nothing depends on it: a
+   * step makes what it misses.
+   */
+  openAttempt?(owner: StepOwner, network: StepNetwork): void;
   /** Ends the step with everything it started; does nothing when it is over or never was. Resolves when it is dead. */
   end(name: string): Promise<void>;
   /** What the sandboxes of an attempt share (the gateway's sidecar) is removed; running steps of it are ended first. */

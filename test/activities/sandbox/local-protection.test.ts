@@ -9,9 +9,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { makePrivateDirectory } from '../../../activities/home.ts';
 import { LocalProtection } from '../../../activities/sandbox/local-protection.ts';
 import { LocalSandbox } from '../../../activities/sandbox/local-sandbox.ts';
 import type { StepResult } from '../../../activities/sandbox/sandbox.ts';
@@ -96,9 +100,9 @@ describe.each(['auto', 'off'] as const)('limits with bubblewrap: %s', (bubblewra
     const spec = bench.step('echo ran');
     const sandbox = sandboxOf({ fileSize: MIB }, bubblewrap);
     const protection = await sandbox.protection();
-    const { protect } = protection;
-    protection.protect = (...args) => {
-      const { command, timeoutMs } = protect.apply(protection, args);
+    const protect = protection.protect.bind(protection);
+    protection.protect = (directory, asked) => {
+      const { command, timeoutMs } = protect(directory, asked);
       // A group that nobody made.
       const count = command.indexOf(path.join(bench.home.steps, spec.name)) + 4;
       return { command: [...command.slice(0, count), '1', '/nowhere', ...command.slice(count + 1)], timeoutMs };
@@ -219,6 +223,41 @@ describe('a step in bubblewrap', () => {
     const host = readFileSync('/proc/net/dev', 'utf8').trim().split('\n').length - 2;
     expect(await inside(count, { network: 'bridge' })).toBe(String(host));
   });
+
+  cases(
+    'reaches the model gateway at its address, also one that starts later, and no other service of this host',
+    async () => {
+      if (!found.bubblewrap.forwarding) return;
+      const socket = path.join(makePrivateDirectory(path.join(bench.home.gateway, 'socket')), 'gateway.sock');
+      const answers = (text: string): Server => createServer((_, response) => response.end(text));
+      const service = answers('reached').listen(0, '127.0.0.1');
+      await once(service, 'listening');
+      const { port } = service.address() as AddressInfo;
+      const gateway = answers('first').listen(socket);
+      await once(gateway, 'listening');
+      const get = (at: string): string => `curl -s -m 5 http://127.0.0.1:${at}/ || echo none; echo`;
+      const command = `for i in $(seq 20); do curl -s http://127.0.0.1:8790/ & done; wait; echo; ${get(String(port))}; touch asked; until [ -e replaced ]; do sleep 0.05; done; ${get('8790')}`;
+      const sandbox = new LocalSandbox({
+        home: bench.home,
+        env: process.env,
+        gatewayUrl: 'http://127.0.0.1:8790',
+        gatewaySocket: socket,
+      });
+      const running = sandbox.run(bench.step(command, { network: 'gateway' }));
+      await until(() => existsSync(path.join(bench.workTree, 'asked')));
+      gateway.close();
+      await once(gateway, 'close');
+      const next = answers('second').listen(socket);
+      await once(next, 'listening');
+      writeFileSync(path.join(bench.workTree, 'replaced'), '');
+      const lines = out(await running)
+        .split('\n')
+        .filter((line) => line !== '');
+      expect(lines).toEqual(['first'.repeat(20), 'none', 'second']);
+      service.close();
+      next.close();
+    },
+  );
 
   cases('reads what it is given of what is hidden, and writes what it may', async () => {
     const given = path.join(bench.home.repositories, 'given');
