@@ -15,12 +15,18 @@ sb_fail() {
   exit 125
 }
 
+# A limit that is there already, and lower, cannot be raised and need not be. $1: the one that is wanted.
+sb_lower() {
+  [ "$2" != unlimited ] && [ "$2" -le "$1" ]
+}
+
 sb_dir=$1
 ulimit -c 0
-[ "$2" = - ] || ulimit -f "$2" || sb_fail 'file sizes'
-[ "$3" = - ] || ulimit -d "$3" || sb_fail memory
+[ "$2" = - ] || ulimit -f "$2" 2>/dev/null || sb_lower "$2" "$(ulimit -H -f)" || sb_fail 'file sizes'
+[ "$3" = - ] || ulimit -d "$3" 2>/dev/null || sb_lower "$3" "$(ulimit -H -d)" || sb_fail memory
 # bash calls it -u, dash -p.
-[ "$4" = - ] || ulimit -u "$4" 2>/dev/null || ulimit -p "$4" || sb_fail processes
+[ "$4" = - ] || ulimit -u "$4" 2>/dev/null || ulimit -p "$4" 2>/dev/null ||
+  sb_lower "$4" "$(ulimit -H -u 2>/dev/null || ulimit -H -p)" || sb_fail processes
 sb_count=$5
 shift 5
 if [ "$sb_count" = own ]; then
