@@ -66,6 +66,7 @@ export class LocalSandbox implements Sandbox {
   /** What keeps steps within bounds here, tried once. */
   async protection(): Promise<LocalProtection> {
     this.protecting ??= LocalProtection.find(this.options);
+    this.protecting.catch(() => (this.protecting = null));
     return await this.protecting;
   }
 

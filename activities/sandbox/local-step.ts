@@ -65,7 +65,7 @@ export class LocalStep {
   /** Takes away what is left of a step whose exit is recorded, and tells how it ended. */
   async close(exit: StepExit): Promise<StepExit> {
     await this.killProcesses();
-    this.group.close();
+    await this.group.close();
     this.directory.removeHome();
     // A command that could not be given its limits never ran: nobody knows what it would have come to.
     if (this.group.isUnlimited()) return { ...exit, status: null };

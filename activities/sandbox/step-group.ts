@@ -1,4 +1,5 @@
-import { readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { unlessMissing } from '../system-errors.ts';
 import type { StepDirectory } from './step-directory.ts';
@@ -40,16 +41,15 @@ export class StepGroup {
   }
 
   /** Notes whether the kernel killed one of the processes for want of memory, and removes the groups. All must be dead. */
-  close(): void {
-    for (const directory of this.directories()) {
+  async close(): Promise<void> {
+    const directories = this.directories();
+    for (const directory of directories) {
       const events = ['memory.oom_control', 'memory.events'].map((name) => readUnlessGone(path.join(directory, name)));
       if (/^oom_kill [1-9]/m.test(events.join('\n')) && !this.step.has('oom')) this.step.publish('oom', '');
-      try {
-        rmdirSync(directory);
-      } catch {
-        // Gone already, or its last process is not quite: a worker of this home removes it later.
-      }
     }
+    // Takes the kernel some milliseconds. What is gone already, or has a last process that is not quite, is no failure: a
+    // worker of this home removes it later.
+    await Promise.allSettled(directories.map((directory) => rmdir(directory)));
   }
 
   private directories(): string[] {

@@ -124,7 +124,7 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
       [
         'agent: { provider: command, command: sh agent.sh }',
         'checks: { doctor: sh check.sh }',
-        'sandbox: { env: [FORWARDED_TOKEN] }',
+        'sandbox: { env: [FORWARDED_TOKEN], bubblewrap: off }',
         `redact: { names: [UNREMARKABLE], patterns: ["acme-internal-[0-9-]+"] }\n`,
       ].join('\n'),
     );
