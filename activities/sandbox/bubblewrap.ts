@@ -59,7 +59,8 @@ export interface BubblewrapHost {
 export function bubblewrapped(host: BubblewrapHost, view: BubblewrapView, command: readonly string[]): string[] {
   const workTree = realpathSync(view.workTree);
   const hidden = hiddenPlaces(host);
-  const isHidden = (place: string): boolean => hidden.directories.some((directory) => isWithin(directory, place));
+  const isHidden = (place: string): boolean =>
+    hidden.directories.some((directory) => place !== directory && isWithin(directory, place));
   const programs = [packageRoot(), process.execPath, ...(host.searchPath ?? '').split(path.delimiter)];
   const kept = [...realPaths([...programs.filter((place) => path.isAbsolute(place)), ...resolverFiles()])].filter(
     isHidden,
