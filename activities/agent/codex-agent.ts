@@ -28,7 +28,7 @@ export interface CodexAgentOptions {
 export class CodexAgent implements Agent {
   readonly provider = 'codex';
   readonly #options: CodexAgentOptions;
-  #localSandbox: Promise<boolean> | null = null;
+  readonly #localSandboxes = new WeakMap<Sandbox, Promise<boolean>>();
 
   constructor(options: CodexAgentOptions) {
     this.#options = options;
@@ -66,8 +66,9 @@ export class CodexAgent implements Agent {
 
   async #onHost(request: AgentTurnRequest): Promise<AgentStep> {
     const { binary, root } = findCodex();
-    this.#localSandbox ??= this.#probe(binary, request.sandbox);
-    const works = await this.#localSandbox;
+    const known = this.#localSandboxes.get(request.sandbox) ?? this.#probe(binary, request.sandbox);
+    this.#localSandboxes.set(request.sandbox, known);
+    const works = await known;
     const wanted = request.access === 'read' ? 'read-only' : 'workspace-write';
     return {
       command: codexCommand(binary, request),

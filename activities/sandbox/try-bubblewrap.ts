@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { headAndTail } from '../../core/failures.ts';
 import { removeAll } from '../git/clean-tree.ts';
-import { makePrivateDirectory } from '../home.ts';
 import { bubblewrapped, forwarded, type BubblewrapHost } from './bubblewrap.ts';
 
 /** What bubblewrap does on this host. */
@@ -43,10 +42,11 @@ async function attempt(
   offline: boolean,
   around: (command: string[]) => string[] = (command) => command,
 ): Promise<string | null> {
-  const directory = path.join(makePrivateDirectory(host.home.root), `bubblewrap-try-${randomUUID().slice(0, 8)}`);
+  // With others' temporary files, in what is hidden.
+  const directory = realpathSync(mkdtempSync(path.join(tmpdir(), 'signalbox-bubblewrap-')));
   const workTree = path.join(directory, 'tree');
   try {
-    mkdirSync(workTree, { recursive: true, mode: 0o700 });
+    mkdirSync(workTree, { mode: 0o700 });
     // No process inside has our number: there are two or three of them.
     const command = around(['/bin/sh', '-c', TEST, 'sh', directory, String(process.pid)]);
     const view = { workTree, writable: [], readable: [], offline };
