@@ -34,7 +34,9 @@ export async function prepareAttempt(
   const { attempt, base } = await takeNumber(host, bare, input);
   const directory = host.attemptDirectory({ run, task: id, attempt });
   const branch = taskBranch(manifest.config, run.run, id);
-  sandbox.openAttempt?.(host.ownerOf({ run, task: id, attempt }), agentNetwork(manifest.config.sandbox));
+  const { execution } = input;
+  const owner = host.ownerOf({ run, task: id, attempt });
+  sandbox.openAttempt?.({ owner, execution }, agentNetwork(manifest.config.sandbox));
   taskFileMount(host, run, task);
   await createWorkspace({
     bare,

@@ -103,11 +103,11 @@ export class DockerSandbox implements Sandbox {
     });
   }
 
-  openAttempt(owner: StepOwner, network: StepNetwork): void {
+  openAttempt(attempt: Pick<StepSpec, 'owner' | 'execution'>, network: StepNetwork): void {
     const { home, gatewaySocket } = this.options;
     if (network === 'none' || network === 'bridge' || gatewaySocket === undefined) return;
     // Its first step asks again, and is told what is wrong.
-    this.sidecar(owner, sidecarName(home, owner), gatewaySocket).catch(() => undefined);
+    this.sidecar(attempt, sidecarName(home, attempt.owner), gatewaySocket).catch(() => undefined);
   }
 
   async closeAttempt(owner: StepOwner): Promise<void> {
@@ -194,12 +194,12 @@ export class DockerSandbox implements Sandbox {
     // Agents share their attempt's, which is closed with it. Checks of the train and a bootstrap outlive attempts.
     const shared = spec.kind === 'agent' || spec.network === 'gateway';
     const name = shared ? sidecarName(home, spec.owner) : stepSidecarName(home, spec.name);
-    return `container:${await this.sidecar(spec.owner, name, gatewaySocket)}`;
+    return `container:${await this.sidecar(spec, name, gatewaySocket)}`;
   }
 
-  private async sidecar(owner: StepOwner, name: string, socket: string): Promise<string> {
+  private async sidecar(of: Pick<StepSpec, 'owner'>, name: string, socket: string): Promise<string> {
     const { engine } = this.options;
-    const starting = this.sidecars.get(name) ?? ensureSidecar(engine, this.options, owner, name, socket);
+    const starting = this.sidecars.get(name) ?? ensureSidecar(engine, this.options, of.owner, name, socket);
     this.sidecars.set(name, starting);
     try {
       return await starting;

@@ -89,6 +89,7 @@ export class LocalStep {
         if (!this.directory.has('exit')) await changes.next(50);
       }
       await this.killProcesses();
+      await this.group.close();
     } finally {
       changes.close();
     }

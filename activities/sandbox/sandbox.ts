@@ -109,7 +109,7 @@ export interface Sandbox {
    * Begins to make what the steps of an attempt share, so that it is there when its agent starts. Nothing depends on it: a
    * step makes what it misses.
    */
-  openAttempt?(owner: StepOwner, network: StepNetwork): void;
+  openAttempt?(attempt: Pick<StepSpec, 'owner' | 'execution'>, network: StepNetwork): void;
   /** Ends the step with everything it started; does nothing when it is over or never was. Resolves when it is dead. */
   end(name: string): Promise<void>;
   /** What the sandboxes of an attempt share (the gateway's sidecar) is removed; running steps of it are ended first. */
