@@ -272,6 +272,12 @@ const sandbox = z
     pids: count().optional().describe('Processes and threads of one step; by default 2048.'),
     ...containerFields,
     runtime: line().optional().describe('An OCI runtime that the engine knows, such as `runsc`.'),
+    bubblewrap: z
+      .enum(['auto', 'off'])
+      .optional()
+      .describe(
+        '`auto`, the default: with `backend: local`, steps run in bubblewrap where it works; `off`: they never do.',
+      ),
     env: z
       .array(variableName())
       .prefault([])

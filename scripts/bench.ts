@@ -20,6 +20,7 @@ Temporal server in a home of its own that is removed afterwards. Every section s
   train     50 finished tasks, of which some fail their integration checks of 2 seconds, on 5,000 files; and the git
             work alone on 50,000 files
   gateway   50 streams through the model gateway, and directly
+  start     from a task's locks to its agent, on 5,000 files, on the host and in Docker
 
   --quick              fewer tasks and shorter checks
   --profile DIRECTORY  writes V8 CPU profiles of the workers there

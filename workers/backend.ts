@@ -35,6 +35,6 @@ export async function chooseBackend(wish: {
   if (named === 'docker') throw new SignalboxError('environment', probe.reason, { hint: probe.hint });
   return {
     backend: 'local',
-    notice: `Steps run on this host without a sandbox, since ${probe.reason}. Agents and checks can read and write what you can.`,
+    notice: `Steps run on this host, since ${probe.reason}.`,
   };
 }

@@ -19,6 +19,7 @@ import { createSandbox } from '../activities/sandbox/create-sandbox.ts';
 import { sandboxOptions } from './sandbox-options.ts';
 import type { Sandbox } from '../activities/sandbox/sandbox.ts';
 import { GatewayKeeper } from './gateway-keeper.ts';
+import { wantsGateway } from './local-protection.ts';
 
 /** A host's activities over the real adapters. */
 export interface ComposedHost {
@@ -47,13 +48,12 @@ export function composeHost(options: {
   const keeper = new GatewayKeeper({ home, env, onProgress });
   const making = new Map<string, Promise<Sandbox>>();
   const sandboxOf = async (manifest: RunManifest): Promise<Sandbox> => {
-    const { allow = [] } = manifest.config.sandbox;
-    const wantsGateway = manifest.backend === 'docker' || usesCodex(manifest) || allow.length > 0;
-    const key = JSON.stringify([manifest.backend, manifest.image, wantsGateway, manifest.config.sandbox]);
+    const needsGateway = wantsGateway(manifest);
+    const key = JSON.stringify([manifest.backend, manifest.image, needsGateway, manifest.config.sandbox]);
     let made = making.get(key);
     if (made === undefined) {
       made = (async () => {
-        const gateway = wantsGateway ? await keeper.gateway() : null;
+        const gateway = needsGateway ? await keeper.gateway() : null;
         return await createSandbox(
           sandboxOptions({
             config: manifest.config,
@@ -95,9 +95,4 @@ export function composeHost(options: {
     host: host.host,
     stop: () => keeper.stop(),
   };
-}
-
-function usesCodex(manifest: RunManifest): boolean {
-  const { agent } = manifest.config;
-  return manifest.tasks.some((task) => (task.manifest.agent.provider ?? agent.provider) === 'codex');
 }

@@ -10,10 +10,12 @@ import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { homeOf, type Home } from '../activities/home.ts';
 import { examineRemote } from '../activities/remotes/examine-remote.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
+import { configSchema } from '../core/config.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import { examineProjectImage } from './doctor-image.ts';
 import { examineRuntimes } from './doctor-runtimes.ts';
+import { localProtection } from './local-protection.ts';
 import { isWorkerPolling } from './runs/pollers.ts';
 import { gatewayStatus } from './gateway-process.ts';
 import { createEmbeddedServer, isTuned, type EmbeddedServer } from './server/embedded-server.ts';
@@ -50,6 +52,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
     () => engine(env),
     () => examineProjectImage(directory, env),
     () => examineRuntimes(directory, home, env),
+    () => local(home, env),
     () => codex(),
     () => key(home, env),
     () => gateway(home),
@@ -144,10 +147,21 @@ async function remote(request: Parameters<typeof examineRemote>[0]): Promise<Fin
 async function engine(env: Env): Promise<Finding> {
   const probe = await probeEngine(connectEngine(env));
   if (!probe.available) {
-    return warn('docker', `${probe.reason}; steps run on this host, without a sandbox`, probe.hint);
+    return warn('docker', `${probe.reason}; steps run on this host instead`, probe.hint);
   }
   const rootless = probe.rootless ? ', rootless' : '';
   return ok('docker', `Docker ${probe.version}${rootless}`);
+}
+
+/** What keeps steps within bounds where they run on this host. */
+async function local(home: Home, env: Env): Promise<Finding[]> {
+  const { sandbox } = configSchema.parse({});
+  const { holds, lacks, wrapped } = await localProtection({ home, env, sandbox, gateway: true });
+  const unprotected = `where steps run on this host, ${lacks.join('; ')}`;
+  return [
+    ok('local', `where steps run on this host: ${holds.join('; ')}`),
+    wrapped ? ok('local', unprotected) : warn('local', unprotected, 'Install bubblewrap, or use Docker.'),
+  ];
 }
 
 function codex(): Finding {

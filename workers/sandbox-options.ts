@@ -20,7 +20,7 @@ export function sandboxOptions(options: {
   onProgress: (text: string) => void;
 }): SandboxOptions {
   const { config, backend, pinned, home, env, redactor, gateway, onProgress } = options;
-  const { image, user, runtime } = config.sandbox;
+  const { image, user, runtime, bubblewrap } = config.sandbox;
   return {
     home,
     env,
@@ -32,6 +32,7 @@ export function sandboxOptions(options: {
     ...(pinned == null ? {} : { pinned: { image: pinned, config } }),
     ...(user === undefined ? {} : { user }),
     ...(runtime === undefined ? {} : { runtime }),
+    ...(bubblewrap === undefined ? {} : { bubblewrap }),
     ...containerOptions(config.sandbox),
     onNotice: onProgress,
     onProgress,

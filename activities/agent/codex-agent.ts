@@ -3,7 +3,7 @@ import { chown } from 'node:fs/promises';
 import type { Home } from '../home.ts';
 import { makePrivateDirectory } from '../home.ts';
 import { stepToken } from '../models/gateway-secret.ts';
-import type { Mount } from '../sandbox/sandbox.ts';
+import type { Mount, Sandbox } from '../sandbox/sandbox.ts';
 import type { Agent, AgentTurnRequest, AgentTurnResult, RunTurnOptions } from './agent.ts';
 import { runAgentStep, turnResult, type AgentStep } from './agent-step.ts';
 import { codexCommand, codexEnvironment, type CodexSandboxMode } from './codex-command.ts';
@@ -28,7 +28,7 @@ export interface CodexAgentOptions {
 export class CodexAgent implements Agent {
   readonly provider = 'codex';
   readonly #options: CodexAgentOptions;
-  #localSandbox: Promise<boolean> | null = null;
+  readonly #localSandboxes = new WeakMap<Sandbox, Promise<boolean>>();
 
   constructor(options: CodexAgentOptions) {
     this.#options = options;
@@ -65,14 +65,18 @@ export class CodexAgent implements Agent {
   }
 
   async #onHost(request: AgentTurnRequest): Promise<AgentStep> {
-    const { binary } = findCodex();
-    this.#localSandbox ??= this.#probe(binary);
-    const works = await this.#localSandbox;
+    const { binary, root } = findCodex();
+    const known = this.#localSandboxes.get(request.sandbox) ?? this.#probe(binary, request.sandbox);
+    this.#localSandboxes.set(request.sandbox, known);
+    const works = await known;
     const wanted = request.access === 'read' ? 'read-only' : 'workspace-write';
     return {
       command: codexCommand(binary, request),
       env: this.#environment(request, request.agentHome, works ? wanted : 'danger-full-access'),
-      mounts: [],
+      mounts: [
+        { source: root, target: root, readOnly: true },
+        { source: request.agentHome, target: request.agentHome, readOnly: false },
+      ],
     };
   }
 
@@ -82,9 +86,10 @@ export class CodexAgent implements Agent {
     return { ...request.env, ...codexEnvironment({ home, gatewayUrl, token, sandbox }) };
   }
 
-  async #probe(binary: string): Promise<boolean> {
-    const { works, reason } = await probeCodexSandbox(binary);
-    if (!works) this.#options.onUnsandboxed?.(reason ?? 'unknown');
+  async #probe(binary: string, sandbox: Sandbox): Promise<boolean> {
+    const { works, confined, reason } = await probeCodexSandbox(binary, sandbox);
+    if (!works && !confined)
+      this.#options.onUnsandboxed?.(`Codex's commands run without a sandbox of its own: ${reason ?? 'unknown'}`);
     return works;
   }
 }

@@ -5,6 +5,7 @@ import type { PreparedAttempt, TaskActivities } from '../../core/activities.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { agentsQueue, hostQueue } from '../../core/ids.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
+import { agentNetwork } from '../../core/step-network.ts';
 import { taskBranch } from '../../core/task-branch.ts';
 import type { Task } from '../../core/task-file.ts';
 import { provideOutputs } from '../bootstrap/provide-outputs.ts';
@@ -33,6 +34,9 @@ export async function prepareAttempt(
   const { attempt, base } = await takeNumber(host, bare, input);
   const directory = host.attemptDirectory({ run, task: id, attempt });
   const branch = taskBranch(manifest.config, run.run, id);
+  const { execution } = input;
+  const owner = host.ownerOf({ run, task: id, attempt });
+  sandbox.openAttempt?.({ owner, execution }, agentNetwork(manifest.config.sandbox));
   taskFileMount(host, run, task);
   await createWorkspace({
     bare,

@@ -23,7 +23,7 @@ export interface SandboxOptions {
   backend?: 'docker' | 'local';
   /** Where the gateway listens on loopback, for the local backend. */
   gatewayUrl: string;
-  /** The gateway's Unix socket, for Docker. */
+  /** The gateway's Unix socket, for steps with a network of their own. */
   gatewaySocket?: string;
   /** An image instead of Signalbox's own. */
   image?: string;
@@ -34,6 +34,8 @@ export interface SandboxOptions {
   limits?: ContainerLimits;
   loosened?: ContainerLoosening;
   runtime?: string;
+  /** On this host only. `off`: not in bubblewrap, even where that works. */
+  bubblewrap?: 'auto' | 'off';
   /** Called with what a person should know, such as a fall-back to the local backend. */
   onNotice?: (line: string) => void;
   /** Called with the progress of building the image. */
@@ -50,8 +52,15 @@ export interface SandboxOptions {
  * @throws SignalboxError `environment` if Docker is asked for by name and no engine answers, or no image can be had
  */
 export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { home, env, gatewayUrl, onNotice, redactor = environmentRedactor(env) } = options;
-  if (options.backend === 'local') return new LocalSandbox({ home, gatewayUrl, env, redactor });
+  const { home, env, gatewayUrl, onNotice, redactor = environmentRedactor(env), limits = {}, bubblewrap } = options;
+  const { gatewaySocket } = options;
+  const local = () =>
+    new LocalSandbox({
+      ...{ home, gatewayUrl, env, redactor, limits },
+      ...(bubblewrap === undefined ? {} : { bubblewrap }),
+      ...(gatewaySocket === undefined ? {} : { gatewaySocket }),
+    });
+  if (options.backend === 'local') return local();
   const engine = options.engine ?? connectEngine(env);
   const probe = await probeEngine(engine);
   if (!probe.available) {
@@ -59,9 +68,9 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     const { reason, hint, passing: retryable } = probe;
     if (options.backend === 'docker') throw new SignalboxError('environment', reason, { hint, retryable });
     onNotice?.(`${reason}: steps run on this host instead, without protection from what agents do`);
-    return new LocalSandbox({ home, gatewayUrl, env, redactor });
+    return local();
   }
-  const { onProgress, gatewaySocket, runtime, loosened, pinned } = options;
+  const { onProgress, runtime, loosened, pinned } = options;
   requireRuntime(probe, runtime);
   const user = requireUser(probe, options.user);
   const progress = onProgress === undefined ? {} : { onProgress };
@@ -73,7 +82,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
     redactor,
     image,
     user,
-    limits: engineLimits(probe, options.limits),
+    limits: engineLimits(probe, limits),
     ...(loosened === undefined ? {} : { loosened }),
     ...(pinned === undefined
       ? {}

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { SignalboxError } from '../../core/failures.ts';
 import type { StepOwner } from '../../core/ids.ts';
+import type { StepNetwork } from '../../core/step-network.ts';
 import { mayReachHosts } from '../models/egress-grant.ts';
 import { environmentRedactor } from '../redaction/environment-secrets.ts';
 import type { Redactor } from '../redaction/redactor.ts';
@@ -45,6 +46,8 @@ export class DockerSandbox implements Sandbox {
   readonly fileOwner: { uid: number; gid: number };
   private readonly options: DockerSandboxOptions;
   private layering: Promise<boolean> | null = null;
+  /** Sidecars that are being started, by name. */
+  private readonly sidecars = new Map<string, Promise<string>>();
   private readonly redactor: Redactor;
 
   constructor(options: DockerSandboxOptions) {
@@ -104,8 +107,16 @@ export class DockerSandbox implements Sandbox {
     });
   }
 
+  openAttempt(attempt: Pick<StepSpec, 'owner' | 'execution'>, network: StepNetwork): void {
+    const { home, gatewaySocket } = this.options;
+    if (network === 'none' || network === 'bridge' || gatewaySocket === undefined) return;
+    // Its first step asks again, and is told what is wrong.
+    this.sidecar(attempt, sidecarName(home, attempt.owner), gatewaySocket).catch(() => undefined);
+  }
+
   async closeAttempt(owner: StepOwner): Promise<void> {
     const { home } = this.options;
+    await this.sidecars.get(sidecarName(home, owner))?.catch(() => undefined);
     await this.asking(`closing an attempt of ${owner.task}`, async () => {
       for (const { name } of await this.containers(ownerLabels(home, owner), true)) await this.end(name);
       await this.removeSidecar(sidecarName(home, owner));
@@ -194,14 +205,25 @@ export class DockerSandbox implements Sandbox {
 
   private async network(spec: StepSpec): Promise<string> {
     if (spec.network === 'none' || spec.network === 'bridge') return spec.network;
-    const { engine, home, gatewaySocket } = this.options;
+    const { home, gatewaySocket } = this.options;
     if (gatewaySocket === undefined) {
       throw new SignalboxError('environment', `step ${spec.name} needs the model gateway, and there is none`);
     }
     // Agents share their attempt's, which is closed with it. Checks of the train and a bootstrap outlive attempts.
     const shared = spec.kind === 'agent' || spec.network === 'gateway';
     const name = shared ? sidecarName(home, spec.owner) : stepSidecarName(home, spec.name);
-    return `container:${await ensureSidecar(engine, this.options, spec, name, gatewaySocket)}`;
+    return `container:${await this.sidecar(spec, name, gatewaySocket)}`;
+  }
+
+  private async sidecar(of: Parameters<typeof ensureSidecar>[2], name: string, socket: string): Promise<string> {
+    const { engine } = this.options;
+    const starting = this.sidecars.get(name) ?? ensureSidecar(engine, this.options, of, name, socket);
+    this.sidecars.set(name, starting);
+    try {
+      return await starting;
+    } finally {
+      this.sidecars.delete(name);
+    }
   }
 
   /** Removes the containers of a step whose exit is recorded, if they were not removed yet. */

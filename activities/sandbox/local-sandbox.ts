@@ -6,13 +6,14 @@ import type { Redactor } from '../redaction/redactor.ts';
 import { DirectoryChanges } from './directory-changes.ts';
 import { hostFacts } from './host-facts.ts';
 import { canLayerHere } from './local-layers.ts';
+import { LocalProtection } from './local-protection.ts';
 import { LocalStep } from './local-step.ts';
 import { OutputTail } from './output-tail.ts';
 import type { Remnant, RunStepOptions, Sandbox, StepResult, StepSpec } from './sandbox.ts';
 import { StepDirectory, stepNames } from './step-directory.ts';
+import type { LimitSettings } from './step-limits.ts';
 import { withAllowedHosts } from './step-network.ts';
 import { startSupervisor } from './supervisor.ts';
-import { killProcessesOfStep } from './processes.ts';
 
 /** How long nothing is looked at when the system reports no change, in milliseconds. */
 const SLOW_POLL = 1000;
@@ -28,18 +29,26 @@ export interface LocalSandboxOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Keeps secrets out of what steps print; by default those of `env` and of well-known shapes. */
   redactor?: Redactor;
+  /** What one step may use. */
+  limits?: LimitSettings;
+  /** `off`: not in bubblewrap, even where that works. */
+  bubblewrap?: 'auto' | 'off';
+  /** The gateway's Unix socket, for steps with a network of their own. */
+  gatewaySocket?: string;
 }
 
 /**
- * Steps as process groups of the host, each under a supervisor of its own that outlives the worker. It keeps order, not
- * safety: a step sees the host's files and network, and may hide from {@link LocalSandbox.end} by clearing its environment
- * in a session of its own.
+ * Steps as process groups of the host, each under a supervisor of its own that outlives the worker, within the bounds that
+ * this host offers (see {@link LocalProtection}). It is no boundary like a container: a step sees the host's files, and
+ * without bubblewrap and control groups may hide from {@link LocalSandbox.end} by clearing its environment in a session of
+ * its own.
  */
 export class LocalSandbox implements Sandbox {
   readonly backend = 'local';
   readonly gatewayUrl: string;
   private readonly options: LocalSandboxOptions;
   private layering: Promise<boolean> | null = null;
+  private protecting: Promise<LocalProtection> | null = null;
   private readonly redactor: Redactor;
 
   constructor(options: LocalSandboxOptions) {
@@ -51,6 +60,17 @@ export class LocalSandbox implements Sandbox {
   async canLayer(): Promise<boolean> {
     this.layering ??= canLayerHere(this.options.home, this.options.env['PATH']);
     return await this.layering;
+  }
+
+  /** What keeps steps within bounds here, tried once. */
+  async protection(): Promise<LocalProtection> {
+    this.protecting ??= LocalProtection.find(this.options);
+    this.protecting.catch(() => (this.protecting = null));
+    return await this.protecting;
+  }
+
+  async likeStep(command: readonly string[], workTree: string): Promise<readonly string[]> {
+    return (await this.protection()).like(command, workTree);
   }
 
   fingerprint(commands: readonly string[]): Promise<string> {
@@ -67,15 +87,16 @@ export class LocalSandbox implements Sandbox {
       const step = new LocalStep(directory);
       const { home, env } = this.options;
       const ready = withAllowedHosts(home, directory, spec, this.gatewayUrl);
-      const started = step.isUnstarted() ? await startSupervisor(directory, ready, env, this.redactor) : null;
+      const protection = await this.protection();
+      const started = step.isUnstarted()
+        ? await startSupervisor(directory, ready, { env, protection, redactor: this.redactor })
+        : null;
       for (let quiet = started === null; ;) {
         tail?.pump();
         const exit = directory.exit() ?? (quiet ? await step.examine(started) : null);
         if (exit !== null) {
           tail?.pump();
-          await killProcessesOfStep(spec.name, directory.file('home'));
-          directory.removeHome();
-          return directory.result(input, exit, step.supervisor()?.pid !== started?.pid);
+          return directory.result(input, await step.close(exit), step.supervisor()?.pid !== started?.pid);
         }
         quiet = !(await changes.next(step.isCommandOver() ? PIPE_GRACE : SLOW_POLL, options.signal));
       }

@@ -6,6 +6,7 @@ import { DirectoryChanges } from './directory-changes.ts';
 import { unlessMissing } from '../system-errors.ts';
 import { kill, killProcessesOfStep } from './processes.ts';
 import type { StepDirectory, StepExit } from './step-directory.ts';
+import { StepGroup } from './step-group.ts';
 import type { StartedSupervisor } from './supervisor.ts';
 
 /** Rounds of `end` that wait for the supervisor to record the exit before it is killed as well. */
@@ -16,9 +17,11 @@ const INTRODUCTION = 5000;
 /** One step of the local backend, seen from outside: its supervisor, and whether it is over. */
 export class LocalStep {
   private readonly directory: StepDirectory;
+  private readonly group: StepGroup;
 
   constructor(directory: StepDirectory) {
     this.directory = directory;
+    this.group = new StepGroup(directory);
   }
 
   /** The supervisor that runs the step, once it has said so. */
@@ -50,13 +53,23 @@ export class LocalStep {
    * @param started the supervisor that the caller has just started, if it has
    */
   async examine(started: StartedSupervisor | null): Promise<StepExit | null> {
-    if (this.isCommandOver()) await killProcessesOfStep(this.directory.name, this.directory.file('home'));
+    if (this.isCommandOver()) await this.killProcesses();
     if (this.isUnstarted()) {
       if (started?.isOver() === true) throw this.notStarted();
       return null;
     }
     if (!this.isGone()) return null;
     return this.directory.exit() ?? (await this.recordLost());
+  }
+
+  /** Takes away what is left of a step whose exit is recorded, and tells how it ended. */
+  async close(exit: StepExit): Promise<StepExit> {
+    await this.killProcesses();
+    await this.group.close();
+    this.directory.removeHome();
+    // A command that could not be given its limits never ran: nobody knows what it would have come to.
+    if (this.group.isUnlimited()) return { ...exit, status: null };
+    return { ...exit, outOfMemory: this.directory.has('oom') && exit.status !== 0 };
   }
 
   /** Ends the step with all its processes, and resolves when its exit is recorded. */
@@ -72,13 +85,19 @@ export class LocalStep {
           this.killGroup();
           if (round > PATIENCE) kill(-supervisor.pid);
         }
-        await killProcessesOfStep(this.directory.name, this.directory.file('home'));
+        await this.killProcesses();
         if (!this.directory.has('exit')) await changes.next(50);
       }
-      await killProcessesOfStep(this.directory.name, this.directory.file('home'));
+      await this.killProcesses();
+      await this.group.close();
     } finally {
       changes.close();
     }
+  }
+
+  private async killProcesses(): Promise<void> {
+    const { name } = this.directory;
+    await killProcessesOfStep(name, this.directory.file('home'), () => this.group.members());
   }
 
   /** Kills the command's group, which may hold what cleared its environment. Called only while the supervisor lives:
@@ -104,7 +123,7 @@ export class LocalStep {
   }
 
   private async recordLost(): Promise<StepExit> {
-    await killProcessesOfStep(this.directory.name, this.directory.file('home'));
+    await this.killProcesses();
     const { bavail } = await statfs(this.directory.path);
     if (bavail === 0) {
       throw new SignalboxError(

@@ -24,11 +24,16 @@ export function processesOfStep(name: string, home?: string): number[] {
 /**
  * Kills every process that carries the step's name, see {@link processesOfStep}, again and again until none is left.
  *
+ * @param others more processes that belong to it
  * @throws SignalboxError `environment` if one survives that for ten seconds, as one that waits for a dead disk does
  */
-export async function killProcessesOfStep(name: string, home: string): Promise<void> {
+export async function killProcessesOfStep(
+  name: string,
+  home: string,
+  others: () => readonly number[] = () => [],
+): Promise<void> {
   for (let round = 0; ; round++) {
-    const found = processesOfStep(name, home);
+    const found = [...new Set([...processesOfStep(name, home), ...others()])];
     if (found.length === 0) return;
     if (round > ROUNDS) {
       const pids = found.join(', ');

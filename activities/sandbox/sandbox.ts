@@ -108,10 +108,20 @@ export interface Sandbox {
   readonly gatewayUrl: string;
   /** Can its steps have layers? Where not, directories that must not be shared are to be copied. */
   canLayer(): Promise<boolean>;
+  /**
+   * The argument vector that runs a command as steps are run here, without limits or a record: for finding out what works
+   * there. Absent where nothing of the host runs in steps.
+   */
+  likeStep?(command: readonly string[], workTree: string): Promise<readonly string[]>;
   /** What besides the files decides what commands come to here, as one text: the image, or facts of the host. */
   fingerprint(commands: readonly string[]): Promise<string>;
   /** Starts the step, or attaches to it, and resolves when it has ended and every process of it is dead. */
   run(spec: StepSpec, options?: RunStepOptions): Promise<StepResult>;
+  /**
+   * Begins to make what the steps of an attempt share, so that it is there when its agent starts. Nothing depends on it: a
+   * step makes what it misses.
+   */
+  openAttempt?(attempt: Pick<StepSpec, 'owner' | 'execution'>, network: StepNetwork): void;
   /** Ends the step with everything it started; does nothing when it is over or never was. Resolves when it is dead. */
   end(name: string): Promise<void>;
   /** What the sandboxes of an attempt share (the gateway's sidecar) is removed; running steps of it are ended first. */

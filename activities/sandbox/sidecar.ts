@@ -14,6 +14,9 @@ export const SIDECAR_PORT = 8790;
 /** It runs nothing but a forwarder: what a configuration gives to steps it does not need. */
 const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, pids: 1024, fileSize: 1024 ** 2 };
 
+/** Whose it is: an attempt's, or also one step's. */
+type SidecarOf = Pick<StepSpec, 'owner' | 'execution'> & Partial<Pick<StepSpec, 'name'>>;
+
 /**
  * Makes sure that a sidecar runs: a container without any network but loopback, which forwards one port there
  * to the gateway's socket. Steps that join it have no other way out. The socket's directory is mounted rather than the
@@ -25,7 +28,7 @@ const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, pids: 1024, fileSize: 1024 ** 
 export async function ensureSidecar(
   engine: Docker,
   settings: ContainerSettings,
-  spec: Pick<StepSpec, 'name' | 'owner' | 'execution'>,
+  of: SidecarOf,
   name: string,
   socket: string,
 ): Promise<string> {
@@ -39,14 +42,14 @@ export async function ensureSidecar(
       await unlessStatus(container.remove({ force: true, v: true }), 404, 409);
     } else {
       admitSidecar(socket, settings);
-      await unlessStatus(engine.createContainer(sidecarContainer(settings, spec, name, socket)), 409);
+      await unlessStatus(engine.createContainer(sidecarContainer(settings, of, name, socket)), 409);
     }
   }
 }
 
 function sidecarContainer(
   settings: ContainerSettings,
-  spec: Pick<StepSpec, 'name' | 'owner' | 'execution'>,
+  of: SidecarOf,
   name: string,
   socket: string,
 ): Docker.ContainerCreateOptions {
@@ -59,7 +62,10 @@ function sidecarContainer(
     Cmd: [],
     WorkingDir: '/',
     User: `${user.uid}:${user.gid}`,
-    Labels: { ...attemptLabels(home, spec), ...(name === stepSidecarName(home, spec.name) && sidecarLabel(spec.name)) },
+    Labels: {
+      ...attemptLabels(home, of),
+      ...(of.name !== undefined && name === stepSidecarName(home, of.name) && sidecarLabel(of.name)),
+    },
     HostConfig: {
       ...hardenedHost(SIDECAR_LIMITS, 64 * 1024),
       NetworkMode: 'none',

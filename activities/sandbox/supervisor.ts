@@ -9,13 +9,22 @@ import { unlessMissing } from '../system-errors.ts';
 import type { StepSpec } from './sandbox.ts';
 import type { StepDirectory } from './step-directory.ts';
 import { withLayers } from './local-layers.ts';
-import { argumentsOf, stepSecrets, stepVariables } from './step-environment.ts';
+import type { LocalProtection } from './local-protection.ts';
+import { stepSecrets, stepVariables } from './step-environment.ts';
 
 /** A supervisor that this process has started; it goes on when this process ends. */
 export interface StartedSupervisor {
   pid: number;
   /** Whether it has ended, or given way to one that was there before it. */
   isOver(): boolean;
+}
+
+/** What the worker that starts a supervisor gives it. */
+export interface SupervisorContext {
+  /** The worker's environment. */
+  env: Readonly<Record<string, string | undefined>>;
+  protection: LocalProtection;
+  redactor: Redactor;
 }
 
 /**
@@ -27,11 +36,10 @@ export interface StartedSupervisor {
 export async function startSupervisor(
   directory: StepDirectory,
   spec: StepSpec,
-  hostEnv: Readonly<Record<string, string | undefined>>,
-  redactor: Redactor,
+  worker: SupervisorContext,
 ): Promise<StartedSupervisor> {
   const env = {
-    ...hostVariables(hostEnv),
+    ...hostVariables(worker.env),
     HOME: directory.file('home'),
     TERM: 'dumb',
     ...stepVariables(spec.env),
@@ -39,12 +47,12 @@ export async function startSupervisor(
     SIGNALBOX_SUPERVISED: spec.name,
   };
   const script = path.join(packageRoot(), 'docker', 'step-local.sh');
-  const seconds = (spec.timeoutMs / 1000).toFixed(3);
   const blocks = String(Math.ceil(spec.outputLimit / 512));
-  const supervised = [script, directory.path, seconds, blocks, ...argumentsOf(spec.command)];
-  const [program = '', ...args] = withLayers(spec.layers ?? [], supervised);
   const stdin = unlessMissing(() => openSync(directory.file('stdin'), 'r'));
   try {
+    const { command, timeoutMs } = worker.protection.protect(directory, spec);
+    const supervised = [script, directory.path, (timeoutMs / 1000).toFixed(3), blocks, ...command];
+    const [program = '', ...args] = withLayers(spec.layers ?? [], supervised);
     const child = spawn(program, args, {
       cwd: spec.workTree,
       env,
@@ -57,7 +65,7 @@ export async function startSupervisor(
         resolve(child.pid ?? 0);
       });
     });
-    await tell(child.stdio[3], toldSecrets(spec, redactor));
+    await tell(child.stdio[3], toldSecrets(spec, worker.redactor));
     child.unref();
     return { pid, isOver: () => child.exitCode !== null || child.signalCode !== null };
   } catch (error) {

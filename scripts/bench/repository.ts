@@ -18,6 +18,9 @@ export function benchTasks(count: number, doctor?: (index: number) => string): B
   }));
 }
 
+/** What an agent prints first where that is wanted: the time. */
+export const TELLS_TIME = 'date +%s.%N';
+
 const AGENT = 'mkdir -p out && printf "%s\\n" "$SIGNALBOX_RUN_ID" > "out/$SIGNALBOX_TASK_ID.txt"';
 
 /** A user's repository whose agent writes one file for each task. Its checks prove nothing and cost nothing. */
@@ -31,6 +34,7 @@ export class BenchRepository {
   /**
    * @param files how many files it has, each of `bytes` bytes that no compression makes much smaller
    * @param settings lines of its configuration
+   * @param first what its agent does first
    */
   static async create(
     directory: string,
@@ -38,6 +42,7 @@ export class BenchRepository {
     files: number,
     bytes: number,
     settings: readonly string[] = ['checks: { doctor: "true", integration: "true" }'],
+    first: string | null = null,
   ): Promise<BenchRepository> {
     mkdirSync(directory, { recursive: true });
     const repository = new BenchRepository(directory);
@@ -50,7 +55,7 @@ export class BenchRepository {
     const config = [
       'version: 1',
       `project: ${project}`,
-      `agent: { provider: command, command: ${JSON.stringify(AGENT)} }`,
+      `agent: { provider: command, command: ${JSON.stringify([first, AGENT].filter((part) => part !== null).join('; '))} }`,
       ...settings,
       'sandbox: { backend: local }',
     ];

@@ -1,14 +1,17 @@
+import { once } from 'node:events';
 import path from 'node:path';
+import { connectEngine, probeEngine } from '../../activities/sandbox/engine.ts';
 import { measureFirstBytes } from './gateway.ts';
 import { measure, type Measurement } from './measure.ts';
 import { mib, ms, s, tenths, type Verdict } from './report.ts';
-import { BenchRepository, benchTasks } from './repository.ts';
+import { BenchRepository, benchTasks, TELLS_TIME } from './repository.ts';
 import { RunHistories } from './run-histories.ts';
+import { median, readStarts, START_PARTS, type StartSpans } from './start.ts';
 import { measureTrain, type TrainSize } from './train.ts';
-import type { BenchWorld } from './world.ts';
+import type { Beside, BenchWorld } from './world.ts';
 
 /** What the bench can measure, each by itself. */
-export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand', 'train', 'gateway'] as const;
+export const SECTIONS = ['overhead', 'large', 'growth', 'skew', 'thousand', 'train', 'gateway', 'start'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 /** What a section found. */
@@ -44,6 +47,8 @@ export async function measureSection(world: BenchWorld, section: Section, size: 
       return { verdicts: await measureTrain(world, size.train), measurements: [] };
     case 'gateway':
       return await gateway(world, size);
+    case 'start':
+      return await starts(world, size);
   }
 }
 
@@ -212,6 +217,43 @@ function inOrder(lengths: readonly number[]): number {
 }
 
 /** A new repository, with a worker that has run a few tasks of it: imports and first checkouts are done. */
+/** What lies between a task's locks and its agent, one task at a time, in each backend that there is. */
+async function starts(world: BenchWorld, size: Size): Promise<Findings> {
+  const directory = path.join(world.root, 'start');
+  const repository = await BenchRepository.create(directory, 'start', 5000, 10 * KIB, undefined, TELLS_TIME);
+  await world.startWorker(repository, size.profile);
+  const verdicts: Verdict[] = [];
+  for (const [backend, goal] of [
+    ['local', 0.3],
+    ['docker', 1],
+  ] as const) {
+    if (backend === 'docker' && !(await probeEngine(connectEngine(process.env))).available) continue;
+    await repository.setTasks(benchTasks(3));
+    await world.run(repository, 1, undefined, backend);
+    await repository.setTasks(benchTasks(size.quick ? 5 : 25));
+    let spans: StartSpans[] = [];
+    const read: Beside = async (client, run, over) => {
+      await once(over, 'abort');
+      spans = await readStarts(world, client, run);
+    };
+    await world.run(repository, 1, read, backend);
+    const whole = median(spans.map((span) => span.whole));
+    const slowest = Math.max(...spans.map((span) => span.whole));
+    const parts = START_PARTS.map((part) => `${part} ${ms(median(spans.map((span) => span[part])))}`);
+    verdicts.push(
+      {
+        what: `locks granted to agent started, ${backend}`,
+        goal: `< ${ms(goal)}`,
+        measured: ms(whole),
+        met: whole < goal,
+      },
+      { what: '  slowest', goal: '', measured: ms(slowest), met: null },
+      ...parts.map((part) => ({ what: '  median of', goal: '', measured: part, met: null })),
+    );
+  }
+  return { verdicts, measurements: [] };
+}
+
 async function warm(
   world: BenchWorld,
   { profile }: Size,

@@ -146,7 +146,12 @@ export class BenchWorld {
    *
    * @param beside what goes on while it works; ended by the signal, and waited for
    */
-  async run(repository: BenchRepository, maxParallel: number, beside: Beside = NOTHING): Promise<FinishedRun> {
+  async run(
+    repository: BenchRepository,
+    maxParallel: number,
+    beside: Beside = NOTHING,
+    backend: 'docker' | 'local' = 'local',
+  ): Promise<FinishedRun> {
     const session = await this.session(repository);
     const over = new AbortController();
     try {
@@ -157,7 +162,7 @@ export class BenchWorld {
         reuse: false,
         runId: undefined,
       };
-      const prepared = await prepareRun({ ...request, maxParallel, backend: 'local' });
+      const prepared = await prepareRun({ ...request, maxParallel, backend });
       const began = Date.now();
       let last = await startRun(session, prepared, null);
       const { client, reader, project } = session;

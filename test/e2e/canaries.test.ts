@@ -130,7 +130,7 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
       [
         'agent: { provider: command, command: sh agent.sh "$FORWARDED_TOKEN" }',
         'checks: { doctor: sh check.sh "$FORWARDED_TOKEN" }',
-        'sandbox: { env: [FORWARDED_TOKEN] }',
+        'sandbox: { env: [FORWARDED_TOKEN], bubblewrap: off }',
         `redact: { names: [UNREMARKABLE], patterns: ["acme-internal-[0-9-]+"] }\n`,
       ].join('\n'),
     );

@@ -45,7 +45,7 @@ beforeAll(async () => {
   const command = AGENT.replaceAll('ROOT', world.root);
   world.config(
     `agent: { provider: command, command: ${JSON.stringify(command)} }\nchecks: { doctor: "true" }\n` +
-      'run: { attempts: 1 }\nsandbox: { network: none }\n',
+      'run: { attempts: 1 }\nsandbox: { network: none, bubblewrap: off }\n',
   );
   world
     .task('001', 'files: { writes: ["001.txt"] }')

@@ -52,9 +52,13 @@ export class CliWorld {
     return this;
   }
 
-  /** Writes the configuration; `text` follows the version and the project. */
+  /**
+   * Writes the configuration; `text` follows the version and the project. The agents of most tests are told what to do by
+   * files outside of their work trees, so that on the host they run without bubblewrap, unless the text says how.
+   */
   config(text: string): this {
-    return this.write('.signalbox/config.yaml', `version: 1\nproject: demo\n${text}`);
+    const sandbox = /^sandbox:/m.test(text) ? '' : '\nsandbox: { bubblewrap: off }\n';
+    return this.write('.signalbox/config.yaml', `version: 1\nproject: demo\n${text}${sandbox}`);
   }
 
   /** Writes a task file. */

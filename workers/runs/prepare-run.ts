@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { homeOf } from '../../activities/home.ts';
+import { homeOf, type Home } from '../../activities/home.ts';
 import { loadProject, type Project } from '../../activities/catalogue/project.ts';
 import { loadTasks } from '../../activities/catalogue/task-files.ts';
 import { loadPrompts } from '../../activities/prompts/templates.ts';
@@ -18,11 +18,12 @@ import { selectTasks } from '../../core/selection.ts';
 import { environmentRedactor } from '../../activities/redaction/environment-secrets.ts';
 import { projectSecrets } from '../../activities/redaction/project-secrets.ts';
 import { chooseBackend } from '../backend.ts';
+import { localProtection, wantsGateway } from '../local-protection.ts';
 import { cleanManifest } from './clean-manifest.ts';
 import { finishedTasks } from './finished-tasks.ts';
 import { remoteNotices } from './remote-notices.ts';
 import { newRunId } from './run-id.ts';
-import { repositoryNotices, reuseNotices, sandboxNotices, workNotices } from './run-notices.ts';
+import { protectionNotices, repositoryNotices, reuseNotices, sandboxNotices, workNotices } from './run-notices.ts';
 import { taskViews } from '../../core/task-views.ts';
 
 /** What a person asked for with `run start`. */
@@ -50,6 +51,8 @@ export interface PreparedRun {
   order: TaskView[];
   /** What a person should know before it starts, one sentence each. */
   notices: string[];
+  /** What its steps are not kept from, where they run on this host; one sentence each. */
+  unprotected: string[];
   /** Nothing will be checked on merged trees. */
   unverified: boolean;
 }
@@ -100,6 +103,7 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const redactor = environmentRedactor(request.env);
   redactor.learn(projectSecrets(config, request.env));
   const manifest = cleanManifest(written, redactor);
+  const unprotected = work ? await unprotectedBy(manifest, home, request.env) : [];
   return {
     runId,
     project,
@@ -110,13 +114,13 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     order: startingOrder(taskViews(manifest)),
     notices: [
       ...(backend.notice === null ? [] : [backend.notice]),
-      // Where nobody chose to go without a sandbox, that was said already.
-      ...(work && (backend.backend === 'docker' || backend.notice === null) ? sandboxNotices(manifest) : []),
+      ...(work && backend.backend === 'docker' ? sandboxNotices(manifest) : protectionNotices(unprotected)),
       ...workNotices(manifest, checks.verified),
       ...repositoryNotices(await treeFacts(user, baseCommit)),
       ...remote,
       ...reuseNotices(manifest, unlanded),
     ],
+    unprotected,
     unverified: !checks.verified,
   };
 }
@@ -137,6 +141,12 @@ export function startingOrder(tasks: readonly TaskView[]): TaskView[] {
     for (const task of ready) done.add(task.id);
   }
   return order;
+}
+
+async function unprotectedBy(manifest: RunManifest, home: Home, env: RunRequest['env']): Promise<string[]> {
+  if (manifest.backend !== 'local') return [];
+  const { sandbox } = manifest.config;
+  return (await localProtection({ home, env, sandbox, gateway: wantsGateway(manifest) })).lacks;
 }
 
 /** Looks whether merged work could be signed as it is to be: before anybody has worked. */

@@ -30,6 +30,11 @@ export function sandboxNotices(manifest: RunManifest): string[] {
   return loosenings(manifest).map((line) => `the sandbox is loosened by ${line}`);
 }
 
+/** The warning of what steps that run on this host are not kept from, if they do. */
+export function protectionNotices(unprotected: readonly string[]): string[] {
+  return unprotected.length === 0 ? [] : [`steps run on this host, not in containers: ${unprotected.join('; ')}`];
+}
+
 /** What a person should know of the repository, one sentence each. */
 export function repositoryNotices({ submodules, largeFiles }: TreeFacts): string[] {
   const [first] = submodules;

@@ -51,7 +51,8 @@ export async function startRun(
   const [newest] = others;
   const news = newest === undefined ? null : await catalogueNews(session, newest, manifest);
   if (news !== null) session.onProgress(news);
-  const sandbox = { backend: manifest.backend, loosened: loosenings(manifest) };
+  const loosened = [...loosenings(manifest), ...prepared.unprotected];
+  const sandbox = { backend: manifest.backend, loosened };
   const settings: RunSettings = { ...runSettings(config), maxParallel: prepared.maxParallel, sandbox };
   const startedAt = Date.now();
   const pinned = image === null ? {} : { image };
@@ -59,7 +60,7 @@ export async function startRun(
     input: { version: 1, run, settings, baseCommit, startedAt, ...pinned },
     state: null,
     tasks: manifest.tasks.length,
-    details: detailsOf(prepared, project.root, image),
+    details: detailsOf(prepared, project.root, image, loosened),
     next: false,
   });
   if (image !== null) await pinRunImage(session, run, image);
@@ -76,7 +77,12 @@ async function requireUnusedRefs(gitDir: string, runId: string): Promise<void> {
   if (bare.listRefs(`refs/signalbox/${runId}/`).size > 0) throw runIdTaken(runId);
 }
 
-function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string, image: RunImage | null): string {
+function detailsOf(
+  { manifest, runId, baseCommit }: PreparedRun,
+  root: string,
+  image: RunImage | null,
+  loosened: readonly string[],
+): string {
   const { config, tasks, backend } = manifest;
   const rows = tasks.map(({ manifest: task }) => {
     const after = task.depends_on.length === 0 ? '' : ` (after ${task.depends_on.join(', ')})`;
@@ -84,7 +90,7 @@ function detailsOf({ manifest, runId, baseCommit }: PreparedRun, root: string, i
     return `- \`${task.id}\` **${task.name}**${after}${what}`;
   });
   const head = `Run \`${runId}\` of project \`${config.project}\` in \`${root}\`, into \`${config.repository.integration_branch}\` at \`${baseCommit.slice(0, 10)}\`. Agent: ${config.agent.provider}; backend: ${backend}${image === null ? '' : `, image \`${image.reference}\` (\`${image.digest ?? image.id}\`)`}.`;
-  const loosened = loosenings(manifest).map((line) => `- ${line}`);
-  const sandbox = loosened.length === 0 ? [] : ['', 'Its sandbox is looser than the default one:', '', ...loosened];
+  const rest = loosened.map((line) => `- ${line}`);
+  const sandbox = rest.length === 0 ? [] : ['', 'Its sandbox is looser than the default one:', '', ...rest];
   return cut([head, ...sandbox, '', ...rows].join('\n'), DETAILS_LIMIT);
 }
