@@ -6,7 +6,7 @@ import type { Redactor } from '../redaction/redactor.ts';
 import type { ContainerLimits, ContainerLoosening } from './container-profile.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { connectEngine, probeEngine } from './engine.ts';
-import { engineLimits, requireRuntime, requireUser } from './engine-demands.ts';
+import { engineLimits, requireDevices, requireRuntime, requireUser } from './engine-demands.ts';
 import { ensureImage } from './image.ts';
 import { LocalSandbox } from './local-sandbox.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -56,6 +56,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
   const { onProgress, gatewaySocket, runtime, loosened } = options;
   requireRuntime(probe, runtime);
+  requireDevices(loosened?.devices);
   const user = requireUser(probe, options.user);
   const image = options.image ?? (await ensureImage({ engine, ...(onProgress && { onProgress }) })).reference;
   return new DockerSandbox({

@@ -12,7 +12,7 @@ import type { ContainerSettings } from './step-container.ts';
 export const SIDECAR_PORT = 8790;
 
 /** It runs nothing but a forwarder: what a configuration gives to steps it does not need. */
-const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, pids: 1024, fileSize: 1024 ** 2 };
+const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, cpus: 1, pids: 1024, fileSize: 1024 ** 2 };
 
 /**
  * Makes sure that a sidecar runs: a container without any network but loopback, which forwards one port there
