@@ -29,12 +29,14 @@ const SECURITY_OPTIONS = ['no-new-privileges=false', 'seccomp=unconfined', 'appa
 
 /**
  * Why nobody can give steps this device, or `null`. With such a device whoever runs in the container has the host's
- * memory or disks.
+ * memory or disks. Names do not tell everything: what lies there is looked at before it is used.
  */
 export function deviceProblem(device: string): string | null {
   if (!/^\/dev\/[\w.+-]+(\/[\w.+-]+)*$/.test(device) || device.includes('/..'))
     return 'must be the path of a device, such as /dev/kvm';
-  const isDisk = /^\/dev\/(sd|hd|vd|xvd|nvme|mmcblk|dm-|loop|md|sg|mapper\/|disk\/|block\/|bsg\/)/.test(device);
+  const isDisk = /^\/dev\/((sd|hd|vd|xvd|nvme|mmcblk|dm-|loop|md|sg|zd|nbd|mtd)|(mapper|disk|block|bsg)(\/|$))/.test(
+    device,
+  );
   const isMemory = /^\/dev\/(mem|kmem|port|kmsg)$/.test(device);
   return isDisk || isMemory ? 'is the host’s memory or one of its disks, which no step gets' : null;
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../core/config.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
-import { requireRuntime, requireUser } from '../activities/sandbox/engine-demands.ts';
+import { requireDevices, requireRuntime, requireUser } from '../activities/sandbox/engine-demands.ts';
 import { SignalboxError } from '../core/failures.ts';
 
 type Backend = 'docker' | 'local';
@@ -15,11 +15,12 @@ export interface BackendChoice {
  * Chooses the backend: the one asked for, else the configured one, else Docker where an engine answers.
  *
  * @throws SignalboxError `environment` when Docker is insisted on and no engine can be used, or it has not the runtime that is
- *   configured; `config` for a user that no step may be
+ *   configured; `config` for a user that no step may be, or a
+ *   device that none may have
  */
 export async function chooseBackend(wish: {
   asked: Backend | undefined;
-  sandbox: Pick<Config['sandbox'], 'backend' | 'runtime' | 'user'>;
+  sandbox: Pick<Config['sandbox'], 'backend' | 'runtime' | 'user' | 'devices'>;
   env: Readonly<Record<string, string | undefined>>;
 }): Promise<BackendChoice> {
   const { sandbox } = wish;
@@ -29,6 +30,7 @@ export async function chooseBackend(wish: {
   if (probe.available) {
     requireRuntime(probe, sandbox.runtime);
     requireUser(probe, sandbox.user);
+    requireDevices(sandbox.devices);
     const notice = named === undefined ? `Steps run in Docker ${probe.version}.` : null;
     return { backend: 'docker', notice };
   }

@@ -8,7 +8,7 @@ import type { Redactor } from '../redaction/redactor.ts';
 import type { ContainerLimits, ContainerLoosening } from './container-profile.ts';
 import { DockerSandbox } from './docker-sandbox.ts';
 import { connectEngine, probeEngine } from './engine.ts';
-import { engineLimits, requireRuntime, requireUser } from './engine-demands.ts';
+import { engineLimits, requireDevices, requireRuntime, requireUser } from './engine-demands.ts';
 import { ensureImage } from './image.ts';
 import { LocalSandbox } from './local-sandbox.ts';
 import { restoreImage } from './project-image.ts';
@@ -72,6 +72,7 @@ export async function createSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
   const { onProgress, runtime, loosened, pinned } = options;
   requireRuntime(probe, runtime);
+  requireDevices(loosened?.devices);
   const user = requireUser(probe, options.user);
   const progress = onProgress === undefined ? {} : { onProgress };
   const image = pinned?.image.id ?? options.image ?? (await ensureImage({ engine, ...progress })).reference;

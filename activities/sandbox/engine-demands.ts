@@ -1,8 +1,10 @@
+import { statSync } from 'node:fs';
 import { SignalboxError } from '../../core/failures.ts';
 import { CONTAINER_DEFAULTS } from '../../core/container-config.ts';
 import { defaultUser } from './container-profile.ts';
 import type { ContainerLimits, ContainerUser } from './container-profile.ts';
 import type { EngineProbe } from './engine.ts';
+import { unlessMissing } from '../system-errors.ts';
 
 type Engine = Extract<EngineProbe, { available: true }>;
 
@@ -46,4 +48,26 @@ export function requireUser({ rootless }: Engine, text: string | undefined): Con
 export function engineLimits(engine: Engine, limits: ContainerLimits = {}): ContainerLimits {
   const { memory = Math.min(CONTAINER_DEFAULTS.memory, engine.memory), cpus = CONTAINER_DEFAULTS.cpus } = limits;
   return { ...limits, memory, cpus: Math.min(cpus, engine.cpus) };
+}
+
+/** The numbers, below the memory devices' common one, of what is the host's memory, its ports or its log. */
+const [MEMORY_MAJOR, MEMORY_MINORS] = [1, [1, 2, 4, 11, 12]];
+
+/**
+ * Looks at the devices that steps are to get, whatever they are called: no disk, no memory, and no directory, of which an
+ * engine would give all. What is not on this host is left to an engine elsewhere.
+ *
+ * @throws SignalboxError `config`
+ */
+export function requireDevices(devices: readonly string[] = []): void {
+  for (const device of devices) {
+    const found = unlessMissing(() => statSync(device));
+    if (found === null) continue;
+    const [major, minor] = [(found.rdev >> 8) & 0xfff, found.rdev & 0xff];
+    const isMemory = major === MEMORY_MAJOR && MEMORY_MINORS.includes(minor);
+    if (found.isCharacterDevice() && !isMemory) continue;
+    throw new SignalboxError('config', `sandbox.devices: ${device} is no device that a step may have`, {
+      hint: 'name single character devices, such as /dev/kvm; steps get no disks, and not the host’s memory',
+    });
+  }
 }

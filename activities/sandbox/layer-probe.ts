@@ -37,7 +37,7 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
       User: `${user.uid}:${user.gid}`,
       Labels: labels,
       HostConfig: {
-        ...hardenedHost({ memory: 128 * 1024 ** 2 }, 64 * 1024),
+        ...hardenedHost({ memory: 128 * 1024 ** 2, cpus: 1 }, 64 * 1024),
         NetworkMode: 'none',
         Mounts: [layerMount(layer, user, labels)],
         ...(runtime === undefined ? {} : { Runtime: runtime }),

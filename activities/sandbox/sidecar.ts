@@ -12,7 +12,7 @@ import type { ContainerSettings } from './step-container.ts';
 export const SIDECAR_PORT = 8790;
 
 /** It runs nothing but a forwarder: what a configuration gives to steps it does not need. */
-const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, pids: 1024, fileSize: 1024 ** 2 };
+const SIDECAR_LIMITS = { memory: 256 * 1024 ** 2, cpus: 1, pids: 1024, fileSize: 1024 ** 2 };
 
 /** Whose it is: an attempt's, or also one step's. */
 type SidecarOf = Pick<StepSpec, 'owner' | 'execution'> & Partial<Pick<StepSpec, 'name'>>;

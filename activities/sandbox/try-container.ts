@@ -87,7 +87,7 @@ function common({ home, image, user }: TriedContainer, name: string): Docker.Con
 function sidecarPart(): Docker.ContainerCreateOptions {
   return {
     Entrypoint: ['socat', `TCP-LISTEN:${SIDECAR_PORT},bind=127.0.0.1,fork,reuseaddr`, 'SYSTEM:echo gateway'],
-    HostConfig: { ...hardenedHost({ memory: 128 * 1024 ** 2 }, 64 * 1024), NetworkMode: 'none' },
+    HostConfig: { ...hardenedHost({ memory: 128 * 1024 ** 2, cpus: 1 }, 64 * 1024), NetworkMode: 'none' },
   };
 }
 

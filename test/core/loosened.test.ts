@@ -47,6 +47,7 @@ test.each([
   [{ security_opt: ['seccomp=/tmp/profile.json'] }],
   [{ devices: ['/dev/sda1'] }],
   [{ devices: ['/dev/mapper/root'] }],
+  [{ devices: ['/dev/mapper'] }],
   [{ devices: ['/dev/mem'] }],
   [{ devices: ['/dev/../etc/shadow'] }],
   [{ devices: ['/var/run/docker.sock'] }],

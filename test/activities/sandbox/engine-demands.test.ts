@@ -1,6 +1,14 @@
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { defaultUser } from '../../../activities/sandbox/container-profile.ts';
-import { engineLimits, requireRuntime, requireUser } from '../../../activities/sandbox/engine-demands.ts';
+import {
+  engineLimits,
+  requireDevices,
+  requireRuntime,
+  requireUser,
+} from '../../../activities/sandbox/engine-demands.ts';
 
 const GIB = 1024 ** 3;
 const engine = {
@@ -46,4 +54,23 @@ test('limits never ask for more processors than the engine’s machine has, and 
   expect(engineLimits(engine)).toEqual({ memory: 6 * GIB, cpus: 2 });
   expect(engineLimits(engine, { cpus: 8, pids: 10, memory: 9 * GIB })).toEqual({ cpus: 2, pids: 10, memory: 9 * GIB });
   expect(engineLimits({ ...engine, cpus: 64, memory: 256 * GIB })).toEqual({ memory: 8 * GIB, cpus: 4 });
+});
+
+describe('the devices of steps', () => {
+  test('are single ones, whatever their names lead to', () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'signalbox-devices-'));
+    try {
+      const link = path.join(directory, 'harmless');
+      symlinkSync('/dev/kmsg', link);
+      for (const device of [link, '/dev/pts', '/dev/kmsg', '/etc/hostname'])
+        expect(() => requireDevices([device])).toThrow(expect.objectContaining({ code: 'config' }));
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  test('may be on another host than this', () => {
+    requireDevices(['/dev/null', '/dev/signalbox-none']);
+    requireDevices();
+  });
 });
