@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { makePrivateDirectory } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
 import { engineStatus, unlessStatus } from './engine.ts';

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, wri
 import path from 'node:path';
 import { mergeCandidate } from '../../../activities/git/candidate.ts';
 import { CheckoutPool } from '../../../activities/git/checkout-pool.ts';
-import { removeAll } from '../../../activities/git/clean-tree.ts';
+import { removeAll } from '../../../activities/git/remove-tree.ts';
 import { changedPaths, patch } from '../../../activities/git/diff.ts';
 import { land, publish } from '../../../activities/git/landing.ts';
 import { snapshot } from '../../../activities/git/snapshot.ts';
@@ -99,7 +99,7 @@ async function exercise(): Promise<string[]> {
   await pool.acquire('check', base);
   await publish({ bare, user, branch: 'main', commit: merged.commit });
   expect(await land({ bare, user, branch: 'main', commit: merged.commit })).toEqual({ outcome: 'landed' });
-  removeWorkspace(workspace.directory, pool);
+  await removeWorkspace(workspace.directory, pool);
   await pool.acquire('next', merged.commit);
   expect(readdirSync(canaries)).toEqual([]);
   return git(bare.gitDir, 'ls-tree', '-r', '--name-only', second.commit).split('\n');
