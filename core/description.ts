@@ -41,6 +41,8 @@ export interface TaskDescription {
   wait: WaitDescription | null;
   /** What a person should know of its work, one sentence each. */
   warnings: string[];
+  /** Its newest work changes what others are checked by: the configuration, what the checks run, CI, git; one sentence each. */
+  findings: string[];
 }
 
 /** What a task asks a person for. */

@@ -138,6 +138,7 @@ function describeTask(task: TaskProgress, name: string): TaskDescription {
     usage: task.usage,
     wait: task.wait === null ? null : describeWait(task.wait),
     warnings: task.warnings,
+    findings: task.findings,
   };
 }
 

@@ -78,6 +78,8 @@ export interface TaskProgress {
   /** What a person made of its priority. */
   priority: number | null;
   warnings: string[];
+  /** What a person should know of what its newest work changes: see `sensitiveChanges`. */
+  findings: string[];
 }
 
 /** The limits and policies of a run. */
@@ -165,6 +167,7 @@ export function newProgress(): TaskProgress {
     satisfied: false,
     priority: null,
     warnings: [],
+    findings: [],
   };
 }
 

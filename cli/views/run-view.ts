@@ -32,9 +32,10 @@ export function runText(
     usageText(run.usage),
   ];
   const waiting = waitingTasks(run);
-  const warnings = Object.entries(run.tasks).flatMap(([id, task]) =>
-    task.warnings.map((warning) => `${colors.yellow('warning:')} ${id}: ${displayText(warning)}`),
-  );
+  const warnings = Object.entries(run.tasks).flatMap(([id, task]) => [
+    ...task.findings.map((finding) => `${colors.yellow('finding:')} ${id} ${displayText(finding)}`),
+    ...task.warnings.map((warning) => `${colors.yellow('warning:')} ${id}: ${displayText(warning)}`),
+  ]);
   return [
     `run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`,
     ...(run.reason === null ? [] : [displayText(run.reason)]),
