@@ -45,6 +45,7 @@ export async function workFacts(
 
 /** All that proves the work, or installs what that needs. */
 function provingCommands(manifest: RunManifest, task: Task): string[] {
-  const checks = Object.values(checksOf(manifest, task)).flat();
-  return [...checks.map(({ command }) => command), ...(manifest.config.checks.bootstrap?.commands ?? [])];
+  const { lint, fast, doctor, integration } = checksOf(manifest, task);
+  const checks = [...lint, ...fast, ...doctor, ...integration].map(({ command }) => command);
+  return [...checks, ...(manifest.config.checks.bootstrap?.commands ?? [])];
 }
