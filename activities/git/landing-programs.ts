@@ -1,9 +1,9 @@
 import { lstatSync } from 'node:fs';
 import path from 'node:path';
 import type { BareRepository } from './bare-repository.ts';
-import { runGit } from './git-command.ts';
 import { landingPlaces } from './user-git.ts';
 import type { UserRepository } from './user-repository.ts';
+import { userSettings } from './user-settings.ts';
 import { workTreesOf, type Obstacle, type WorkTree } from './worktrees.ts';
 
 /** Settings that name programs which git runs when it moves a checkout. All others of that kind are switched off. */
@@ -28,7 +28,7 @@ export interface ProgramsRequest {
 export async function programInCheckout(request: ProgramsRequest): Promise<Obstacle | null> {
   const landing = landingPlaces(request.user);
   for (const tree of workTreesOf(request.user, request.branch)) {
-    for (const [key, { value, file }] of await filtersOf(tree)) {
+    for (const [key, { value, file }] of await userSettings(tree.gitDir, PROGRAMS)) {
       const [, name = ''] = PROGRAMS.exec(key) ?? [];
       if (landing(file)) return obstacle(tree, `the filter ${name} is set in ${file}`);
       const program = await programInside(value, tree, landing, request);
@@ -43,24 +43,6 @@ function obstacle({ topLevel, gitDir }: WorkTree, what: string): Obstacle {
     reason: `git would run what the work of agents can change: ${what}, in ${topLevel ?? gitDir}`,
     hint: 'Keep the settings of filters, and the programs that they name, outside of the repository.',
   };
-}
-
-/** The last word of git's settings, as it has them in that work tree. */
-async function filtersOf({ gitDir }: WorkTree): Promise<Map<string, { value: string; file: string }>> {
-  const { stdout } = await runGit(['config', '--null', '--show-origin', '--list'], {
-    gitDir,
-    configuration: 'user',
-    config: { 'safe.directory': '*' },
-  });
-  const found = new Map<string, { value: string; file: string }>();
-  const fields = stdout.toString('utf8').split('\0');
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const [origin = '', entry = ''] = fields.slice(at, at + 2);
-    const [key = '', value = ''] = entry.split(/\n(.*)/s, 2);
-    if (origin.startsWith('file:') && PROGRAMS.test(key))
-      found.set(key, { value, file: path.resolve(gitDir, origin.slice('file:'.length)) });
-  }
-  return found;
 }
 
 /** The program or script of a command line that lies in a work tree, now or after the landing; `null` if none does. */
