@@ -1,10 +1,11 @@
 import { shownPath } from './change-summary.ts';
-import { matchesGlob, type GlobOptions } from './globs.ts';
 
 /** Most paths that a finding names. */
 const MOST_NAMED = 5;
 
-const CONFIGURATION = ['**/.signalbox/**'];
+// Patterns: `**/` is any directory, `*` any part of a name; each also covers what lies below.
+
+const CONFIGURATION = ['**/.signalbox'];
 
 const CI = [
   ...['.github/workflows', '.github/actions', '.gitea/workflows', '.forgejo/workflows', '.gitlab-ci.yml', '.gitlab/ci'],
@@ -15,7 +16,7 @@ const CI = [
 
 const GIT = [
   ...['**/.gitattributes', '**/.gitmodules', '**/.lfsconfig', '**/.gitconfig'],
-  ...['**/.husky/**', '**/.githooks/**', '**/.pre-commit-config.yaml', '**/lefthook.y*ml'],
+  ...['**/.husky', '**/.githooks', '**/.pre-commit-config.yaml', '**/lefthook.y*ml'],
 ];
 
 const NODE = [
@@ -34,7 +35,7 @@ const PROGRAMS: readonly (readonly [names: RegExp, files: readonly string[]])[] 
   [/^task$/, ['Taskfile.y*ml']],
   [/^cargo$/, ['Cargo.toml', 'build.rs', '.cargo/config.toml']],
   [/^go$/, ['go.mod', 'go.work']],
-  [/^mvnw?$/, ['pom.xml', 'mvnw', '.mvn/**']],
+  [/^mvnw?$/, ['pom.xml', 'mvnw', '.mvn']],
   [/^gradlew?$/, GRADLE],
   [/^(?:bundle|rake|rspec)$/, ['Gemfile', 'Rakefile', '.rspec']],
   [/^composer$/, ['composer.json']],
@@ -62,18 +63,26 @@ export interface CheckRules {
  * @param changed paths that differ, deleted ones included
  */
 export function sensitiveChanges(changed: readonly string[], rules: CheckRules): string[] {
-  const options: GlobOptions = { ignoreCase: rules.ignoreCase, cache: new Map() };
-  const matched = (globs: readonly string[]) => (path: string) =>
-    globs.some((glob) => matchesGlob(glob, path, options));
-  const isTask = (path: string): boolean => path.startsWith(`${plainPath(rules.tasksPath)}/`);
-  const isConfiguration = matched(CONFIGURATION);
-  const runs = checkFiles(rules, options);
+  const { ignoreCase } = rules;
+  const configuration = matcher([...CONFIGURATION, plainPath(rules.tasksPath)], ignoreCase);
   return [
-    finding('changes the configuration of Signalbox', changed, (path) => isConfiguration(path) || isTask(path)),
-    finding('changes what the checks run', changed, runs),
-    finding('changes CI', changed, matched(CI)),
-    finding('changes what git does in checkouts', changed, matched(GIT)),
+    finding('changes the configuration of Signalbox', changed, configuration),
+    finding('changes what the checks run', changed, checkFiles(rules)),
+    finding('changes CI', changed, matcher(CI, ignoreCase)),
+    finding('changes what git does in checkouts', changed, matcher(GIT, ignoreCase)),
   ].filter((sentence) => sentence !== null);
+}
+
+/** Tells whether a path matches one of the patterns: one comparison, since there may be very many paths. */
+function matcher(patterns: readonly string[], ignoreCase: boolean): (path: string) => boolean {
+  if (patterns.length === 0) return () => false;
+  const sources = patterns.map((pattern) => {
+    const [, anywhere, name = ''] = /^(\*\*\/)?(.*)$/s.exec(pattern) ?? [];
+    const source = name.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*');
+    return anywhere === undefined ? source : `(?:.*/)?${source}`;
+  });
+  const all = new RegExp(`^(?:${sources.join('|')})(?:/|$)`, ignoreCase ? 'is' : 's');
+  return (path) => all.test(path);
 }
 
 function finding(what: string, changed: readonly string[], concerns: (path: string) => boolean): string | null {
@@ -84,7 +93,7 @@ function finding(what: string, changed: readonly string[], concerns: (path: stri
 }
 
 /** Tells whether one of the commands runs a file, or is told by it what to do. */
-function checkFiles({ commands, ignoreCase }: CheckRules, options: GlobOptions): (path: string) => boolean {
+function checkFiles({ commands, ignoreCase }: CheckRules): (path: string) => boolean {
   const fold = (path: string): string => (ignoreCase ? path.toLowerCase() : path);
   // A command may have gone to another directory before; a word with neither dot nor slash may be anything.
   const isNamed = (path: string): boolean =>
@@ -94,11 +103,12 @@ function checkFiles({ commands, ignoreCase }: CheckRules, options: GlobOptions):
     });
   const words = new Set(commands.flatMap(wordsOf));
   const named = new Set([...words].map((word) => fold(plainPath(word))));
-  const globs = PROGRAMS.flatMap(([names, files]) => {
+  const patterns = PROGRAMS.flatMap(([names, files]) => {
     const used = [...words].some((word) => names.test(word.slice(word.lastIndexOf('/') + 1)));
     return used ? files.map((file) => `**/${file}`) : [];
   });
-  return (path) => isNamed(fold(path)) || globs.some((glob) => matchesGlob(glob, path, options));
+  const isRead = matcher(patterns, ignoreCase);
+  return (path) => isNamed(fold(path)) || isRead(path);
 }
 
 /** The words of a shell command, without quotes; `--config=a.json` is two. */

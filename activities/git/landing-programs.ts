@@ -28,7 +28,9 @@ export interface ProgramsRequest {
 export async function programInCheckout(request: ProgramsRequest): Promise<Obstacle | null> {
   const landing = landingPlaces(request.user);
   for (const tree of workTreesOf(request.user, request.branch)) {
-    for (const [key, { value, file }] of await userSettings(tree.gitDir, PROGRAMS)) {
+    const settings = await userSettings(tree.gitDir, PROGRAMS);
+    // Of each, the last word counts.
+    for (const { key, value, file } of new Map(settings.map((setting) => [setting.key, setting])).values()) {
       const [, name = ''] = PROGRAMS.exec(key) ?? [];
       if (landing(file)) return obstacle(tree, `the filter ${name} is set in ${file}`);
       const program = await programInside(value, tree, landing, request);

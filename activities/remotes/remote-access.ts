@@ -79,7 +79,7 @@ const TRANSFERS = /^(?:remote|url)\.|^core\.sshcommand$/;
 
 async function requireOwnSettings(user: UserRepository, name: string): Promise<void> {
   const landing = landingPlaces(user);
-  for (const [key, { file }] of await userSettings(user.commonDir, TRANSFERS)) {
+  for (const { key, file } of await userSettings(user.commonDir, TRANSFERS)) {
     if (!landing(file)) continue;
     throw new SignalboxError(
       'environment',

@@ -32,7 +32,7 @@ export function runText(
     usageText(run.usage),
   ];
   const waiting = waitingTasks(run);
-  const warnings = Object.entries(run.tasks).flatMap(([id, task]) => [
+  const notes = Object.entries(run.tasks).flatMap(([id, task]) => [
     ...task.findings.map((finding) => `${colors.yellow('finding:')} ${id} ${displayText(finding)}`),
     ...task.warnings.map((warning) => `${colors.yellow('warning:')} ${id}: ${displayText(warning)}`),
   ]);
@@ -42,7 +42,7 @@ export function runText(
     '',
     ...(tasks.length === 0 ? [] : [taskTable(run, { now, colors, columns }), '']),
     ...(waiting.length === 0 ? [] : [waitingText(waiting, colors), '']),
-    ...(warnings.length === 0 ? [] : [...warnings, '']),
+    ...(notes.length === 0 ? [] : [...notes, '']),
     totals.filter((part) => part !== '').join(' · '),
     ...(webUi === null ? [] : [`Web UI: ${webUi}`]),
     ...nextSteps(run),
