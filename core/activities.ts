@@ -60,6 +60,8 @@ export interface TurnResult {
   changes: string;
   /** Globs, few, of what was written outside of the task's claims. */
   undeclared: string[];
+  /** What a person should know of what was changed, see `sensitiveChanges`; absent where there is nothing. */
+  findings?: string[];
   /** What the agent asks a person, bounded; `null` if it asks nothing. */
   question: string | null;
   /** Bounds that were hit and did not end the turn, one sentence each. */

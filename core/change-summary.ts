@@ -17,7 +17,7 @@ export function changeSummary(
 }
 
 /** A path may hold anything but NUL: one line of it, without what a terminal would act on. */
-function shownPath(path: string): string {
+export function shownPath(path: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what it replaces
   const plain = path.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
   return plain.length <= MOST_CHARACTERS ? plain : `…${plain.slice(1 - MOST_CHARACTERS)}`;

@@ -44,6 +44,8 @@ export interface TaskDescription {
   pull_request?: PullRequestDescription;
   /** What a person should know of its work, one sentence each. */
   warnings: string[];
+  /** Its newest work changes what others are checked by: the configuration, what the checks run, CI, git; one sentence each. */
+  findings: string[];
 }
 
 /** A task's pull request. */

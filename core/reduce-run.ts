@@ -138,6 +138,7 @@ function applyReport(state: RunState, report: TaskReport, at: number): RunState 
     branch: report.branch ?? task.branch,
     commit: report.commit ?? task.commit,
     mergedCommit: report.mergedCommit,
+    findings: report.findings ?? [],
     warnings: [...new Set([...task.warnings, ...(report.warnings ?? [])])].slice(-MOST_WARNINGS),
     // Whoever reports has been started.
     ...(before.open || former ? {} : { open: true, holds: true, guidance: [] }),

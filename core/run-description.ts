@@ -150,6 +150,7 @@ function describeTask(task: TaskProgress, name: string): TaskDescription {
     wait: task.wait === null ? null : describeWait(task.wait),
     ...(request === null ? {} : { pull_request: request }),
     warnings: task.warnings,
+    findings: task.findings,
   };
 }
 

@@ -81,6 +81,8 @@ export interface TaskProgress {
   /** Its pull request, as the train told it last. */
   request: RequestNews | null;
   warnings: string[];
+  /** What a person should know of what its newest work changes: see `sensitiveChanges`. */
+  findings: string[];
 }
 
 /** The limits and policies of a run. */
@@ -171,6 +173,7 @@ export function newProgress(): TaskProgress {
     priority: null,
     request: null,
     warnings: [],
+    findings: [],
   };
 }
 

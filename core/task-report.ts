@@ -49,6 +49,8 @@ export interface TaskReport {
   claims?: string[];
   /** What a person should know of the work so far, one sentence each; at most some. */
   warnings?: string[];
+  /** What a person should know of what the newest snapshot changes, one sentence each; absent where there is nothing. */
+  findings?: string[];
 }
 
 /** Is this value, which came from outside, a report? */

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Planner, PlanRequest } from '../activities/agent/planner.ts';
 import type { Project } from '../activities/catalogue/project.ts';
 import { BareRepository } from '../activities/git/bare-repository.ts';
-import { removeAll } from '../activities/git/clean-tree.ts';
+import { removeAll } from '../activities/git/remove-tree.ts';
 import { inspectUserRepository } from '../activities/git/inspect-user-repository.ts';
 import { createWorkspace } from '../activities/git/workspace.ts';
 import { makePrivateDirectory, type Home } from '../activities/home.ts';

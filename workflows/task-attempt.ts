@@ -245,7 +245,8 @@ export class TaskAttempt {
     const context = this.#context;
     const { approval, task, name } = context.input;
     if (approval !== 'merge') return null;
-    const told = await context.askPerson('merge', `May ${task} ${name} be merged? Its checks have passed.`);
+    const findings = context.findings.map((finding) => ` It ${finding}.`).join('');
+    const told = await context.askPerson('merge', `May ${task} ${name} be merged? Its checks have passed.${findings}`);
     if (told === null) return CANCELLED;
     const approved = context.evidence('answer', 'a person approved it', '');
     const decided = await this.#decided(told, prepared, approved);

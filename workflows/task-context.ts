@@ -44,6 +44,7 @@ export class TaskContext {
   #tried = '';
   #changes = '';
   #warnings: string[] = [];
+  #findings: string[] = [];
 
   constructor(input: TaskInput, root: CancellationScope) {
     this.input = input;
@@ -76,6 +77,11 @@ export class TaskContext {
   /** A person, or the end of its run, cancelled the task. */
   get cancelled(): boolean {
     return this.#cancelled;
+  }
+
+  /** What a person should know of what the newest work changes. */
+  get findings(): readonly string[] {
+    return this.#findings;
   }
 
   /** What this execution used so far. */
@@ -124,6 +130,7 @@ export class TaskContext {
     this.commit = result.commit;
     this.#tried = result.message.slice(0, TRIED);
     this.#changes = result.changes;
+    this.#findings = result.findings ?? [];
     this.warn(...result.warnings);
   }
 
@@ -138,6 +145,7 @@ export class TaskContext {
     this.turn = 0;
     this.#tried = '';
     this.#changes = '';
+    this.#findings = [];
   }
 
   /** Asks a person, and waits for as long as it takes. @returns null if the task was cancelled meanwhile */
@@ -175,6 +183,7 @@ export class TaskContext {
       commit: this.commit,
       mergedCommit: null,
       ...(this.#warnings.length === 0 ? {} : { warnings: this.#warnings }),
+      ...(this.#findings.length === 0 ? {} : { findings: this.#findings }),
       ...said,
     };
     await signalIfOpen(runWorkflowId(run.project, run.run), messages.reportSignal, report);

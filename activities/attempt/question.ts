@@ -15,7 +15,7 @@ import path from 'node:path';
 import * as z from 'zod';
 import { QUESTION_FILE } from '../../core/prompt.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { workspaceAt } from '../git/workspace.ts';
 import type { Redactor } from '../redaction/redactor.ts';
 

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { AttemptRef, TaskActivities } from '../../core/activities.ts';
 import { matchesGlob } from '../../core/globs.ts';
@@ -8,6 +7,7 @@ import { DeliveredOutputs } from '../bootstrap/delivered-outputs.ts';
 import { definitionKey } from '../checks/check-definition.ts';
 import { runChecks } from '../checks/run-checks.ts';
 import { changedPaths } from '../git/diff.ts';
+import { removeTrees } from '../git/remove-tree.ts';
 import { removeWorkspace } from '../git/workspace.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
 import { rideOf } from '../merge/ride.ts';
@@ -107,8 +107,8 @@ async function removeAttempt(host: ProjectHost, attempt: AttemptRef): Promise<vo
   const sandbox = await host.sandboxOf(manifest);
   await sandbox.closeAttempt(host.ownerOf(attempt));
   const directory = host.attemptDirectory(attempt);
-  rmSync(path.join(directory, 'agent-home'), { recursive: true, force: true });
+  await removeTrees([path.join(directory, 'agent-home')]);
   saveLeftOut(directory);
-  new DeliveredOutputs(directory).withdraw(host.snapshots);
-  removeWorkspace(directory, await host.pool(attempt.run.repository, sandbox));
+  await new DeliveredOutputs(directory).withdraw(host.snapshots);
+  await removeWorkspace(directory, await host.pool(attempt.run.repository, sandbox));
 }

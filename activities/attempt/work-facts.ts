@@ -5,9 +5,11 @@ import { mergeSettings } from '../../core/config.ts';
 import { isShared } from '../../core/merge-drivers.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { undeclaredWrites } from '../../core/scope.ts';
+import { sensitiveChanges } from '../../core/sensitive-changes.ts';
 import type { Task } from '../../core/task-file.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { fileStats } from '../git/diff.ts';
+import { checksOf } from './task-checks.ts';
 
 /**
  * What the work in a commit changed since its base, and what of it lies outside of what the task may write. Files that a
@@ -20,11 +22,30 @@ export async function workFacts(
   manifest: RunManifest,
   task: Task,
   work: { base: string; commit: string; extra: readonly string[] },
-): Promise<Pick<TurnResult, 'changes' | 'undeclared'>> {
+): Promise<Pick<TurnResult, 'changes' | 'undeclared' | 'findings'>> {
   const stats = await fileStats(bare, work.base, work.commit);
   const claims = [...claimsOf(task, manifest.config).writes, ...work.extra];
   const { drivers } = mergeSettings(manifest.config);
   const options = { ignoreCase: manifest.config.repository.ignore_case ?? false, cache: new Map() };
   const paths = stats.map(({ path }) => path).filter((path) => !isShared(drivers, path, options));
-  return { changes: changeSummary(stats), undeclared: undeclaredWrites(paths, claims, options) };
+  const findings = sensitiveChanges(
+    stats.map(({ path }) => path),
+    {
+      commands: provingCommands(manifest, task),
+      tasksPath: manifest.config.tasks.path,
+      ignoreCase: options.ignoreCase,
+    },
+  );
+  return {
+    changes: changeSummary(stats),
+    undeclared: undeclaredWrites(paths, claims, options),
+    ...(findings.length === 0 ? {} : { findings }),
+  };
+}
+
+/** All that proves the work, or installs what that needs. */
+function provingCommands(manifest: RunManifest, task: Task): string[] {
+  const { lint, fast, doctor, integration } = checksOf(manifest, task);
+  const checks = [...lint, ...fast, ...doctor, ...integration].map(({ command }) => command);
+  return [...checks, ...(manifest.config.checks.bootstrap?.commands ?? [])];
 }

@@ -70,7 +70,7 @@ export async function buildSnapshot(request: BuildRequest): Promise<SnapshotReco
         failure: error.failure,
       });
       onProgress(`${words(request)}: failed`);
-      discard(request);
+      await discard(request);
     }
     throw error;
   }
@@ -100,7 +100,7 @@ async function build(request: BuildRequest): Promise<SnapshotRecord> {
       );
     }
     if (await runCommands(request, name, tree)) return await complete(request, tree);
-    discard(request);
+    await discard(request);
     if (begun > MOST_LOST)
       throw new SignalboxError('environment', `${words(request)}: its step was lost ${begun} times`, {
         retryable: true,
@@ -167,15 +167,15 @@ async function complete(request: BuildRequest, tree: string): Promise<SnapshotRe
   };
   writeRecord(path.join(draft, 'snapshot.json'), record);
   renameSync(draft, store.directory(id));
-  discard(request);
+  await discard(request);
   return record;
 }
 
 /** Takes away what a build needed. */
-function discard(request: BuildRequest): void {
+async function discard(request: BuildRequest): Promise<void> {
   const { store, id, pool } = request;
   store.removeSteps(id);
-  removeWorkspace(store.site(id), pool);
+  await removeWorkspace(store.site(id), pool);
 }
 
 function words({ project, id }: BuildRequest): string {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { CommandFailedError, headAndTail } from '../../core/failures.ts';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { diskFailure } from '../system-errors.ts';
 
 /** How `cp` shares blocks where the file system can, by system; the plain copy is what any `cp` knows. */

@@ -5,7 +5,8 @@ import { failedBecause } from './bootstrap-failed.ts';
 import { copyTree } from './copy-tree.ts';
 import { readRecord, writeRecord, type SnapshotOutput, type SnapshotRecord } from './snapshot-record.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
-import { removeAll, type Owner } from '../git/clean-tree.ts';
+import type { Owner } from '../git/clean-tree.ts';
+import { removeTrees } from '../git/remove-tree.ts';
 import { readIndex } from '../git/index-file.ts';
 import type { Layer } from '../sandbox/sandbox.ts';
 
@@ -75,10 +76,9 @@ export class DeliveredOutputs {
     });
     for (const { path: name, source, layer } of outputs) {
       // Left by a delivery that a crash cut short.
-      removeAll(path.join(this.#tree, name));
-      if (layer) continue;
       const incoming = path.join(this.#directory, 'incoming');
-      removeAll(incoming);
+      await removeTrees([path.join(this.#tree, name), incoming]);
+      if (layer) continue;
       await copyTree(source, incoming, from.signal);
       renameSync(incoming, path.join(this.#tree, name));
     }
@@ -101,10 +101,9 @@ export class DeliveredOutputs {
   }
 
   /** Takes the outputs back, with all that was changed in them. Copies stay, until the tree is cleaned. No step may run. */
-  withdraw(store: SnapshotStore): void {
+  async withdraw(store: SnapshotStore): Promise<void> {
     const record = this.#record();
-    removeAll(path.join(this.#directory, 'layers'));
-    removeAll(path.join(this.#directory, 'incoming'));
+    await removeTrees(['layers', 'incoming'].map((name) => path.join(this.#directory, name)));
     rmSync(this.marker, { force: true });
     if (record !== null) store.release(record, this.marker);
   }

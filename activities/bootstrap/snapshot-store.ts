@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { bootstrapOwner } from '../../core/ids.ts';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeTrees } from '../git/remove-tree.ts';
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { unlessMissing } from '../system-errors.ts';
 import { readRecord, snapshotSchema, writeRecord, type SnapshotRecord } from './snapshot-record.ts';
@@ -134,7 +134,7 @@ export class SnapshotStore {
       await rm(this.site(id), { recursive: true, force: true });
     } catch {
       // Directories that nobody may write to: their modes must be mended.
-      removeAll(this.site(id));
+      await removeTrees([this.site(id)]);
     }
   }
 

@@ -64,13 +64,13 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
   const checkout = await pool.acquire(key, commit, request.from ?? null);
   const directory = path.dirname(checkout.directory);
   const outputs = new DeliveredOutputs(directory, sandbox.fileOwner);
-  const release = (): void => {
-    outputs.withdraw(host.snapshots);
+  const release = async (): Promise<void> => {
+    await outputs.withdraw(host.snapshots);
     pool.release(key);
   };
   let failure: CheckFailure | null = null;
   try {
-    if (!checkout.reused) outputs.withdraw(host.snapshots);
+    if (!checkout.reused) await outputs.withdraw(host.snapshots);
     const signal = AbortSignal.any([control.detached, control.ended]);
     const { manifest } = request;
     await provideOutputs({ host, manifest, run: attempt.run, sandbox, commit, accepted: false, directory, signal });
@@ -84,11 +84,11 @@ export async function runChecks(request: CheckRequest): Promise<CheckReport> {
     }
   } catch (error) {
     // Whatever else went wrong, a step may still work in the checkout: whoever asks again finds both.
-    if (control.ended.aborted) release();
+    if (control.ended.aborted) await release();
     if (!(error instanceof BootstrapFailed)) throw error;
     failure = host.redactor.value(error.failure);
   }
-  release();
+  await release();
   return { failure, commands: checks.length, durationMs: Date.now() - started };
 }
 

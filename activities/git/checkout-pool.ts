@@ -4,7 +4,8 @@ import path from 'node:path';
 import { z } from 'zod';
 import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
-import { makeCleanTree, removeAll, type Owner } from './clean-tree.ts';
+import { makeCleanTree, type Owner } from './clean-tree.ts';
+import { removeAll } from './remove-tree.ts';
 import { diskFailure } from '../system-errors.ts';
 import { writeOwnGit } from './own-git.ts';
 

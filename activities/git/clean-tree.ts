@@ -7,7 +7,6 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
-  rmdirSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -17,46 +16,12 @@ import path from 'node:path';
 import type { BareRepository } from './bare-repository.ts';
 import { GITLINK, matches, modifiedSeconds, readIndex, restat } from './index-file.ts';
 import { onDisk } from './paths.ts';
+import { removeTrees } from './remove-tree.ts';
 
 /** Who must own the files of a tree, where a sandbox runs under another user id. */
 export interface Owner {
   uid: number;
   gid: number;
-}
-
-function asBytes(file: string | Buffer): Buffer {
-  return typeof file === 'string' ? Buffer.from(file) : file;
-}
-
-/** Removes a file or a directory with all it holds, never through a symbolic link, whatever modes its directories have. */
-export function removeAll(file: string | Buffer): void {
-  const target = asBytes(file);
-  const stat = lstatSync(target, { throwIfNoEntry: false });
-  if (stat === undefined) return;
-  if (!stat.isDirectory()) {
-    unlinkSync(target);
-    return;
-  }
-  if ((stat.mode & 0o700) !== 0o700) {
-    // One that the kernel made for an overlay belongs to root, and may go all the same when nothing is in it.
-    if (removedEmpty(target)) return;
-    chmodSync(target, 0o700);
-  }
-  for (const entry of readdirSync(target, { withFileTypes: true, encoding: 'buffer' })) {
-    const child = Buffer.concat([target, Buffer.from('/'), entry.name]);
-    if (entry.isDirectory()) removeAll(child);
-    else unlinkSync(child);
-  }
-  rmdirSync(target);
-}
-
-function removedEmpty(directory: Buffer): boolean {
-  try {
-    rmdirSync(directory);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /**
@@ -66,10 +31,11 @@ function removedEmpty(directory: Buffer): boolean {
  *
  * @returns the tree that the directory now surely holds, if every entry of the index is there and git noted their tree
  */
-function scrub(tree: string, indexFile: string): string | null {
+async function scrub(tree: string, indexFile: string): Promise<string | null> {
   const index = readIndex(indexFile);
   let missing = index.entries.size;
   const written = lstatSync(indexFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const doomed: (string | Buffer)[] = [];
   const visit = (directory: string): void => {
     const here = onDisk(tree, directory);
     if ((statSync(here).mode & 0o777) !== 0o755) chmodSync(here, 0o755);
@@ -78,17 +44,18 @@ function scrub(tree: string, indexFile: string): string | null {
       const file = directory === '' ? name : `${directory}/${name}`;
       if (found.isDirectory()) {
         if (index.directories.has(file)) visit(file);
-        else removeAll(onDisk(tree, file));
+        else doomed.push(onDisk(tree, file));
         continue;
       }
       const entry = index.entries.get(file);
       const stat = entry === undefined ? undefined : lstatSync(onDisk(tree, file));
       const kept = entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written);
       if (kept) missing -= 1;
-      else unlinkSync(onDisk(tree, file));
+      else doomed.push(onDisk(tree, file));
     }
   };
   visit('');
+  await removeTrees(doomed);
   return missing === 0 ? index.tree : null;
 }
 
@@ -156,7 +123,7 @@ export async function makeCleanTree({
   mkdirSync(path.dirname(indexFile), { recursive: true });
   let held: string | null = null;
   try {
-    held = scrub(tree, indexFile);
+    held = await scrub(tree, indexFile);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EPERM' && code !== 'EACCES') throw error;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { CommandFailedError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import { finishLanding } from './finish-landing.ts';
+import { programInCheckout } from './landing-programs.ts';
 import { LandingJournal, landingsOf, standOf } from './landing-journal.ts';
 import { COMPLAINT, hooksIn } from './push-to-checkout.ts';
 import { readRef } from './refs.ts';
@@ -28,11 +29,13 @@ export interface LandingRequest {
 
 /**
  * The receiving side runs with the user's own configuration (their filters and line endings make their checkout), but
- * without hooks, monitor or automatic gc; git does not hand our environment's settings to it.
+ * without hooks, monitor, automatic gc or commands that tell of others' refs; git does not hand our environment's settings
+ * to it. Their filters run only where {@link programInCheckout} knows them to be theirs.
  */
 const RECEIVE_PACK = [
   'unset GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GIT_ATTR_NOSYSTEM GIT_CONFIG_COUNT; exec git',
   '-c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false',
+  '-c core.alternateRefsCommand=true',
   "-c receive.denyCurrentBranch=updateInstead -c safe.directory='*' receive-pack",
 ].join(' ');
 
@@ -47,6 +50,8 @@ const RECEIVE_INTO_CHECKOUT = RECEIVE_PACK.replace('=/dev/null', '="$SIGNALBOX_H
 export async function land(request: LandingRequest): Promise<LandingResult> {
   const { user, branch, commit } = request;
   requireBranchName(branch);
+  const program = await programInCheckout(request);
+  if (program !== null) return { outcome: 'refused', ...program };
   const unfinished = await finishLanding(request);
   if (unfinished !== null) return { outcome: 'refused', ...unfinished };
   const theirs = readRef(user.commonDir, `refs/heads/${branch}`);

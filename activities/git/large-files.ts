@@ -20,6 +20,7 @@ export async function misplacedContents(
   bare: BareRepository,
   workTree: string,
   paths: readonly string[],
+  signal: AbortSignal,
 ): Promise<Set<string>> {
   const rules = new Map<string, boolean>();
   const ruled = (directory: string): boolean => {
@@ -41,6 +42,7 @@ export async function misplacedContents(
     gitDir: emptyRepository(bare),
     workTree,
     input: Buffer.from(suspects.map((name) => `${name}\0`).join(''), 'latin1'),
+    signal,
   });
   const fields = stdout.toString('latin1').split('\0');
   return new Set(fields.filter((_, at) => at % 3 === 0 && fields[at + 2] === 'lfs'));

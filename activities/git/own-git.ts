@@ -1,7 +1,8 @@
 import { copyFileSync, lchownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ATTRIBUTES, type BareRepository } from './bare-repository.ts';
-import { removeAll, type Owner } from './clean-tree.ts';
+import type { Owner } from './clean-tree.ts';
+import { removeAll } from './remove-tree.ts';
 
 /**
  * Writes the `.git` that an agent or a check finds in its tree: a real directory of its own, which borrows the bare

@@ -25,7 +25,10 @@ export interface SnapshotRequest {
   passOver?: readonly string[];
   /** In bytes; larger files are left out. By default 100 MiB. */
   maxFileSize?: number;
-  signal?: AbortSignal;
+  /** The most new files; with more of them there is no snapshot. By default 500,000. */
+  maxFiles?: number;
+  /** How long git may take, milliseconds, whatever rules it finds there. By default 8 minutes. */
+  timeoutMs?: number;
 }
 
 /** A snapshot as it is in the bare repository, kept by its ref. */
@@ -48,25 +51,40 @@ export const LEFT_OUT_LIMIT = 200;
  * paths one by one by a walk of our own and never looks at the agent's `.git`, at nested repositories or at filters, so
  * nothing that the agent wrote can run. What git cannot hold is left out with a reason; it never fails the snapshot.
  * The same state gives the same ref again, so that the call can be repeated after a crash.
+ *
+ * @throws SignalboxError `refused` when there is too much to be taken in
  */
 export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
+  const { timeoutMs = 8 * 60_000 } = request;
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    return await take(request, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new SignalboxError('refused', `the work tree could not be taken in within ${timeoutMs / 1000} s`, {
+      hint: 'Look for very many or large files there, and for endless rules in .gitignore and .gitattributes.',
+      cause: error,
+    });
+  }
+}
+
+async function take(request: SnapshotRequest, signal: AbortSignal): Promise<Snapshot> {
   const { bare, parent, ref } = request;
   const { tree: workTree, index: indexFile } = workspaceAt(request.workspaceDirectory);
   if (lstatSync(workTree, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw new SignalboxError('refused', `${workTree} is no directory any more`);
-  const abort = request.signal === undefined ? {} : { signal: request.signal };
-  const context = { workTree, indexFile, ...abort };
+  const context = { workTree, indexFile, signal };
   rmSync(`${indexFile}.lock`, { force: true });
 
   const index = readIndex(indexFile);
   const written = lstatSync(indexFile, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const maxFileSize = request.maxFileSize ?? 100 * 1024 * 1024;
+  const { maxFileSize = 100 * 1024 * 1024, maxFiles = 500_000 } = request;
   const passOver = new Set(request.passOver?.map((path) => Buffer.from(path).toString('latin1')));
-  const options = { maxFileSize, passOver };
+  const options = { maxFileSize, maxFiles, passOver };
   const walk = await walkTree(workTree, index, written, options);
   const links = walk.untracked.filter((path) => index.directories.has(path));
   const admitted = await withoutIgnored(bare, context, walk, new Set(links), options);
-  const misplaced = await misplacedContents(bare, workTree, [...walk.changed, ...admitted]);
+  const misplaced = await misplacedContents(bare, workTree, [...walk.changed, ...admitted], signal);
   for (const path of misplaced) walk.leftOut.set(path, 'belongs into Git LFS, which takes in nothing from here');
   const changed = walk.changed.filter((path) => !misplaced.has(path));
   const fresh = admitted.filter((path) => !misplaced.has(path));
@@ -101,7 +119,7 @@ export async function snapshot(request: SnapshotRequest): Promise<Snapshot> {
 interface Context {
   workTree: string;
   indexFile: string;
-  signal?: AbortSignal;
+  signal: AbortSignal;
 }
 
 function kindOf(from: number | null, to: number | null): ChangeKind {

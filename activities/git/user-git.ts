@@ -77,8 +77,8 @@ function isOn(value: string | null | undefined): boolean {
   return value === null || (value !== undefined && /^(?:true|yes|on|0*[1-9]\d*)$/i.test(value));
 }
 
-/** Tells whether a file lies in a work tree of the repository, and not in its git directory. */
-function landingPlaces(user: UserRepository): (file: string) => boolean {
+/** Tells whether a file lies in a work tree of the repository, where the work of agents lands, and not in its git directory. */
+export function landingPlaces(user: UserRepository): (file: string) => boolean {
   const real = (file: string): string => {
     try {
       return realpathSync(file);

@@ -1,7 +1,9 @@
+import { SignalboxError } from '../../core/failures.ts';
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
 import { GITLINK, matches, type GitIndex } from './index-file.ts';
 import { declaredSubmodules } from './submodules.ts';
-import { isGitDirectoryName, isGitmodulesName, onDisk } from './paths.ts';
+import { isGitDirectoryName, isGitmodulesName, onDisk, shownPath } from './paths.ts';
+import { isRulesName, removeFalseRules, RULES_SIZE, setRulesAside } from './rule-files.ts';
 
 /** What a walk over a work tree found, as byte-string paths. */
 export interface Walk {
@@ -23,9 +25,14 @@ export interface Walk {
 export interface WalkOptions {
   /** In bytes; larger files are left out, a tracked one stays as the index has it. */
   maxFileSize: number;
+  /** The most new paths that are listed. */
+  maxFiles: number;
   /** Paths that nobody looks at. */
   passOver?: ReadonlySet<string>;
 }
+
+/** Bytes of a new path, at most: everybody who checks it out puts a directory of theirs before it. */
+export const MOST_PATH = 1000;
 
 /** How many entries of a new directory are listed before asking whether it is ignored as a whole. */
 const LARGE = 1000;
@@ -34,9 +41,11 @@ const PAUSE_EVERY = 2000;
 /**
  * Walks a work tree without git, never through a symbolic link, and compares it with the index. `.git` at the top is
  * the agent's own and passed over; below, git directories are left out and the files beside them are plain files.
- * Modes that keep us from reading are mended. Nothing may write to the tree meanwhile.
+ * Modes that keep us from reading are mended, and what would hold up git where it reads rules is put out of its way.
+ * Nothing may write to the tree meanwhile.
  *
  * @param written when the index was written, in milliseconds
+ * @throws SignalboxError `refused` when there is more of it than `maxFiles`
  */
 export async function walkTree(tree: string, index: GitIndex, written: number, options: WalkOptions): Promise<Walk> {
   const walk = new TreeWalk(tree, index, written, options);
@@ -64,14 +73,16 @@ class TreeWalk {
   private readonly index: GitIndex;
   private readonly written: number;
   private readonly maxFileSize: number;
+  private readonly maxFiles: number;
   private readonly passOver: ReadonlySet<string>;
   private visited = 0;
 
-  constructor(tree: string, index: GitIndex, written: number, { maxFileSize, passOver }: WalkOptions) {
+  constructor(tree: string, index: GitIndex, written: number, { maxFileSize, maxFiles, passOver }: WalkOptions) {
     this.tree = tree;
     this.index = index;
     this.written = written;
     this.maxFileSize = maxFileSize;
+    this.maxFiles = maxFiles;
     this.passOver = passOver ?? new Set();
   }
 
@@ -86,10 +97,21 @@ class TreeWalk {
       const path = directory === '' ? name : `${directory}/${name}`;
       if ((name === '.git' && directory === '') || this.passOver.has(path)) continue;
       if (isGitDirectoryName(name)) this.found.leftOut.set(path, 'is, or looks like, a git directory');
+      else if (this.isTooLong(path)) this.found.leftOut.set(path, `has a path of more than ${MOST_PATH} bytes`);
       else if (kind === 'directory') await this.subdirectory(path, tracked);
-      else if (kind === 'other') this.found.leftOut.set(path, 'is neither a file, a directory nor a symbolic link');
+      else if (kind === 'other') this.special(path, name);
       else this.file(path, name, kind);
+      if (this.found.untracked.length + this.found.leftOut.size > this.maxFiles) throw tooMany(this.maxFiles);
     }
+  }
+
+  private isTooLong(path: string): boolean {
+    return path.length > MOST_PATH && !this.index.entries.has(path) && !this.index.directories.has(path);
+  }
+
+  private special(path: string, name: string): void {
+    this.found.leftOut.set(path, 'is neither a file, a directory nor a symbolic link');
+    if (isRulesName(name)) removeFalseRules(this.tree, path);
   }
 
   private async subdirectory(path: string, tracked: boolean): Promise<void> {
@@ -109,8 +131,15 @@ class TreeWalk {
       this.found.leftOut.set(path, 'is a symbolic link in the place of .gitmodules');
       return;
     }
+    const known = entry !== undefined && entry.mode !== GITLINK && matches(this.index, entry, stat, this.written);
+    if (kind === 'file' && isRulesName(name) && stat.size > RULES_SIZE && !known) {
+      const aside = setRulesAside(this.tree, path);
+      this.found.leftOut.set(path, `is larger than ${RULES_SIZE} bytes, and was renamed to ${shownPath(aside)}`);
+      this.file(aside, '', 'file');
+      return;
+    }
     if (entry !== undefined) this.seen.add(path);
-    if (entry !== undefined && entry.mode !== GITLINK && matches(this.index, entry, stat, this.written)) return;
+    if (known) return;
     if (kind === 'file' && stat.size > this.maxFileSize) {
       this.found.leftOut.set(path, `is larger than ${this.maxFileSize} bytes`);
       return;
@@ -155,11 +184,19 @@ class TreeWalk {
   private count(directory: string, sofar: number): number {
     let entries = sofar;
     for (const { name, kind } of this.list(directory)) {
-      if (this.passOver.has(`${directory}/${name}`)) continue;
+      const path = `${directory}/${name}`;
+      if (this.passOver.has(path)) continue;
       entries += 1;
       if (entries > LARGE) break;
-      if (kind === 'directory' && !isGitDirectoryName(name)) entries = this.count(`${directory}/${name}`, entries);
+      if (kind === 'directory' && !isGitDirectoryName(name) && !this.isTooLong(path))
+        entries = this.count(path, entries);
     }
     return entries;
   }
+}
+
+function tooMany(most: number): SignalboxError {
+  return new SignalboxError('refused', `the work tree holds more than ${most} new files`, {
+    hint: 'Have what is built or downloaded there covered by a .gitignore.',
+  });
 }

@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
 import type { CheckoutPool } from './checkout-pool.ts';
-import { makeCleanTree, removeAll, type Owner } from './clean-tree.ts';
+import { makeCleanTree, type Owner } from './clean-tree.ts';
+import { removeTrees } from './remove-tree.ts';
 import { diskFailure } from '../system-errors.ts';
 import { writeOwnGit } from './own-git.ts';
 
@@ -89,9 +90,9 @@ export function firstTree(directory: string, commit: string): string | null {
 }
 
 /** Removes a workspace; its tree goes to `pool`, if given, to be used again. What the agent wrote must be in a ref by now. */
-export function removeWorkspace(directory: string, pool?: CheckoutPool): void {
+export async function removeWorkspace(directory: string, pool?: CheckoutPool): Promise<void> {
   if (!existsSync(directory)) return;
   rmSync(path.join(directory, 'ready'), { force: true });
   pool?.giveSpare(directory);
-  removeAll(directory);
+  await removeTrees([directory]);
 }

@@ -3,7 +3,9 @@ import { forgeHost, tokenVariables } from '../../core/remote-host.ts';
 import { isLoopback, parseRemoteUrl, type RemoteUrl } from '../../core/remote-url.ts';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import { runGit } from '../git/git-command.ts';
+import { landingPlaces } from '../git/user-git.ts';
 import type { UserRepository } from '../git/user-repository.ts';
+import { userSettings } from '../git/user-settings.ts';
 import { findToken, type Credential } from './token.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -28,9 +30,11 @@ const SSH = 'ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15
  * Finds out where a remote is, by the user's own configuration (`pushurl`, `insteadOf`), and what opens it: the credential in
  * its URL, else a token of the environment, else `gh`'s. The URL that is kept has none.
  *
- * @throws SignalboxError `environment` when there is no such remote, or one of a kind that is not used
+ * @throws SignalboxError `environment` when there is no such remote, one of a kind that is not used, or settings in a work
+ * tree say where it is: agents' work lands there
  */
 export async function remoteAccess(user: UserRepository, name: string, env: Env): Promise<RemoteAccess> {
+  await requireOwnSettings(user, name);
   const here = { gitDir: user.commonDir, configuration: 'user' as const, config: { 'safe.directory': '*' } };
   const answer = await runGit(['remote', 'get-url', '--push', name], here).catch((error: unknown) => {
     if (!(error instanceof CommandFailedError)) throw error;
@@ -68,6 +72,23 @@ export async function remoteAccess(user: UserRepository, name: string, env: Env)
   const ssh = await runGit(['config', '--get', 'core.sshCommand'], { ...here, allowedExitCodes: [0, 1] });
   const sshCommand = env['GIT_SSH_COMMAND'] || env['GIT_SSH'] || ssh.exitCode === 0 ? null : SSH;
   return { name, remote, host, credential, sshCommand };
+}
+
+/** What is read of the user's settings. */
+const TRANSFERS = /^(?:remote|url)\.|^core\.sshcommand$/;
+
+async function requireOwnSettings(user: UserRepository, name: string): Promise<void> {
+  const landing = landingPlaces(user);
+  for (const { key, file } of await userSettings(user.commonDir, TRANSFERS)) {
+    if (!landing(file)) continue;
+    throw new SignalboxError(
+      'environment',
+      `remote ${name} is not used, since the work of agents can change ${key} in ${file}`,
+      {
+        hint: 'Keep the settings of remotes outside of the work tree.',
+      },
+    );
+  }
 }
 
 /**

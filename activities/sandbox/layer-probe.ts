@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type Docker from 'dockerode';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
 import { answerOf, engineStatus, unlessStatus } from './engine.ts';

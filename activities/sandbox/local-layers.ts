@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { packageRoot } from '../package-root.ts';
 import { isLayerPath, LAYER_TEST, makeTestLayer, overlayOptions } from './layer-mount.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { headAndTail } from '../../core/failures.ts';
-import { removeAll } from '../git/clean-tree.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { bubblewrapped, forwarded, type BubblewrapHost } from './bubblewrap.ts';
 
 /** What bubblewrap does on this host. */

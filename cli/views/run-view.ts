@@ -33,16 +33,17 @@ export function runText(
     ...(run.image === null ? [] : [`image ${run.image.reference} (${run.image.id.slice(7, 19)})`]),
   ];
   const waiting = waitingTasks(run);
-  const warnings = Object.entries(run.tasks).flatMap(([id, task]) =>
-    task.warnings.map((warning) => `${colors.yellow('warning:')} ${id}: ${displayText(warning)}`),
-  );
+  const notes = Object.entries(run.tasks).flatMap(([id, task]) => [
+    ...task.findings.map((finding) => `${colors.yellow('finding:')} ${id} ${displayText(finding)}`),
+    ...task.warnings.map((warning) => `${colors.yellow('warning:')} ${id}: ${displayText(warning)}`),
+  ]);
   return [
     `run ${colors.bold(run.run_id)}  ${statusText(run.status, colors)}`,
     ...(run.reason === null ? [] : [displayText(run.reason)]),
     '',
     ...(tasks.length === 0 ? [] : [taskTable(run, { now, colors, columns }), '']),
     ...(waiting.length === 0 ? [] : [waitingText(waiting, colors), '']),
-    ...(warnings.length === 0 ? [] : [...warnings, '']),
+    ...(notes.length === 0 ? [] : [...notes, '']),
     totals.filter((part) => part !== '').join(' · '),
     ...(webUi === null ? [] : [`Web UI: ${webUi}`]),
     ...sandboxLines(run.sandbox),

@@ -21,6 +21,7 @@ export function taskText(task: TaskDetails, colors: Output['colors']): string {
     ['usage', usage === '' ? null : usage],
     ['workflow', task.workflow_id],
     ['web ui', task.web_ui],
+    ...task.findings.map((finding): [string, string] => ['finding', finding]),
     ...task.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
   const waiting = waitingTasks({ run_id: task.run_id, tasks: { [task.task_id]: task } });

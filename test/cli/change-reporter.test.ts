@@ -16,6 +16,7 @@ function task(fields: Partial<TaskDescription>): TaskDescription {
     turns: 1,
     usage,
     warnings: [],
+    findings: [],
     ...nothing,
     ...fields,
   };

@@ -16,6 +16,7 @@ function task(fields: Partial<TaskDescription>): TaskDescription {
     usage,
     wait: null,
     warnings: [],
+    findings: [],
     ...times,
     ...work,
     ...fields,

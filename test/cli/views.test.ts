@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import picocolors from 'picocolors';
 import { transcriptLine } from '../../cli/views/codex-events.ts';
 import { table } from '../../cli/views/table.ts';
-import { displayLines, displayText, span } from '../../cli/views/text.ts';
+import { displayLines, displayPage, displayText, span } from '../../cli/views/text.ts';
 import { cut } from '../../workers/runs/start-workflow.ts';
 
 const plain = picocolors.createColors(false);
@@ -14,6 +14,31 @@ describe('text from elsewhere', () => {
     expect(displayText('a\u001b[2Jb\u0007\nc\u001b[31mred\u001b[39m')).toBe('a[2Jb c\u001b[31mred\u001b[39m');
     expect(displayLines('a\u001b]0;title\u0007\nb\u001b[1mold')).toBe('a]0;title\nbold');
     expect(displayText('x'.repeat(20), 5)).toBe('xxxx…');
+  });
+
+  test.each([
+    ['conceals', '\u001b[8mhidden', '[8mhidden'],
+    ['conceals, among others', '\u001b[1;8mhidden', '[1;8mhidden'],
+    ['gives a background the colour of the text', '\u001b[41;31mred on red', '[41;31mred on red'],
+    ['writes in black', '\u001b[30mblack', '[30mblack'],
+    ['chooses any colour', '\u001b[38;5;0mblack', '[38;5;0mblack'],
+    ['has an argument of another kind', '\u001b[>4;1m', '[>4;1m'],
+    ['opens a link', '\u001b]8;;http://example.org\u0007click\u001b]8;;\u0007', ']8;;http://example.org' + 'click]8;;'],
+    ['moves the cursor by one character', 'a\u009b1A\u0084b', 'a1Ab'],
+    ['goes back over what is there', 'evil\b\b\b\bgood', 'evilgood'],
+    ['is hidden behind another', '\u001b\u001b[8m\u001b\u0000[8mx', '[8m[8mx'],
+    ['turns the order of letters', 'a\u202egpj.exe\u2069', 'a<U+202E>gpj.exe<U+2069>'],
+  ])('of agents that %s is shown for what it is, in lines and in pages', (_, text, shown) => {
+    expect(displayText(text)).toBe(shown);
+    expect(displayPage(text)).toBe(shown);
+    // eslint-disable-next-line no-control-regex -- none of them may be there
+    expect(displayLines(text)).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+  });
+
+  test('keeps what git prints of a diff in colours', () => {
+    const diff =
+      '\u001b[1mdiff\u001b[m\n\u001b[36m@@ -1 +1 @@\u001b[m\n\u001b[31m-a\u001b[m\n\u001b[32m+\u001b[m\u001b[32m\tb\u001b[m\n';
+    expect(displayPage(diff)).toBe(diff);
   });
 
   test('is cut by bytes without half a character', () => {

@@ -30,6 +30,7 @@ function runOf(waits: Record<string, WaitDescription | null>, warnings: string[]
       usage,
       wait,
       warnings,
+      findings: [],
       ...nothing,
     },
   ]);

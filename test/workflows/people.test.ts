@@ -105,6 +105,27 @@ describe('a person', () => {
     expect(world.turns[1]?.evidence).toMatchObject([{ kind: 'guidance', detail: 'shorter, please' }]);
   });
 
+  test('tells who approves a merge what the newest attempt changes of what it is checked by', async () => {
+    const findings = ['changes CI: .ci/run', 'changes what the checks run: Makefile'];
+    const world = new FakeWorld([{ id: 'a', approval: 'merge' }], { a: { turns: [{ findings }, {}] } });
+    await withWorkers(env, world, async () => {
+      const handle = await startRun(env, runInput(world));
+      await untilAsked(handle, 'a');
+      const asked = (await handle.query<RunDescription>('status')).tasks['a'];
+      const question = 'May a task-a be merged? Its checks have passed.';
+      expect(asked).toMatchObject({
+        findings,
+        wait: { question: `${question} It changes CI: .ci/run. It changes what the checks run: Makefile.` },
+      });
+      await decide(handle, 'a', 'retry', { text: 'leave CI alone' });
+      await untilAsked(handle, 'a', 2);
+      const again = (await handle.query<RunDescription>('status')).tasks['a'];
+      expect(again).toMatchObject({ findings: [], wait: { question } });
+      await decide(handle, 'a', 'approve', { wait: 2 });
+      expect((await handle.result()).tasks['a']).toMatchObject({ status: 'merged', findings: [] });
+    });
+  });
+
   test('rejects a merge: the task fails with what was said', async () => {
     const world = new FakeWorld([{ id: 'a', approval: 'merge' }]);
     await withWorkers(env, world, async () => {

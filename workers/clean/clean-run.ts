@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { saveLeftOut } from '../../activities/attempt/keep-work.ts';
 import { DeliveredOutputs } from '../../activities/bootstrap/delivered-outputs.ts';
 import type { BareRepository } from '../../activities/git/bare-repository.ts';
-import { removeAll } from '../../activities/git/clean-tree.ts';
+import { removeAll } from '../../activities/git/remove-tree.ts';
 import { ourSignature } from '../../activities/git/objects.ts';
 import { snapshot } from '../../activities/git/snapshot.ts';
 import { workspaceAt } from '../../activities/git/workspace.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { BareRepository } from '../../activities/git/bare-repository.ts';
-import { removeAll } from '../../activities/git/clean-tree.ts';
+import { removeAll } from '../../activities/git/remove-tree.ts';
 import { signedDirectory } from '../../activities/git/signed-commit.ts';
 import { connectEngine } from '../../activities/sandbox/engine.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { removeAll } from '../../activities/git/clean-tree.ts';
+import { removeAll } from '../../activities/git/remove-tree.ts';
 
 /** Removes a directory if nothing is in it. */
 export function removeIfEmpty(directory: string): void {

@@ -1,11 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { mergeCandidate } from '../../../activities/git/candidate.ts';
 import { CheckoutPool } from '../../../activities/git/checkout-pool.ts';
-import { removeAll } from '../../../activities/git/clean-tree.ts';
+import { removeAll } from '../../../activities/git/remove-tree.ts';
 import { changedPaths, patch } from '../../../activities/git/diff.ts';
-import { land, publish } from '../../../activities/git/landing.ts';
+import { land, publish, type LandingResult } from '../../../activities/git/landing.ts';
 import { snapshot } from '../../../activities/git/snapshot.ts';
 import { removeWorkspace, type Workspace } from '../../../activities/git/workspace.ts';
 import { author, git, makeFixture, put, type Fixture } from './support.ts';
@@ -67,6 +76,8 @@ function poison(gitDir: string, name: string): string {
     `[diff "evil"]\n\ttextconv = "${canary(`${name}-textconv`)}"\n\tcommand = "${canary(`${name}-diff`)}"`,
     `[merge "evil"]\n\tdriver = "${canary(`${name}-driver`)}"`,
     `[uploadpack]\n\tpackObjectsHook = "${canary(`${name}-pack`)}"`,
+    `[url "ext::sh -c '${canary(`${name}-url`)}' %20"]\n\tinsteadOf = ${fixture.root}\n\tpushInsteadOf = ${fixture.root}`,
+    `[protocol "ext"]\n\tallow = always\n[trailer "x"]\n\tcommand = "${canary(`${name}-trailer`)}"`,
     `[gpg]\n\tprogram = "${canary(`${name}-gpg`)}"\n[commit]\n\tgpgSign = true\n[credential]\n\thelper = "!${canary(`${name}-cred`)}"`,
   ].join('\n');
   put(gitDir, {
@@ -99,7 +110,7 @@ async function exercise(): Promise<string[]> {
   await pool.acquire('check', base);
   await publish({ bare, user, branch: 'main', commit: merged.commit });
   expect(await land({ bare, user, branch: 'main', commit: merged.commit })).toEqual({ outcome: 'landed' });
-  removeWorkspace(workspace.directory, pool);
+  await removeWorkspace(workspace.directory, pool);
   await pool.acquire('next', merged.commit);
   expect(readdirSync(canaries)).toEqual([]);
   return git(bare.gitDir, 'ls-tree', '-r', '--name-only', second.commit).split('\n');
@@ -177,6 +188,29 @@ describe('nothing that an agent planted runs on the host', () => {
     await exercise();
   });
 
+  test("objects borrowed from a repository of the agent's, and from where secrets of the host lie", async () => {
+    const secret = path.join(fixture.root, 'private');
+    mkdirSync(secret);
+    git(secret, 'init', '-q');
+    put(secret, { 'secret.txt': 'secret of the host\n' });
+    git(secret, 'add', '-A');
+    git(secret, 'commit', '-qm', 'Secret');
+    const gitDir = path.join(workspace.tree, '.git');
+    put(gitDir, {
+      config: poison(gitDir, 'agent'),
+      'objects/info/alternates': `${path.join(secret, '.git/objects')}\n`,
+      'objects/info/http-alternates': 'http://127.0.0.1:1/\n',
+      'info/grafts': `${fixture.base} ${git(secret, 'rev-parse', 'HEAD')}\n`,
+      [`refs/replace/${fixture.base}`]: `${git(secret, 'rev-parse', 'HEAD')}\n`,
+      HEAD: `${git(secret, 'rev-parse', 'HEAD')}\n`,
+      shallow: `${fixture.base}\n`,
+    });
+    put(workspace.tree, { 'x.txt': 'x\n' });
+    expect(await exercise()).toEqual(['README.md', 'src/a.txt', 'x.txt']);
+    const all = git(fixture.bare.gitDir, 'cat-file', '--batch-all-objects', '--batch');
+    expect(all).not.toContain('secret of the host');
+  });
+
   test('a bare repository in the tree, and a .git that points to the host store', async () => {
     mkdirSync(path.join(workspace.tree, 'embedded'));
     git(path.join(workspace.tree, 'embedded'), 'init', '-q', '--bare');
@@ -205,4 +239,112 @@ test('links planted in a used checkout lead no clean-up astray', async () => {
   expect(again.directory).not.toBe(directory);
   expect(git(again.directory, 'status', '--porcelain', '--ignored')).toBe('');
   expect(readdirSync(precious).sort()).toEqual(['a.txt', 'deep']);
+});
+
+describe("what landed before runs nothing when the user's checkout follows", () => {
+  /** Lands some files, as work that was verified. */
+  async function landing(files: Record<string, string>): Promise<LandingResult> {
+    const { bare, user, userDirectory } = fixture;
+    const commit = fixture.commitFiles(git(userDirectory, 'rev-parse', 'main'), files);
+    await publish({ bare, user, branch: 'main', commit });
+    return await land({ bare, user, branch: 'main', commit });
+  }
+
+  const landed = { outcome: 'landed' };
+  const refused = (what: RegExp): unknown => ({
+    outcome: 'refused',
+    reason: expect.stringMatching(what) as unknown,
+    hint: expect.stringMatching(/outside of the repository/) as unknown,
+  });
+
+  test.each<[string, [key: string, value: string], Record<string, string>, RegExp]>([
+    [
+      'settings that the user includes from the work tree',
+      ['include.path', '../.gitconfig'],
+      { '.gitconfig': '[filter "evil"]\n\tsmudge = "CANARY"\n\tclean = cat\n' },
+      /the filter evil is set in .*\.gitconfig/,
+    ],
+    [
+      'a program of the work tree that the user has as a filter',
+      ['filter.evil.smudge', './tools/smudge.sh %f'],
+      { 'tools/smudge.sh': '#!/bin/sh\nCANARY\n' },
+      /the filter evil runs \.\/tools\/smudge\.sh/,
+    ],
+    [
+      'a script of the work tree that the user has an interpreter run',
+      ['filter.evil.clean', 'sh -e clean.sh'],
+      { 'clean.sh': 'CANARY\n' },
+      /the filter evil runs clean\.sh/,
+    ],
+  ])('%s: the landing that would run it is refused', async (_, [key, value], files, reason) => {
+    git(fixture.userDirectory, 'config', key, value);
+    const texts = Object.entries(files).map(([name, text]) => [name, text.replace('CANARY', canary('landed'))]);
+    const first = await landing(Object.fromEntries(texts) as Record<string, string>);
+    // Settings take effect with the next landing only, a program with this one.
+    expect(first).toEqual(key === 'include.path' ? landed : refused(reason));
+    const second = await landing({ '.gitattributes': '*.txt filter=evil\n', 'more.txt': 'more\n' });
+    if (key === 'include.path') expect(second).toEqual(refused(reason));
+    expect(readdirSync(canaries)).toEqual([]);
+  });
+
+  test('filters that lie elsewhere, and what looks like a path in their commands, are the user’s business', async () => {
+    git(fixture.userDirectory, 'config', 'filter.trim.clean', 'sed -e s/x/y/g');
+    git(fixture.userDirectory, 'config', 'filter.trim.smudge', '/bin/cat');
+    git(fixture.userDirectory, 'config', 'filter.lfs.process', 'git-lfs filter-process');
+    expect(await landing({ '.gitattributes': '*.txt filter=trim\n', 'new.txt': 'y\n' })).toEqual(landed);
+    expect(git(fixture.userDirectory, 'status', '--porcelain')).toBe('');
+  });
+
+  test('a command for the refs of others that such settings name', async () => {
+    const { root, userDirectory } = fixture;
+    git(root, 'clone', '-q', '--bare', userDirectory, 'other.git');
+    put(userDirectory, { '.git/objects/info/alternates': `${path.join(root, 'other.git/objects')}\n` });
+    git(userDirectory, 'config', 'core.alternateRefsCommand', canary('refs'));
+    expect(await landing({ 'new.txt': 'new\n' })).toEqual(landed);
+    expect(readdirSync(canaries)).toEqual([]);
+  });
+
+  test('hooks and submodules that work brings along, with recursion switched on', async () => {
+    git(fixture.userDirectory, 'config', 'core.hooksPath', '.githooks');
+    git(fixture.userDirectory, 'config', 'submodule.recurse', 'true');
+    const hooks = HOOKS.map((hook) => [`.githooks/${hook}`, `#!/bin/sh\n${canary(hook)}\n`]);
+    const modules = ['--upload-pack=touch x', 'ext::sh -c touch% x', '-u./x', '../../../etc'].map(
+      (url, at) => `[submodule "../m${at}"]\n\tpath = ${url}\n\turl = ${url}\n\tupdate = "!${canary('submodule')}"\n`,
+    );
+    const files = { ...(Object.fromEntries(hooks) as Record<string, string>), '.gitmodules': modules.join('') };
+    expect(await landing(files)).toEqual(landed);
+    expect(await landing({ 'more.txt': 'more\n' })).toEqual(landed);
+    expect(readdirSync(canaries)).toEqual([]);
+  });
+
+  test('a link out of the checkout that becomes a directory, and the other way round, touches nothing outside', async () => {
+    const outside = path.join(fixture.root, 'outside');
+    put(outside, { 'a.txt': 'precious\n', 'deep/b.txt': 'precious\n' });
+    const { userDirectory, bare, user } = fixture;
+    const clone = path.join(fixture.root, 'linking');
+    git(fixture.root, 'clone', '-q', bare.gitDir, clone);
+    const commitAll = (): string => {
+      git(clone, 'add', '-A');
+      git(clone, 'commit', '-qm', 'Work');
+      git(clone, 'push', '-q', 'origin', 'HEAD:refs/test/link');
+      return git(clone, 'rev-parse', 'HEAD');
+    };
+    const follow = async (): Promise<void> => {
+      expect(await land({ bare, user, branch: 'main', commit: commitAll() })).toEqual(landed);
+    };
+    symlinkSync(outside, path.join(clone, 'out'));
+    rmSync(path.join(clone, 'src'), { recursive: true });
+    symlinkSync(outside, path.join(clone, 'src'));
+    await follow();
+    for (const name of ['out', 'src']) rmSync(path.join(clone, name));
+    put(clone, { 'out/a.txt': 'evil\n', 'out/deep/b.txt': 'evil\n', 'src/a.txt': 'evil\n' });
+    await follow();
+    rmSync(path.join(clone, 'out'), { recursive: true });
+    symlinkSync(path.join(outside, 'deep'), path.join(clone, 'out'));
+    await follow();
+    expect(readFileSync(path.join(outside, 'a.txt'), 'utf8')).toBe('precious\n');
+    expect(readFileSync(path.join(outside, 'deep/b.txt'), 'utf8')).toBe('precious\n');
+    expect(readdirSync(outside).sort()).toEqual(['a.txt', 'deep']);
+    expect(git(userDirectory, 'status', '--porcelain')).toBe('');
+  });
 });

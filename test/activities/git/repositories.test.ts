@@ -302,7 +302,7 @@ describe('a workspace', () => {
     put(first.tree, { 'closed/x.txt': 'x', 'src/a.txt': 'changed\n' });
     chmodSync(path.join(first.tree, 'closed'), 0o000);
     const inode = statSync(first.tree).ino;
-    removeWorkspace(first.directory, pool);
+    await removeWorkspace(first.directory, pool);
     expect(existsSync(first.directory)).toBe(false);
     const second = await createWorkspace({
       bare,
@@ -313,8 +313,8 @@ describe('a workspace', () => {
     });
     expect(statSync(second.tree).ino).toBe(inode);
     expect(git(second.tree, 'status', '--porcelain', '--ignored')).toBe('');
-    removeWorkspace(path.join(root, 'two'));
-    removeWorkspace(path.join(root, 'two'));
+    await removeWorkspace(path.join(root, 'two'));
+    await removeWorkspace(path.join(root, 'two'));
     expect(existsSync(path.join(root, 'two'))).toBe(false);
   });
 });

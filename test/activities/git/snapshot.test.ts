@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { removeAll } from '../../../activities/git/clean-tree.ts';
+import { removeAll } from '../../../activities/git/remove-tree.ts';
 import { snapshot, type Snapshot } from '../../../activities/git/snapshot.ts';
 import type { Workspace } from '../../../activities/git/workspace.ts';
 import { author, git, makeFixture, put, type Fixture } from './support.ts';

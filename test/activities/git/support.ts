@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BareRepository } from '../../../activities/git/bare-repository.ts';
-import { removeAll } from '../../../activities/git/clean-tree.ts';
+import { removeAll } from '../../../activities/git/remove-tree.ts';
 import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
 import type { UserRepository } from '../../../activities/git/user-repository.ts';
 import { createWorkspace, type Workspace } from '../../../activities/git/workspace.ts';

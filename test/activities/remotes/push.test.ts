@@ -1,4 +1,5 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PushAnswer } from '../../../core/remote.ts';
@@ -206,4 +207,20 @@ test('a path is a remote too', async () => {
   world.git('remote', 'set-url', 'origin', world.server.gitDir);
   expect(await push()).toMatchObject({ outcome: 'pushed' });
   expect(world.server.log).toEqual([]);
+});
+
+test('settings of a remote that lie in the work tree, where the work of agents lands, are not followed', async () => {
+  const elsewhere = path.join(path.dirname(world.server.gitDir), 'elsewhere.git');
+  execFileSync('git', ['init', '-q', '--bare', elsewhere]);
+  world.git('config', 'include.path', '../.gitconfig');
+  writeFileSync(
+    path.join(world.git('rev-parse', '--show-toplevel').trim(), '.gitconfig'),
+    `[remote "origin"]\n\tpushurl = ${elsewhere}\n`,
+  );
+  expect(await push()).toMatchObject({
+    outcome: 'refused',
+    reason: expect.stringMatching(/the work of agents can change remote\.origin\.pushurl in .*\.gitconfig/) as unknown,
+    hint: expect.stringContaining('outside of the work tree') as unknown,
+  });
+  expect(readdirSync(path.join(elsewhere, 'refs/heads'))).toEqual([]);
 });
