@@ -5,8 +5,9 @@
 #
 # FILE is the largest file that it may write, in blocks of 512 bytes; DATA the most memory of each process, in KiB;
 # PROCESSES how many processes and threads its user may have; `-` for no such limit. It joins COUNT control groups, named
-# by their directories; with `own` in place of COUNT it is in its group already. DIRECTORY is the step's: `groups` gets
-# the directory of such a group, and `started` tells that all limits were set, without which no command runs. `-`: none.
+# by their directories; with `own` in place of COUNT it is in its group already. DIRECTORY is the step's: the file `groups`
+# there gets the directory of such a group, and a line `limited` when all limits are set, without which no command runs.
+# `-`: none.
 #
 # Variables start with `sb_`, since the command's own environment came in with ours.
 
@@ -39,6 +40,6 @@ while [ "$sb_count" -gt 0 ]; do
   shift
   sb_count=$((sb_count - 1))
 done
-[ "$sb_dir" = - ] || : >"$sb_dir/started" || sb_fail 'this step'
+[ "$sb_dir" = - ] || echo limited >>"$sb_dir/groups" || sb_fail 'this step'
 unset sb_dir sb_count sb_number sb_names sb_group
 exec "$@"

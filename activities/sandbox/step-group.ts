@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import path from 'node:path';
-import { unlessMissing } from '../system-errors.ts';
+import { codeOf, unlessMissing } from '../system-errors.ts';
 import type { StepDirectory } from './step-directory.ts';
 
-/** The file of a step's record that names its control groups, a directory a line; there for each step that has limits. */
+/** The file of a step's record that names its control groups, a directory a line, and tells that it got its limits. */
 const RECORD = 'groups';
 
 /** The control groups of one step of the local backend: whatever its processes do, they do not leave them. */
@@ -15,14 +15,19 @@ export class StepGroup {
     this.step = step;
   }
 
-  /** Notes that the step is to have limits, and the groups that were made for it. */
+  /** Notes that the step is to have limits, and the groups that were made for it. Of several notes the first stays. */
   note(directories: readonly string[]): void {
-    writeFileSync(this.step.file(RECORD), directories.map((directory) => `${directory}\n`).join(''), { mode: 0o600 });
+    const text = directories.map((directory) => `${directory}\n`).join('');
+    try {
+      writeFileSync(this.step.file(RECORD), text, { mode: 0o600, flag: 'wx' });
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    }
   }
 
   /** Whether the step was to have limits, and ended before it had them: its command never ran. */
   isUnlimited(): boolean {
-    return this.step.has(RECORD) && !this.step.has('started');
+    return this.step.has(RECORD) && !this.lines().includes('limited');
   }
 
   /** The processes that are in one of the groups. */
@@ -53,8 +58,11 @@ export class StepGroup {
   }
 
   private directories(): string[] {
-    const text = unlessMissing(() => readFileSync(this.step.file(RECORD), 'utf8')) ?? '';
-    return text.split('\n').filter((line) => line !== '');
+    return this.lines().filter((line) => path.isAbsolute(line));
+  }
+
+  private lines(): string[] {
+    return (unlessMissing(() => readFileSync(this.step.file(RECORD), 'utf8')) ?? '').split('\n');
   }
 }
 
