@@ -85,8 +85,8 @@ async function bench(backend: Sandbox['backend'], packages: number, rounds: numb
       const found = await step(sandbox, name, path.join(directory, 'tree'), layers, 'ls node_modules | wc -l');
       if (found !== packages) throw new Error(`the step of ${name} found ${found} packages`);
       times.push(performance.now());
-      outputs.withdraw(store);
-      removeWorkspace(directory, pool);
+      await outputs.withdraw(store);
+      await removeWorkspace(directory, pool);
       const [start = 0, made = 0, delivered = 0, ended = 0] = times;
       return { workspace: made - start, delivery: delivered - made, step: ended - delivered };
     };
