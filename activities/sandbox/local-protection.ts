@@ -77,6 +77,8 @@ export class LocalProtection {
   protect(directory: StepDirectory, spec: StepSpec): ProtectedCommand {
     const { timeoutMs } = spec;
     const isWrapped = this.bubblewrap.problem === null;
+    // First, since it fails where the work tree is missing.
+    const inner = isWrapped ? this.wrap(directory, spec) : argumentsOf(spec.command);
     const groups = this.site?.make(directory.path, this.limits) ?? [];
     new StepGroup(directory).note(groups);
     const { pids, fileSize } = this.limits;
@@ -87,7 +89,7 @@ export class LocalProtection {
       processes: this.bounds.has('pids') || isRoot() ? null : pids + userThreads(),
       groups: this.scope === null ? groups : ('own' as const),
     };
-    const limited = limitedCommand(limits, isWrapped ? this.wrap(directory, spec) : argumentsOf(spec.command));
+    const limited = limitedCommand(limits, inner);
     return {
       command: this.scope?.command(directory.path, this.limits, limited) ?? limited,
       timeoutMs: isWrapped ? timeoutMs + BACKSTOP : timeoutMs,
