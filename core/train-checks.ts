@@ -9,8 +9,6 @@ import { memberKey, type MemberId } from './train.ts';
 
 /** Checks of one lane to begin: its first members, merged, by these sizes. */
 export interface PlannedChecks {
-  /** The lane's place when they were planned. */
-  lane: number;
   checks: { id: number; size: number }[];
 }
 
@@ -38,9 +36,14 @@ export function plan(queue: TrainQueue): { queue: TrainQueue; planned: PlannedCh
     const checks = sizes.map((size): PrefixCheck => ({ id: ++serial, size, candidate: null, green: false }));
     free -= checks.length;
     next[index] = { ...lane, checks: [...lane.checks, ...checks] };
-    planned.push({ lane: index, checks: checks.map(({ id, size }) => ({ id, size })) });
+    planned.push({ checks: checks.map(({ id, size }) => ({ id, size })) });
   }
   return { queue: { ...queue, lanes: next, serial }, planned };
+}
+
+/** The lane that checks were planned for, as it is by now: some of it may have been withdrawn, or all. */
+export function laneOf(queue: TrainQueue, { checks }: PlannedChecks): Lane | undefined {
+  return queue.lanes.find((lane) => lane.checks.some(({ id }) => checks.some((check) => check.id === id)));
 }
 
 /** A check that is to run: whoever carries out the train starts it, and ends it when it is no longer here. */

@@ -1,7 +1,7 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import { packMembers, packTrain, unpackTrain, type TrainArguments } from '../core/packed-train.ts';
 import type { RunRef } from '../core/run-ref.ts';
-import { merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
+import { laneOf, merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
 import { halt, resume } from '../core/train-halt.ts';
 import { isBusy } from '../core/train-lane.ts';
 import { landingNews } from '../core/train-landing.ts';
@@ -66,10 +66,9 @@ export async function train(...args: TrainArguments): Promise<void> {
   };
 
   /** Merges what was planned. */
-  const build = async ({ checks }: PlannedChecks): Promise<void> => {
-    const ids = checks.map(({ id }) => id);
-    // Since it was planned, some of it may have been withdrawn.
-    const lane = state.queue.lanes.find((other) => other.checks.some(({ id }) => ids.includes(id)));
+  const build = async (planned: PlannedChecks): Promise<void> => {
+    const ids = planned.checks.map(({ id }) => id);
+    const lane = laneOf(state.queue, planned);
     const prefixes = lane?.checks.filter(({ id }) => ids.includes(id)).map(({ id, size }) => ({ id, size })) ?? [];
     const members = lane?.members.slice(0, Math.max(0, ...prefixes.map(({ size }) => size))) ?? [];
     const [first] = members;

@@ -1,4 +1,4 @@
-import { blamed, canaryShown, checked, jobs, merged, plan } from '../../core/train-checks.ts';
+import { blamed, canaryShown, checked, jobs, laneOf, merged, plan } from '../../core/train-checks.ts';
 import { accepted, beginAccepting, landed } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type Ride, type TrainMember } from '../../core/train.ts';
@@ -113,9 +113,10 @@ export function simulateTrain(scenario: TrainScenario): TrainOutcome {
 /** Plans what can be planned, and merges it: a commit's name lists what is in it, beyond the tip. */
 function begin(before: TrainQueue, tip: string): TrainQueue {
   const { queue, planned } = plan(before);
-  return planned.reduce((next, { checks }) => {
-    const lane = next.lanes.find((other) => other.checks.some(({ id }) => checks.some((check) => check.id === id)));
+  return planned.reduce((next, one) => {
+    const lane = laneOf(next, one);
     if (lane === undefined) return next;
+    const { checks } = one;
     const prefixes = checks.map(({ id, size }) => ({
       id,
       size,

@@ -1,12 +1,13 @@
-import { merged, plan } from '../../core/train-checks.ts';
+import { laneOf, merged, plan } from '../../core/train-checks.ts';
 import { accepted, beginAccepting, landed } from '../../core/train-landing.ts';
 import type { TrainQueue } from '../../core/train-queue.ts';
 
 /** Plans what can be planned, and merges it all onto a base: a commit's name lists the tasks that are in it. */
 export function planAndMerge(before: TrainQueue, base = 'base', tip = base): TrainQueue {
   const { queue, planned } = plan(before);
-  return planned.reduce((next, { lane, checks }) => {
-    const { members } = queue.lanes[lane]!;
+  return planned.reduce((next, one) => {
+    const { members } = laneOf(queue, one)!;
+    const { checks } = one;
     const prefixes = checks.map(({ id, size }) => ({
       id,
       size,

@@ -1,6 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
-import { blamed, canaryShown, checked, jobs, merged, notMerged, plan, type Job } from '../../core/train-checks.ts';
+import {
+  blamed,
+  canaryShown,
+  checked,
+  jobs,
+  laneOf,
+  merged,
+  notMerged,
+  plan,
+  type Job,
+} from '../../core/train-checks.ts';
 import { halt, resume } from '../../core/train-halt.ts';
 import { accepted, beginAccepting, landed, moved, type Acceptance } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, withdraw, type TrainQueue } from '../../core/train-queue.ts';
@@ -147,9 +157,10 @@ export class TrainWorld {
 
   plan(): void {
     const { queue, planned } = plan(this.queue);
-    for (const { lane, checks } of planned) {
+    for (const one of planned) {
+      const { checks } = one;
       const longest = Math.max(...checks.map(({ size }) => size));
-      const members = queue.lanes[lane]!.members.slice(0, longest);
+      const members = laneOf(queue, one)!.members.slice(0, longest);
       this.builds.push({ ids: checks.map(({ id }) => id), sizes: checks, members, result: null });
     }
     this.#step(queue);
