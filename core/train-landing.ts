@@ -12,7 +12,7 @@ import {
   type PrefixCheck,
   type Waiting,
 } from './train-lane.ts';
-import { answer, runsOf, settle, withdraw, type Arrival, type TrainQueue } from './train-queue.ts';
+import { answer, distinctRuns, runsOf, settle, withdraw, type Arrival, type TrainQueue } from './train-queue.ts';
 import { memberKey, type LandingNews } from './train.ts';
 
 /** How often accepting is tried anew because somebody moved the branch meanwhile. */
@@ -115,7 +115,7 @@ export function moved(queue: TrainQueue): TrainQueue {
  */
 export function landed(queue: TrainQueue, arrivals: number, news: LandingNews): { queue: TrainQueue; tell: RunRef[] } {
   const arrived = queue.arrivals.slice(0, arrivals);
-  const riders = arrived.flatMap(({ runs }) => runs);
+  const riders = distinctRuns(arrived.flatMap(({ runs }) => runs));
   const rest = { ...queue, arrivals: queue.arrivals.slice(arrivals) };
   const told = arrived
     .flatMap((arrival) => arrival.told)

@@ -110,7 +110,12 @@ function arriving({ arrivals }: TrainQueue): Waiting[] {
 
 /** The runs of these members, each once. */
 export function runsOf(members: readonly MemberId[]): RunRef[] {
-  return [...new Map(members.map(({ run }) => [`${run.project}..${run.run}`, run])).values()];
+  return distinctRuns(members.map(({ run }) => run));
+}
+
+/** Runs, each once. */
+export function distinctRuns(runs: readonly RunRef[]): RunRef[] {
+  return [...new Map(runs.map((run) => [`${run.project}..${run.run}`, run])).values()];
 }
 
 /** Takes a member in, once. One that was answered before gets that answer again. */

@@ -153,6 +153,8 @@ function rejectRequest(queue: TrainQueue, member: MemberId, evidence: Evidence):
 
 /** The accepted tip has what the remote merged. */
 export function requestMerged(queue: TrainQueue, member: MemberId, commit: string): TrainQueue {
+  // It may have been withdrawn meanwhile, and told so.
+  if (!queue.requests.some((other) => memberKey(other.member) === memberKey(member))) return queue;
   return answer(gone(queue, member), member, { outcome: 'merged', attempt: member.attempt, commit });
 }
 

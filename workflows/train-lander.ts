@@ -31,7 +31,9 @@ export class TrainLander {
 
   /** Begins a landing if something waits for one and none is under way. */
   reconcile(): void {
-    if (!this.#isLanding && this.#state.queue.arrivals.length > 0) void this.land();
+    if (this.#isLanding || this.#state.queue.arrivals.length === 0) return;
+    // It fails only when the train is cancelled, which the train sees by itself.
+    this.land().catch(() => undefined);
   }
 
   /** Lands the accepted tip, or finds out why it cannot; what waits for that is told. No other landing may be under way. */
@@ -50,6 +52,9 @@ export class TrainLander {
       this.#news.ofLanding(news, tell);
       return next;
     });
+    // The train may be in the middle of something that takes hours, or wait for just this.
+    this.#news.send();
+    this.reconcile();
     return news;
   }
 

@@ -36,7 +36,8 @@ export class TrainRunner {
   reconcile(queue: TrainQueue): void {
     const wanted = jobs(queue);
     this.#wanted = new Set(wanted.map((job) => job.id));
-    for (const id of this.#running.keys()) if (!this.#wanted.has(id) && !this.#ending.has(id)) void this.#end(id);
+    for (const id of this.#running.keys())
+      if (!this.#wanted.has(id) && !this.#ending.has(id)) this.#end(id).catch(() => undefined);
     for (const job of wanted) if (!this.#running.has(job.id)) void this.#run(job);
   }
 

@@ -43,10 +43,26 @@ export class LineProcess {
   /**
    * Asks, and takes as many lines as `accepts` has answers for; each says whether the line is what was hoped for.
    *
+   * @param signal ends the process when it is aborted: another one is needed then
    * @throws CommandFailedError if one is not, or the process ends before; SignalboxError `environment` if it could not start
    */
-  async ask(question: string, accepts: readonly ((line: string) => boolean)[]): Promise<string[]> {
+  async ask(
+    question: string,
+    accepts: readonly ((line: string) => boolean)[],
+    signal?: AbortSignal,
+  ): Promise<string[]> {
+    signal?.throwIfAborted();
     clearTimeout(this.#idle);
+    const end = (): void => void this.#child.kill('SIGKILL');
+    signal?.addEventListener('abort', end, { once: true });
+    try {
+      return await this.#answers(question, accepts);
+    } finally {
+      signal?.removeEventListener('abort', end);
+    }
+  }
+
+  async #answers(question: string, accepts: readonly ((line: string) => boolean)[]): Promise<string[]> {
     this.#keepAlive(true);
     this.#child.stdin.write(question);
     const answers: string[] = [];

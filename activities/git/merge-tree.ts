@@ -100,7 +100,7 @@ class CleanMerges {
       if (this.#shell?.isOver() !== false)
         this.#shell = new LineProcess(startGitScript(MERGE_SCRIPT, { gitDir: this.#gitDir }), 'git merge-tree');
       const question = `${ours} ${theirs} ${attributesFile ?? '/dev/null'}\n`;
-      const [answer = ''] = await this.#shell.ask(question, [(line) => /^\d{1,3} [0-9a-f]*$/.test(line)]);
+      const [answer = ''] = await this.#shell.ask(question, [(line) => /^\d{1,3} [0-9a-f]*$/.test(line)], signal);
       return /^0 ([0-9a-f]{40,64})$/.exec(answer)?.[1] ?? null;
     });
     this.#last = turn.catch(() => undefined);

@@ -1,7 +1,8 @@
 import { headAndTail, SignalboxError } from '../../core/failures.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import type { LandingNews } from '../../core/train.ts';
-import { land, publish } from '../git/landing.ts';
+import { followUser } from '../git/base-commit.ts';
+import { land, publish, type LandingRequest } from '../git/landing.ts';
 import type { ProjectHost } from '../project-host.ts';
 
 /**
@@ -10,10 +11,12 @@ import type { ProjectHost } from '../project-host.ts';
  */
 export async function landTip(host: ProjectHost, repository: RepositoryRef): Promise<LandingNews> {
   const { branch } = repository;
-  const tip = (await host.bare(repository)).tip(branch);
-  if (tip === null) throw new SignalboxError('internal', `branch ${branch} has no accepted tip`);
+  const [bare, user] = [await host.bare(repository), await host.user(repository)];
+  let tip = bare.tip(branch) ?? '';
   try {
-    return await landCommit(host, repository, tip);
+    // Where all of it had landed already, and the user took some of it out since, that does not come back.
+    tip = (await followUser({ bare, user, branch })).accepted;
+    return await landCommit({ bare, user, branch, commit: tip });
   } catch (error) {
     const why = headAndTail(error instanceof Error ? error.message : String(error), 600);
     const hint = error instanceof SignalboxError ? (error.hint ?? null) : null;
@@ -22,15 +25,13 @@ export async function landTip(host: ProjectHost, repository: RepositoryRef): Pro
   }
 }
 
-async function landCommit(host: ProjectHost, repository: RepositoryRef, commit: string): Promise<LandingNews> {
-  const { branch } = repository;
-  const bare = await host.bare(repository);
-  const request = { bare, user: await host.user(repository), branch, commit };
+async function landCommit(request: LandingRequest): Promise<LandingNews> {
+  const { bare, branch, commit } = request;
+  const seen = bare.ref(`refs/user/heads/${branch}`);
   const result = await land(request);
   if (result.outcome === 'landed' || result.outcome === 'already') {
     // The user's branch is known to be there: the next import need not look.
-    if (result.outcome === 'landed')
-      await bare.moveRef(`refs/user/heads/${branch}`, commit, bare.ref(`refs/user/heads/${branch}`));
+    if (result.outcome === 'landed') await bare.moveRef(`refs/user/heads/${branch}`, commit, seen);
     return { tip: commit, landed: true, reason: null, hint: null, diverged: false };
   }
   await publish(request);

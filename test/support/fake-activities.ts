@@ -40,6 +40,8 @@ export class FakeWorld {
   readonly merged: string[] = [];
   /** How often the accepted tip was landed, or tried to be. */
   landings = 0;
+  /** What each landing waits for. */
+  beforeLanding: () => Promise<void> = () => Promise.resolve();
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
@@ -243,10 +245,11 @@ export class FakeWorld {
         }
         return Promise.resolve({ outcome: 'accepted', commit, commits });
       },
-      land: () => {
+      land: async () => {
         this.calls.push('land');
         this.landings += 1;
-        return Promise.resolve(this.#land());
+        await this.beforeLanding();
+        return this.#land();
       },
     };
   }

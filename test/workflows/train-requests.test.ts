@@ -111,6 +111,27 @@ describe('a train into a remote with pull requests', () => {
     });
   });
 
+  test('follows the remote while a landing is under way, and lands what came of both', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      let release = (): void => undefined;
+      world.beforeLanding = () => new Promise((resolve) => (release = resolve));
+      await submit('a');
+      await until(() => world.landings === 1);
+      await submit('b', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      world.far.pass('b');
+      await until(({ arrivals }) => arrivals.length === 2);
+      world.beforeLanding = () => Promise.resolve();
+      release();
+      const { answered } = await until((queue) => membersOf(queue).length === 0);
+      expect(answered.map(({ key, result }) => [key.split('..')[2], result.outcome])).toEqual([
+        ['a', 'merged'],
+        ['b', 'merged'],
+      ]);
+      expect(world.landings).toBe(2);
+    });
+  });
+
   test('looks at one that the remote refuses to show when it is time, not at once', async () => {
     await withTrain(env, async ({ world, submit, until }) => {
       const remote = world.far;

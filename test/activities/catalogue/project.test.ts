@@ -83,7 +83,7 @@ validators: { tests: { mode: block, provider: openai, model: m } }
 limits: { task_time: 1h, silence: 90s, tokens_per_task: 100000, cost_per_run: 2.5, mode: block }
 prices: { gpt-5-codex: { input: 1.25, cached_input: 0.125, output: 10 } }
 sandbox:
-  { backend: docker, image: a, dockerfile: D, build_context: ., user: "1000:1000", network: none, memory: 2GiB, cpus: 1.5, pids: 100, runtime: runsc, env: [CI] }
+  { backend: docker, dockerfile: D, build_context: ., user: "1000:1000", network: none, memory: 2GiB, cpus: 1.5, pids: 100, runtime: runsc, env: [CI] }
 `);
     expect(loadProject(root).config).toMatchObject({
       checks: { lint: ['npm run lint'], doctor: ['npm test', 'npm run types'], integration: [], timeout: 5_400_000 },
