@@ -26,7 +26,8 @@ function tampering(what: 'step' | 'sidecar', change: (host: Docker.HostConfig) =
   const engine = connectEngine(process.env);
   const tampered = Object.create(engine) as Docker;
   tampered.createContainer = (async (options: Docker.ContainerCreateOptions) => {
-    const isWanted = options.Labels?.[`signalbox.${what}`] !== undefined;
+    const isSidecar = options.Entrypoint?.[0] === 'socat';
+    const isWanted = what === 'sidecar' ? isSidecar : options.Labels?.['signalbox.step'] !== undefined;
     return await engine.createContainer(
       isWanted ? { ...options, HostConfig: change(options.HostConfig ?? {}) } : options,
     );

@@ -106,7 +106,9 @@ export async function projectWorld(
     },
     manifest: await store.put(manifest),
   };
-  const sandbox = (await options.sandbox?.(home)) ?? new LocalSandbox({ home, env: process.env, gatewayUrl: '' });
+  // What agents and checks did is counted in files outside of their work trees.
+  const outside = { home, env: process.env, gatewayUrl: '', bubblewrap: 'off' } as const;
+  const sandbox = (await options.sandbox?.(home)) ?? new LocalSandbox(outside);
   const host = new ProjectHost({
     home,
     host: hostId(home),
