@@ -40,6 +40,13 @@ describeWithDocker('a container that is tried', () => {
     const { problem, gateway } = await tryContainer(engine, { ...tried, loosened });
     expect([problem, gateway]).toEqual([expect.stringContaining('/dev/signalbox-none'), false]);
   });
+
+  test('is what the doctor tries the engine’s own runtime with', async () => {
+    const found = await examineRuntimes(root, tried.home, process.env);
+    expect(found.filter(({ name }) => name === 'runtime runc')).toEqual([
+      { name: 'runtime runc', status: 'ok', message: 'steps run in it, and reach the gateway', hint: null },
+    ]);
+  });
 });
 
 describeWithGvisor('gVisor', () => {
