@@ -53,9 +53,14 @@ describe('a run on the host', () => {
   );
 
   test('without bubblewrap says that steps can write what their user can', async () => {
-    world.config(`checks: { doctor: 'true' }\n`).task('002').commit('another task');
+    world
+      .config(`checks: { doctor: 'true' }\nsandbox: { bubblewrap: off, env: [SIGNALBOX_TEST_TOKEN], cpus: 64 }\n`)
+      .task('002')
+      .commit('another task');
     const { stderr } = await world.signalbox('run', 'start', '--backend', 'local', '--dry-run');
     expect(stderr).toMatch(/can read and write all that you can.*sandbox.bubblewrap is off/);
+    expect(stderr).toMatch(/the sandbox is loosened by env SIGNALBOX_TEST_TOKEN: /);
+    expect(stderr).toMatch(/the sandbox is loosened by cpus 64: /);
   });
 
   test('is what the doctor tells of: what holds, and what does not', async () => {

@@ -114,7 +114,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     order: startingOrder(taskViews(manifest)),
     notices: [
       ...(backend.notice === null ? [] : [backend.notice]),
-      ...(work && backend.backend === 'docker' ? sandboxNotices(manifest) : protectionNotices(unprotected)),
+      ...protectionNotices(unprotected),
+      ...(work ? sandboxNotices(manifest) : []),
       ...workNotices(manifest, checks.verified),
       ...repositoryNotices(await treeFacts(user, baseCommit)),
       ...remote,
