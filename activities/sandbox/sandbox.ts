@@ -93,7 +93,7 @@ export interface Remnant {
   what: string;
   owner: StepOwner;
   execution: string;
-  /** Its step has no record any more, so nobody will attach to it. */
+  /** Its step has no record any more, or it was a probe, so nobody will attach to it; a probe has no owner either. */
   forgotten: boolean;
   /** Ends what runs of it, and removes it; what a step printed is kept in its record. Does nothing when it is gone. */
   remove: () => Promise<void>;

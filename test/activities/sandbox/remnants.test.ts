@@ -4,8 +4,10 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
-import { connectEngine } from '../../../activities/sandbox/engine.ts';
-import { attemptLabels, containerName, labelFilter } from '../../../activities/sandbox/labels.ts';
+import { dockerRemnants } from '../../../activities/sandbox/docker-remnants.ts';
+import { connectEngine, unlessStatus } from '../../../activities/sandbox/engine.ts';
+import { ensureImage } from '../../../activities/sandbox/image.ts';
+import { attemptLabels, containerName, labelFilter, probeLabels } from '../../../activities/sandbox/labels.ts';
 import { LocalStep } from '../../../activities/sandbox/local-step.ts';
 import { processesOfStep } from '../../../activities/sandbox/processes.ts';
 import type { Remnant, Sandbox, StepSpec } from '../../../activities/sandbox/sandbox.ts';
@@ -122,6 +124,19 @@ describeWithDocker('what a dead worker left in the engine', () => {
     utimesSync(left ?? '', 0, 0);
     await sandbox.canLayer();
     expect([left, current].map((directory) => existsSync(directory ?? ''))).toEqual([false, true]);
+  });
+
+  test('of a probe is found when nobody can wait for it any more, and is nobody’s', async () => {
+    const probe = await engine.createContainer({
+      Image: (await ensureImage({ engine })).reference,
+      Cmd: ['true'],
+      Labels: probeLabels(bench.home, 'trial'),
+    });
+    expect(await dockerRemnants(engine, bench.home)).toEqual([]);
+    const later = await dockerRemnants(engine, bench.home, Date.now() + 660_000);
+    expect(later).toMatchObject([{ step: null, forgotten: true, owner: { project: '', run: '' }, execution: '' }]);
+    await later[0]?.remove();
+    expect(await unlessStatus(probe.inspect(), 404)).toBeNull();
   });
 
   test('is found where only the record tells of it, as when somebody removed the container', async () => {
