@@ -32,12 +32,14 @@ export async function examineRuntimes(
     const untried = 'not tried: the image of steps is not built yet';
     return [...missing, ...probe.runtimes.map((name) => finding(name, 'ok', untried, null))];
   }
-  const base = { home, image, user: requireUser(probe, undefined), limits: engineLimits(probe) };
+  const network = project?.config.sandbox.network ?? 'gateway';
+  const base = { home, image, network, user: requireUser(probe, undefined), limits: engineLimits(probe) };
   const tried = probe.runtimes.map(async (runtime) => {
     const bad = runtime === named ? 'error' : 'warn';
     try {
       const { problem, gateway } = await tryContainer(engine, { ...base, runtime });
       if (problem !== null) return finding(runtime, bad, `no step can run in it: ${problem}`, REPAIR);
+      if (network !== 'gateway') return finding(runtime, 'ok', 'steps run in it', null);
       if (gateway) return finding(runtime, 'ok', 'steps run in it, and reach the gateway', null);
       return finding(runtime, bad, 'steps run in it, but do not reach the gateway', `Mend it: ${GATEWAY_HINT}.`);
     } catch (error) {
