@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
+import { Redactor } from '../../../activities/redaction/redactor.ts';
 import { dockerRemnants } from '../../../activities/sandbox/docker-remnants.ts';
 import { connectEngine, unlessStatus } from '../../../activities/sandbox/engine.ts';
 import { ensureImage } from '../../../activities/sandbox/image.ts';
@@ -12,6 +13,7 @@ import { LocalStep } from '../../../activities/sandbox/local-step.ts';
 import { processesOfStep } from '../../../activities/sandbox/processes.ts';
 import type { Remnant, Sandbox, StepSpec } from '../../../activities/sandbox/sandbox.ts';
 import { dropDrafts, StepDirectory } from '../../../activities/sandbox/step-directory.ts';
+import { janitorSandboxes } from '../../../workers/janitor-sandboxes.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { createStepBench, until, type StepBench } from '../../support/sandbox-steps.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
@@ -114,6 +116,15 @@ describeWithDocker('what a dead worker left in the engine', () => {
     expect(await sandbox.run(running)).toMatchObject({ ended: true });
     expect(words(await others.remnants())).toEqual([`step ${theirs.name}`]);
     gateway.close();
+  });
+
+  test('is read by the janitor without what the project says is secret', async () => {
+    const spec = bench.step('echo up; sleep 0.3; echo of-this-project-only');
+    await abandon(sandbox, spec);
+    await until(async () => (await sandbox.list()).length === 0);
+    const redactor = new Redactor({ patterns: ['of-this-.*-only'] });
+    for (const janitors of await janitorSandboxes(bench.home, process.env, redactor)()) await removeAll(janitors);
+    expect(readFileSync(path.join(bench.home.steps, spec.name, 'stdout'), 'utf8')).toBe('up\n***\n');
   });
 
   test('of a probe for layers goes with the next probe', async () => {
