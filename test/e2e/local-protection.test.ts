@@ -66,8 +66,15 @@ describe('a run on the host', () => {
   test('is what the doctor tells of: what holds, and what does not', async () => {
     const { json } = await world.signalbox('doctor', '-o', 'json');
     const findings = (json?.result as { findings: Finding[] }).findings.filter(({ name }) => name === 'local');
+    // By the project's own configuration.
     expect(findings.map(({ message }) => message)).toEqual([
       expect.stringContaining('files of 4.0 GiB'),
+      expect.stringMatching(/can read and write all that you can.*sandbox.bubblewrap is off/),
+    ]);
+    world.config(`checks: { doctor: 'true' }\nsandbox: { ulimits: { fsize: 1GiB } }\n`);
+    const again = (await world.signalbox('doctor', '-o', 'json')).json?.result as { findings: Finding[] };
+    expect(again.findings.filter(({ name }) => name === 'local').map(({ message }) => message)).toEqual([
+      expect.stringContaining('files of 1.0 GiB'),
       expect.stringMatching(wraps ? /can read your files/ : /can read and write all that you can/),
     ]);
   });
