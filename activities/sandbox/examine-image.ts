@@ -101,7 +101,7 @@ async function probe({ engine, home, id, user, config }: ExamineOptions): Promis
       User: `${user.uid}:${user.gid}`,
       Labels: probeLabels(home, 'image'),
       HostConfig: {
-        ...hardenedHost({ memory: 512 * 1024 ** 2 }, MOST),
+        ...hardenedHost({ memory: 512 * 1024 ** 2, cpus: 1 }, MOST),
         NetworkMode: 'none',
         Tmpfs: writablePlaces(user),
         Mounts: [bindMount(path.join(packageRoot(), 'docker', 'probe-image.sh'), '/signalbox/probe-image.sh', true)],
