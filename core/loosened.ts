@@ -24,7 +24,7 @@ export function loosenedSettings({ backend, config: { sandbox } }: Pick<RunManif
   }
   // Whether steps on this host have its network is found out there, and told with what they are not kept from.
   const network = sandbox.network === 'bridge' ? [] : ofNetwork(sandbox);
-  return [...network, ...ofEnvironment(sandbox), ...ofProcesses(sandbox)];
+  return [...network, ...ofEnvironment(sandbox), ...ofStep(sandbox)];
 }
 
 function ofNetwork({ network, allow = [], allow_private: networks = [] }: Sandbox): string[] {
@@ -40,20 +40,16 @@ function ofEnvironment({ env }: Sandbox): string[] {
 }
 
 function ofLimits(sandbox: Sandbox): string[] {
-  const { tmpfs_size: tmpfs, shm_size: shm } = sandbox;
-  return [
-    ...ofProcesses(sandbox),
-    ...larger('tmpfs_size', tmpfs, CONTAINER_DEFAULTS.tmpfs, formatSize),
-    ...larger('shm_size', shm, CONTAINER_DEFAULTS.shm, formatSize),
-  ];
+  return [...ofStep(sandbox), ...larger('shm_size', sandbox.shm_size, CONTAINER_DEFAULTS.shm, formatSize)];
 }
 
-function ofProcesses({ memory, cpus, pids, ulimits }: Sandbox): string[] {
+function ofStep({ memory, cpus, pids, ulimits, tmpfs_size: tmpfs }: Sandbox): string[] {
   return [
     ...larger('memory', memory, CONTAINER_DEFAULTS.memory, formatSize),
     ...larger('cpus', cpus, CONTAINER_DEFAULTS.cpus, String),
     ...larger('pids', pids, CONTAINER_DEFAULTS.pids, String),
     ...larger('ulimits.fsize', ulimits?.fsize, CONTAINER_DEFAULTS.fsize, formatSize),
+    ...larger('tmpfs_size', tmpfs, CONTAINER_DEFAULTS.tmpfs, formatSize),
   ];
 }
 

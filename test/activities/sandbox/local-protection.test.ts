@@ -225,6 +225,13 @@ describe('a step in bubblewrap', () => {
     }
   });
 
+  cases('has a /tmp of its own, of the size that the configuration says', async () => {
+    const result = await sandboxOf({ tmpfs: MIB }).run(
+      bench.step('head -c 2000000 /dev/zero >/tmp/filled; stat -c %s /tmp/filled'),
+    );
+    expect(out(result)).toBe(`${MIB}\n`);
+  });
+
   cases('that reaches nothing has loopback only, and one that reaches everything has the host’s network', async () => {
     if (!found.bubblewrap.offline) return;
     const count = 'tail -n +3 /proc/net/dev | wc -l';
