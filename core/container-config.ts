@@ -49,7 +49,9 @@ export const containerFields = {
     })
     .optional()
     .describe('Limits of the processes of a step.'),
-  tmpfs_size: size().optional().describe('Size of `/tmp` and of `$HOME`, each, in memory; by default `2GiB`.'),
+  tmpfs_size: size()
+    .optional()
+    .describe('Size of `/tmp` and of `$HOME`, each, in memory; by default `2GiB`. In bubblewrap, of `/tmp`.'),
   shm_size: size().optional().describe('Size of `/dev/shm`, in memory; by default `64MiB`.'),
   read_only: z.boolean().optional().describe('Is the root file system of a step read-only? By default it is.'),
   cap_add: z

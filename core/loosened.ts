@@ -12,13 +12,19 @@ const KNOWN_RUNTIMES = /^(runc|crun|youki|runsc|kata)/;
  * What a run's sandbox lets through that the default one does not, one line each: the key, its value, and what it means.
  * Empty for the default profile. What only makes it stricter is not told.
  */
-export function loosenings({ backend, config }: Pick<RunManifest, 'backend' | 'config'>): string[] {
-  const { sandbox } = config;
-  if (backend === 'local') {
-    const meaning = 'agents and checks run as the worker’s user, who can read and write all that is theirs';
-    return [`backend local: ${meaning}`, ...ofEnvironment(sandbox)];
+export function loosenings(run: Pick<RunManifest, 'backend' | 'config'>): string[] {
+  const backend = run.backend === 'local' ? ['backend local: steps run on this host, not in containers'] : [];
+  return [...backend, ...loosenedSettings(run)];
+}
+
+/** The {@link loosenings} that keys of the configuration are, as far as its backend heeds them. */
+export function loosenedSettings({ backend, config: { sandbox } }: Pick<RunManifest, 'backend' | 'config'>): string[] {
+  if (backend === 'docker') {
+    return [...ofNetwork(sandbox), ...ofEnvironment(sandbox), ...ofLimits(sandbox), ...ofProfile(sandbox)];
   }
-  return [...ofNetwork(sandbox), ...ofEnvironment(sandbox), ...ofLimits(sandbox), ...ofProfile(sandbox)];
+  // Whether steps on this host have its network is found out there, and told with what they are not kept from.
+  const network = sandbox.network === 'bridge' ? [] : ofNetwork(sandbox);
+  return [...network, ...ofEnvironment(sandbox), ...ofStep(sandbox)];
 }
 
 function ofNetwork({ network, allow = [], allow_private: networks = [] }: Sandbox): string[] {
@@ -33,14 +39,17 @@ function ofEnvironment({ env }: Sandbox): string[] {
   return listed('env', env, 'steps can read these variables of the worker’s environment');
 }
 
-function ofLimits({ memory, cpus, pids, ulimits, tmpfs_size: tmpfs, shm_size: shm }: Sandbox): string[] {
+function ofLimits(sandbox: Sandbox): string[] {
+  return [...ofStep(sandbox), ...larger('shm_size', sandbox.shm_size, CONTAINER_DEFAULTS.shm, formatSize)];
+}
+
+function ofStep({ memory, cpus, pids, ulimits, tmpfs_size: tmpfs }: Sandbox): string[] {
   return [
     ...larger('memory', memory, CONTAINER_DEFAULTS.memory, formatSize),
     ...larger('cpus', cpus, CONTAINER_DEFAULTS.cpus, String),
     ...larger('pids', pids, CONTAINER_DEFAULTS.pids, String),
     ...larger('ulimits.fsize', ulimits?.fsize, CONTAINER_DEFAULTS.fsize, formatSize),
     ...larger('tmpfs_size', tmpfs, CONTAINER_DEFAULTS.tmpfs, formatSize),
-    ...larger('shm_size', shm, CONTAINER_DEFAULTS.shm, formatSize),
   ];
 }
 

@@ -1,8 +1,10 @@
 import type Docker from 'dockerode';
-import { loadProject } from '../activities/catalogue/project.ts';
+import { loadProject, type Project } from '../activities/catalogue/project.ts';
 import type { Home } from '../activities/home.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
 import { engineLimits, requireUser } from '../activities/sandbox/engine-demands.ts';
+import { WORKER_TAGS } from '../activities/sandbox/image.ts';
+import { findProjectImage } from '../activities/sandbox/project-image.ts';
 import { tryContainer } from '../activities/sandbox/try-container.ts';
 import type { Finding } from './doctor.ts';
 import { GATEWAY_HINT } from './sandbox-trial.ts';
@@ -19,22 +21,25 @@ export async function examineRuntimes(
   const engine = connectEngine(env);
   const probe = await probeEngine(engine);
   if (!probe.available) return [];
-  const named = runtimeOf(directory, env);
+  const project = projectIn(directory, env);
+  const named = project?.config.sandbox.runtime;
   const missing: Finding[] =
     named === undefined || probe.runtimes.includes(named)
       ? []
       : [finding(named, 'error', 'the project names it, and the engine has none of that name', REGISTER)];
-  const image = await workerImage(engine);
+  const image = (await workerImage(engine)) ?? (await projectImage(engine, project));
   if (image === null) {
     const untried = 'not tried: the image of steps is not built yet';
     return [...missing, ...probe.runtimes.map((name) => finding(name, 'ok', untried, null))];
   }
-  const base = { home, image, user: requireUser(probe, undefined), limits: engineLimits(probe) };
+  const network = project?.config.sandbox.network ?? 'gateway';
+  const base = { home, image, network, user: requireUser(probe, undefined), limits: engineLimits(probe) };
   const tried = probe.runtimes.map(async (runtime) => {
     const bad = runtime === named ? 'error' : 'warn';
     try {
       const { problem, gateway } = await tryContainer(engine, { ...base, runtime });
       if (problem !== null) return finding(runtime, bad, `no step can run in it: ${problem}`, REPAIR);
+      if (network !== 'gateway') return finding(runtime, 'ok', 'steps run in it', null);
       if (gateway) return finding(runtime, 'ok', 'steps run in it, and reach the gateway', null);
       return finding(runtime, bad, 'steps run in it, but do not reach the gateway', `Mend it: ${GATEWAY_HINT}.`);
     } catch (error) {
@@ -51,17 +56,24 @@ function finding(runtime: string, status: Finding['status'], message: string, hi
   return { name: `runtime ${runtime}`, status, message, hint };
 }
 
-/** The runtime that the project in a directory names. A project that cannot be read is told of elsewhere. */
-function runtimeOf(directory: string, env: Parameters<typeof examineRuntimes>[2]): string | undefined {
+/** The project in a directory. One that cannot be read is told of elsewhere. */
+function projectIn(directory: string, env: Parameters<typeof examineRuntimes>[2]): Project | null {
   try {
-    return loadProject(directory, { env }).config.sandbox.runtime;
+    return loadProject(directory, { env });
   } catch {
-    return undefined;
+    return null;
   }
 }
 
-/** The newest image that Signalbox built on the engine. */
+/** The newest image of its own that Signalbox built on the engine: it has all that is needed to try a runtime. */
 async function workerImage(engine: Docker): Promise<string | null> {
-  const images = await engine.listImages({ filters: { label: ['signalbox.inputs'] } });
+  const images = await engine.listImages({ filters: { reference: [WORKER_TAGS.replace(/:$/, '')] } });
   return images.toSorted((a, b) => b.Created - a.Created)[0]?.Id ?? null;
+}
+
+/** The image that the project's steps run in, if the engine has it. What is wrong with it is told elsewhere. */
+async function projectImage(engine: Docker, project: Project | null): Promise<string | null> {
+  if (project === null) return null;
+  const { config, repository } = project;
+  return (await findProjectImage({ engine, config, repository }).catch(() => null))?.id ?? null;
 }

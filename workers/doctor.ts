@@ -10,7 +10,7 @@ import { gatewayLayout } from '../activities/models/gateway-layout.ts';
 import { homeOf, type Home } from '../activities/home.ts';
 import { examineRemote } from '../activities/remotes/examine-remote.ts';
 import { connectEngine, probeEngine } from '../activities/sandbox/engine.ts';
-import { configSchema } from '../core/config.ts';
+import { configSchema, type Config } from '../core/config.ts';
 import { SignalboxError } from '../core/failures.ts';
 import { SEARCH_ATTRIBUTES } from '../core/search-attributes.ts';
 import { examineProjectImage } from './doctor-image.ts';
@@ -52,7 +52,7 @@ export async function examine(directory: string, env: Env): Promise<Finding[]> {
     () => engine(env),
     () => examineProjectImage(directory, env),
     () => examineRuntimes(directory, home, env),
-    () => local(home, env),
+    () => local(directory, home, env),
     () => codex(),
     () => key(home, env),
     () => gateway(home),
@@ -153,15 +153,24 @@ async function engine(env: Env): Promise<Finding> {
   return ok('docker', `Docker ${probe.version}${rootless}`);
 }
 
-/** What keeps steps within bounds where they run on this host. */
-async function local(home: Home, env: Env): Promise<Finding[]> {
-  const { sandbox } = configSchema.parse({});
-  const { holds, lacks, wrapped } = await localProtection({ home, env, sandbox, gateway: true });
+/** What keeps steps within bounds where they run on this host, by the project's configuration if it can be read. */
+async function local(directory: string, home: Home, env: Env): Promise<Finding[]> {
+  const config = configIn(directory, env);
+  const { holds, lacks, wrapped } = await localProtection({ home, env, config, gateway: true });
   const unprotected = `where steps run on this host, ${lacks.join('; ')}`;
   return [
     ok('local', `where steps run on this host: ${holds.join('; ')}`),
     wrapped ? ok('local', unprotected) : warn('local', unprotected, 'Install bubblewrap, or use Docker.'),
   ];
+}
+
+function configIn(directory: string, env: Env): Pick<Config, 'sandbox' | 'checks'> {
+  try {
+    return loadProject(directory, { env }).config;
+  } catch {
+    // What is wrong with the project is told with it.
+    return configSchema.parse({});
+  }
 }
 
 function codex(): Finding {

@@ -16,10 +16,11 @@ type Env = Readonly<Record<string, string | undefined>>;
 export async function localProtection(options: {
   home: Home;
   env: Env;
-  sandbox: Config['sandbox'];
+  config: Pick<Config, 'sandbox' | 'checks'>;
   gateway: boolean;
 }): Promise<ProtectionFacts> {
-  const { home, env, sandbox, gateway } = options;
+  const { home, env, config, gateway } = options;
+  const { sandbox } = config;
   const { bubblewrap } = sandbox;
   const protection = await LocalProtection.find({
     ...{ home, env, limits: containerOptions(sandbox).limits },
@@ -27,7 +28,7 @@ export async function localProtection(options: {
     // Nobody need listen there yet.
     ...(gateway ? { gatewayUrl: 'http://127.0.0.1:8790', gatewaySocket: gatewayLayout(home).socket } : {}),
   });
-  return protectionFacts(protection, sandbox);
+  return protectionFacts(protection, config);
 }
 
 /** Do agents or checks of a run reach models or allowed hosts, by the gateway? */

@@ -36,6 +36,7 @@ export async function tryRunSandbox(
     user: requireUser(probe, sandbox.user),
     limits: engineLimits(probe, limits),
     loosened,
+    network: sandbox.network,
     ...(runtime === undefined ? {} : { runtime }),
   });
   const what = `a step with this sandbox${runtime === undefined ? '' : ` (runtime ${runtime})`}`;

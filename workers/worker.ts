@@ -96,7 +96,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       maxConcurrentActivityTaskExecutions: maxAgents,
     }),
   ]);
-  const janitor = new Janitor({ client, sandboxes: janitorSandboxes(home, env), onProblem: onProgress });
+  const sandboxes = janitorSandboxes(home, env, redactor);
+  const janitor = new Janitor({ client, sandboxes, onProblem: onProgress });
   return {
     host: composed.host,
     async run() {

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { bootstrapOwner } from '../../core/ids.ts';
-import { removeTrees } from '../git/remove-tree.ts';
+import { removeAll, removeTrees } from '../git/remove-tree.ts';
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { unlessMissing } from '../system-errors.ts';
 import { readRecord, snapshotSchema, writeRecord, type SnapshotRecord } from './snapshot-record.ts';
@@ -143,7 +143,7 @@ export class SnapshotStore {
     const { run, task } = bootstrapOwner('', id);
     const names = unlessMissing(() => readdirSync(this.#steps)) ?? [];
     for (const name of names.filter((step) => step.includes(`..${run}..${task}..`)))
-      rmSync(path.join(this.#steps, name), { recursive: true, force: true });
+      removeAll(path.join(this.#steps, name));
   }
 
   /** Forgets failures that nobody asked about for a long time. */

@@ -1,10 +1,8 @@
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { CONTAINER_DEFAULTS } from '../../core/container-config.ts';
 import type { Home } from '../home.ts';
 import { packageRoot } from '../package-root.ts';
-
-/** Bytes of a step's own `/tmp`. */
-const TMP_SIZE = 2 * 1024 ** 3;
 
 /** Where others' sockets and files lie: a step finds these empty. */
 const SHARED = ['/tmp', '/var/tmp', '/run', '/var/run', '/mnt/wslg'];
@@ -48,6 +46,8 @@ export interface BubblewrapHost {
   userHome: string | undefined;
   /** Where programs are looked for: they stay, also where they lie in what is hidden. */
   searchPath: string | undefined;
+  /** Bytes of a step's own `/tmp`. Default: 2 GiB. */
+  tmpSize?: number;
 }
 
 /**
@@ -73,7 +73,7 @@ export function bubblewrapped(host: BubblewrapHost, view: BubblewrapView, comman
     ...['--cap-drop', 'ALL'],
     ...['--ro-bind', '/', '/', '--dev', '/dev', '--proc', '/proc'],
     ...(process.getuid?.() === 0 ? asRoot() : []),
-    ...hidden.directories.flatMap((directory) => temporary(directory)),
+    ...hidden.directories.flatMap((directory) => temporary(directory, host.tmpSize)),
     ...hidden.files.flatMap((file) => ['--ro-bind', '/dev/null', file]),
     ...[...kept, ...readable].flatMap((place) => ['--ro-bind', place, place]),
     ...[workTree, ...realPaths(view.writable)].flatMap((place) => ['--bind', place, place]),
@@ -100,9 +100,9 @@ function asRoot(): string[] {
   ];
 }
 
-function temporary(directory: string): string[] {
+function temporary(directory: string, size: number = CONTAINER_DEFAULTS.tmpfs): string[] {
   return ['/tmp', '/var/tmp'].includes(directory)
-    ? ['--perms', '1777', '--size', String(TMP_SIZE), '--tmpfs', directory]
+    ? ['--perms', '1777', '--size', String(size), '--tmpfs', directory]
     : ['--tmpfs', directory];
 }
 

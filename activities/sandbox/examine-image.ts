@@ -10,7 +10,7 @@ import { hardenedHost, writablePlaces } from './container-profile.ts';
 import type { ContainerUser } from './container-profile.ts';
 import { engineFailure, engineStatus, unlessStatus } from './engine.ts';
 import { problemsOf, type ImageProblem, type ProbedImage } from './image-needs.ts';
-import { containerName } from './labels.ts';
+import { containerName, probeLabels } from './labels.ts';
 import { bindMount } from './step-container.ts';
 
 /** What {@link examineImage} needs. */
@@ -99,9 +99,9 @@ async function probe({ engine, home, id, user, config }: ExamineOptions): Promis
       Cmd: [],
       WorkingDir: '/',
       User: `${user.uid}:${user.gid}`,
-      Labels: { 'signalbox.home': home.root },
+      Labels: probeLabels(home, 'image'),
       HostConfig: {
-        ...hardenedHost({ memory: 512 * 1024 ** 2 }, MOST),
+        ...hardenedHost({ memory: 512 * 1024 ** 2, cpus: 1 }, MOST),
         NetworkMode: 'none',
         Tmpfs: writablePlaces(user),
         Mounts: [bindMount(path.join(packageRoot(), 'docker', 'probe-image.sh'), '/signalbox/probe-image.sh', true)],

@@ -31,6 +31,18 @@ export function ownerLabels(home: Home, owner: StepOwner): Record<string, string
   };
 }
 
+const PROBE = 'signalbox.probe';
+
+/** The labels of a container that is of no attempt: one that finds something out, and goes at once. */
+export function probeLabels(home: Home, what: 'layer' | 'trial' | 'image'): Record<string, string> {
+  return { 'signalbox.home': home.root, [PROBE]: what };
+}
+
+/** Is it the container of a probe? */
+export function isProbe(labels: Readonly<Record<string, string>>): boolean {
+  return labels[PROBE] !== undefined;
+}
+
 /** A filter of the engine's list of containers that finds exactly those with these labels. */
 export function labelFilter(labels: Readonly<Record<string, string>>): { label: string[] } {
   return { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };

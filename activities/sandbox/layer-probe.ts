@@ -6,7 +6,7 @@ import { removeAll } from '../git/remove-tree.ts';
 import { makePrivateDirectory, type Home } from '../home.ts';
 import { hardenedHost } from './container-profile.ts';
 import { answerOf, engineStatus, unlessStatus } from './engine.ts';
-import { containerName, labelFilter } from './labels.ts';
+import { containerName, probeLabels } from './labels.ts';
 import { isLayerPath, LAYER_TEST, layerMount, makeTestLayer } from './layer-mount.ts';
 import type { ContainerSettings } from './step-container.ts';
 
@@ -24,8 +24,8 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
   const name = `${PREFIX}${randomUUID().slice(0, 8)}`;
   const directory = path.join(makePrivateDirectory(home.snapshots), name);
   const container = engine.getContainer(containerName(home, name));
-  const labels = { 'signalbox.home': home.root, 'signalbox.probe': 'layer' };
-  await removeFormerProbes(engine, home, labels);
+  const labels = probeLabels(home, 'layer');
+  removeFormerDirectories(home);
   try {
     const layer = { ...makeTestLayer(directory, user), target: '/layer' };
     await engine.createContainer({
@@ -58,11 +58,9 @@ export async function canLayer(engine: Docker, settings: ContainerSettings): Pro
   }
 }
 
-async function removeFormerProbes(engine: Docker, home: Home, labels: Readonly<Record<string, string>>): Promise<void> {
+/** Containers that a worker left behind are found with other remnants. */
+function removeFormerDirectories(home: Home): void {
   const oldest = Date.now() / 1000 - LEFT_BEHIND;
-  const containers = await answerOf(engine.listContainers({ all: true, filters: labelFilter(labels) }));
-  for (const { Id, Created } of containers)
-    if (Created < oldest) await unlessStatus(engine.getContainer(Id).remove({ force: true, v: true }), 404, 409);
   for (const name of readdirSync(home.snapshots).filter((entry) => entry.startsWith(PREFIX))) {
     const directory = path.join(home.snapshots, name);
     if ((statSync(directory, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) / 1000 < oldest) removeAll(directory);

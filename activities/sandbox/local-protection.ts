@@ -144,8 +144,9 @@ function gatewayOf({ gatewayUrl, gatewaySocket }: ProtectionOptions): { port: nu
   return { port: Number(new URL(gatewayUrl).port), socket: gatewaySocket };
 }
 
-function bubblewrapHost({ home, env }: ProtectionOptions): BubblewrapHost {
-  return { home, userHome: env['HOME'], searchPath: env['PATH'] };
+function bubblewrapHost({ home, env, limits: { tmpfs: tmpSize } = {} }: ProtectionOptions): BubblewrapHost {
+  const size = tmpSize === undefined ? {} : { tmpSize };
+  return { home, userHome: env['HOME'], searchPath: env['PATH'], ...size };
 }
 
 /** Nothing but a control group bounds how many processes root has. */

@@ -1,3 +1,4 @@
+import type { Config } from '../../core/config.ts';
 import { agentNetwork, checkNetwork } from '../../core/step-network.ts';
 import { humanSize } from '../../core/size.ts';
 import { processMemory, type LocalProtection } from './local-protection.ts';
@@ -15,9 +16,9 @@ type Part = Pick<ProtectionFacts, 'holds' | 'lacks'>;
 /** Tells what holds for steps of the local backend on this host. */
 export function protectionFacts(
   protection: LocalProtection,
-  settings: Parameters<typeof agentNetwork>[0],
+  config: Pick<Config, 'sandbox' | 'checks'>,
 ): ProtectionFacts {
-  const parts = [files(protection), network(protection, settings), bounds(protection)];
+  const parts = [files(protection), network(protection, config), bounds(protection)];
   return {
     holds: parts.flatMap(({ holds }) => holds),
     lacks: parts.flatMap(({ lacks }) => lacks),
@@ -40,18 +41,21 @@ function files({ bubblewrap: { problem } }: LocalProtection): Part {
   };
 }
 
-function network(protection: LocalProtection, settings: Parameters<typeof agentNetwork>[0]): Part {
+function network(protection: LocalProtection, { sandbox, checks }: Pick<Config, 'sandbox' | 'checks'>): Part {
   const kept = {
-    checks: protection.isolates(checkNetwork(settings)),
-    agents: protection.isolates(agentNetwork(settings)),
+    checks: protection.isolates(checkNetwork(sandbox)),
+    agents: protection.isolates(agentNetwork(sandbox)),
+    // They have it in any case, see `provide-outputs.ts`.
+    'installations of dependencies': checks.bootstrap === undefined,
   };
   const open = Object.entries(kept).flatMap(([who, isKept]) => (isKept ? [] : [who]));
+  const who = [open.slice(0, -1).join(', '), ...open.slice(-1)].filter((part) => part !== '').join(' and ');
   return {
     holds: [
       ...(kept.checks ? ['checks reach allowed hosts only'] : []),
       ...(kept.agents ? ['agents reach the model gateway and allowed hosts only'] : []),
     ],
-    lacks: open.length === 0 ? [] : [`${open.join(' and ')} have your network, with this host’s services`],
+    lacks: open.length === 0 ? [] : [`${who} have your network, with this host’s services`],
   };
 }
 

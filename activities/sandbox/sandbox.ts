@@ -39,7 +39,7 @@ export interface StepSpec {
   stdin: string;
   /** The step's working directory on the host: the work tree, mounted writable. */
   workTree: string;
-  /** Other directories; the local backend needs none of the read-only ones mapped, since it sees the host's files. */
+  /** Other directories. The local backend shows them where they lie, of what bubblewrap hides and keeps from writing. */
   mounts: readonly Mount[];
   /** Only for a sandbox that says {@link Sandbox.canLayer}. */
   layers?: readonly Layer[];
@@ -93,7 +93,7 @@ export interface Remnant {
   what: string;
   owner: StepOwner;
   execution: string;
-  /** Its step has no record any more, so nobody will attach to it. */
+  /** Its step has no record any more, or it was a probe, so nobody will attach to it; a probe has no owner either. */
   forgotten: boolean;
   /** Ends what runs of it, and removes it; what a step printed is kept in its record. Does nothing when it is gone. */
   remove: () => Promise<void>;

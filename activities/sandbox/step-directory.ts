@@ -16,6 +16,7 @@ import {
 import path from 'node:path';
 import { z } from 'zod';
 import { SignalboxError } from '../../core/failures.ts';
+import { removeAll } from '../git/remove-tree.ts';
 import { makePrivateDirectory } from '../home.ts';
 import { codeOf, nameFullDisk, unlessMissing } from '../system-errors.ts';
 import { checkSpec } from './step-environment.ts';
@@ -166,7 +167,7 @@ export class StepDirectory {
 
   /** Removes files or directories of the record, if they are there. */
   drop(...names: readonly string[]): void {
-    for (const name of names) rmSync(this.file(name), { recursive: true, force: true, maxRetries: 3 });
+    for (const name of names) removeShared(this.file(name));
   }
 
   /** Removes the step's $HOME. */
@@ -237,6 +238,20 @@ export class StepDirectory {
       }
     });
     return this.input() ?? wanted;
+  }
+}
+
+/** Removes a file or a directory, whatever a step made of it, also while another worker does. */
+export function removeShared(file: string): void {
+  for (let tries = 100; ; tries -= 1) {
+    try {
+      removeAll(file);
+      return;
+    } catch (error) {
+      // What the other one was faster with is gone, or moved to where it can be removed.
+      const code = codeOf(error);
+      if (tries === 0 || (code !== 'ENOENT' && code !== 'ENOTEMPTY')) throw error;
+    }
   }
 }
 

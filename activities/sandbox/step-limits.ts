@@ -7,6 +7,8 @@ export interface LimitSettings {
   cpus?: number;
   pids?: number;
   fileSize?: number;
+  /** Of a `/tmp` of its own. */
+  tmpfs?: number;
 }
 
 /** What one step on this host may use, with the defaults of Docker's steps filled in. */

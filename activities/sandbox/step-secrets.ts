@@ -5,7 +5,7 @@ import { SignalboxError } from '../../core/failures.ts';
 import { makePrivateDirectory } from '../home.ts';
 import { secretWritings } from '../redaction/secret-writings.ts';
 import type { ContainerUser } from './container-profile.ts';
-import type { StepDirectory } from './step-directory.ts';
+import { removeShared, type StepDirectory } from './step-directory.ts';
 
 /** Memory that has names, on every Linux: what is written there reaches no disk but swap, and is gone with the machine. */
 const MEMORY = '/dev/shm';
@@ -39,7 +39,7 @@ export function writeSecrets(
 
 /** Removes what a container never came to read, and the place of what it did. */
 export function dropSecrets(directory: StepDirectory): void {
-  rmSync(placeOf(directory), { recursive: true, force: true });
+  removeShared(placeOf(directory));
 }
 
 function placeOf(directory: StepDirectory): string {

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import type { Config } from '../../core/config.ts';
 import type { Home } from '../home.ts';
 import { hardenedHost, writablePlaces } from './container-profile.ts';
 import type { ContainerLimits, ContainerLoosening, ContainerUser } from './container-profile.ts';
 import { engineFailure, engineStatus, unlessStatus } from './engine.ts';
-import { containerName } from './labels.ts';
+import { containerName, probeLabels } from './labels.ts';
 import { SIDECAR_PORT } from './sidecar.ts';
 
 /** How long the container may take, milliseconds. */
@@ -14,14 +15,15 @@ const PATIENCE_MS = 30_000;
 /** Exit codes of the script below. */
 const [ANOTHER_USER, NO_GATEWAY] = [3, 4];
 
+/** Its arguments: the user that it is to be, and whether there is a gateway to reach. */
 const SCRIPT = `[ "$(id -u):$(id -g)" = "$1" ] || exit ${ANOTHER_USER}
-[ "$(socat -T 2 - TCP:127.0.0.1:${SIDECAR_PORT},retry=20,interval=0.1 </dev/null)" = gateway ] || exit ${NO_GATEWAY}`;
+[ "$2" = false ] || [ "$(socat -T 2 - TCP:127.0.0.1:${SIDECAR_PORT},retry=20,interval=0.1 </dev/null)" = gateway ] || exit ${NO_GATEWAY}`;
 
 /** What came of a container that was really run. */
 export interface ContainerTrial {
   /** Why no step can run so; `null` if one can. */
   problem: string | null;
-  /** Does a step reach the gateway, through another container's loopback? */
+  /** Does a step reach the gateway, through another container's loopback? Not where it was tried without. */
   gateway: boolean;
 }
 
@@ -31,24 +33,31 @@ export interface TriedContainer {
   image: string;
   user: ContainerUser;
   limits: ContainerLimits;
+  /** Without `gateway`, nothing stands for one: the image need not have what leads to it. */
+  network: Config['sandbox']['network'];
   loosened?: ContainerLoosening;
   runtime?: string;
 }
 
 /**
- * Runs a container as a step's would be, beside one that stands for the gateway's sidecar. About a second.
+ * Runs a container as a step's would be, beside one that stands for the gateway's sidecar if steps reach that. About a
+ * second.
  *
  * @throws SignalboxError `environment` if the engine does not answer
  */
 export async function tryContainer(engine: Docker, tried: TriedContainer): Promise<ContainerTrial> {
   const name = containerName(tried.home, `trial-${randomUUID().slice(0, 8)}`);
+  const withGateway = tried.network === 'gateway';
   const sidecar = engine.getContainer(`${name}.sidecar`);
   const step = engine.getContainer(name);
   try {
-    await engine.createContainer({ ...common(tried, `${name}.sidecar`), ...sidecarPart() });
-    await sidecar.start();
+    if (withGateway) {
+      await engine.createContainer({ ...common(tried, `${name}.sidecar`), ...sidecarPart() });
+      await sidecar.start();
+    }
     try {
-      await engine.createContainer({ ...common(tried, name), ...stepPart(tried, `container:${name}.sidecar`) });
+      const network = withGateway ? `container:${name}.sidecar` : 'none';
+      await engine.createContainer({ ...common(tried, name), ...stepPart(tried, network) });
       await step.start();
     } catch (error) {
       // An answer of the engine is that it cannot; anything else is none.
@@ -58,7 +67,7 @@ export async function tryContainer(engine: Docker, tried: TriedContainer): Promi
     const ended = (step.wait() as Promise<{ StatusCode: number }>).then(({ StatusCode }) => StatusCode);
     const code = await Promise.race([ended, sleep(PATIENCE_MS, null, { ref: false })]);
     ended.catch(() => undefined);
-    return trialOf(code);
+    return trialOf(code, withGateway);
   } catch (error) {
     throw engineFailure(error, 'trying a container');
   } finally {
@@ -66,10 +75,10 @@ export async function tryContainer(engine: Docker, tried: TriedContainer): Promi
   }
 }
 
-function trialOf(code: number | null): ContainerTrial {
+function trialOf(code: number | null, withGateway: boolean): ContainerTrial {
   if (code === null) return { problem: `it did not end within ${PATIENCE_MS / 1000} s`, gateway: false };
   if (code === ANOTHER_USER) return { problem: 'its processes are another user than they should be', gateway: false };
-  if (code === 0 || code === NO_GATEWAY) return { problem: null, gateway: code === 0 };
+  if (code === 0 || code === NO_GATEWAY) return { problem: null, gateway: code === 0 && withGateway };
   return { problem: `a shell in it ended with exit code ${code}`, gateway: false };
 }
 
@@ -80,7 +89,7 @@ function common({ home, image, user }: TriedContainer, name: string): Docker.Con
     Cmd: [],
     WorkingDir: '/',
     User: `${user.uid}:${user.gid}`,
-    Labels: { 'signalbox.home': home.root },
+    Labels: probeLabels(home, 'trial'),
   };
 }
 
@@ -94,7 +103,7 @@ function sidecarPart(): Docker.ContainerCreateOptions {
 function stepPart(tried: TriedContainer, network: string): Docker.ContainerCreateOptions {
   const { user, limits, loosened, runtime } = tried;
   return {
-    Entrypoint: ['/bin/sh', '-c', SCRIPT, 'sh', `${user.uid}:${user.gid}`],
+    Entrypoint: ['/bin/sh', '-c', SCRIPT, 'sh', `${user.uid}:${user.gid}`, String(tried.network === 'gateway')],
     HostConfig: {
       ...hardenedHost(limits, 64 * 1024, loosened),
       NetworkMode: network,

@@ -34,11 +34,28 @@ describe('what loosens the sandbox', () => {
     expect(of(sandbox)).toContainEqual(expect.stringContaining(line));
   });
 
-  test('is the local backend as a whole, and the variables that steps get', () => {
-    expect(of({ memory: '16GiB', env: ['TOKEN'] }, 'local')).toEqual([
-      expect.stringContaining('backend local: '),
+  test('is the local backend by itself, and of the configuration what steps on the host heed', () => {
+    const heeded = {
+      memory: '16GiB',
+      cpus: 8,
+      pids: 4096,
+      ulimits: { fsize: '5GiB' },
+      tmpfs_size: '3GiB',
+      allow: ['npm'],
+      env: ['TOKEN'],
+    };
+    const unheeded = { shm_size: '1GiB', cap_add: ['NET_RAW'], read_only: false };
+    expect(of({ ...heeded, ...unheeded }, 'local')).toEqual([
+      'backend local: steps run on this host, not in containers',
+      expect.stringContaining('allow npm: '),
       expect.stringContaining('env TOKEN: '),
+      expect.stringContaining('memory 16GiB: '),
+      expect.stringContaining('cpus 8: '),
+      expect.stringContaining('pids 4096: '),
+      expect.stringContaining('ulimits.fsize 5GiB: '),
+      expect.stringContaining('tmpfs_size 3GiB: '),
     ]);
+    expect(of({ network: 'bridge' }, 'local')).toEqual([expect.stringContaining('backend local: ')]);
   });
 });
 

@@ -245,7 +245,7 @@ describe('a run', () => {
       await startHeld('reaped');
       const janitor = new Janitor({
         client: session.client,
-        sandboxes: janitorSandboxes(homeOf(world.env), world.env),
+        sandboxes: janitorSandboxes(homeOf(world.env), world.env, session.redactor),
         onProblem: (text) => expect(text).toBe(''),
       });
       await janitor.round();

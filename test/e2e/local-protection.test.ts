@@ -53,16 +53,28 @@ describe('a run on the host', () => {
   );
 
   test('without bubblewrap says that steps can write what their user can', async () => {
-    world.config(`checks: { doctor: 'true' }\n`).task('002').commit('another task');
+    world
+      .config(`checks: { doctor: 'true' }\nsandbox: { bubblewrap: off, env: [SIGNALBOX_TEST_TOKEN], cpus: 64 }\n`)
+      .task('002')
+      .commit('another task');
     const { stderr } = await world.signalbox('run', 'start', '--backend', 'local', '--dry-run');
     expect(stderr).toMatch(/can read and write all that you can.*sandbox.bubblewrap is off/);
+    expect(stderr).toMatch(/the sandbox is loosened by env SIGNALBOX_TEST_TOKEN: /);
+    expect(stderr).toMatch(/the sandbox is loosened by cpus 64: /);
   });
 
   test('is what the doctor tells of: what holds, and what does not', async () => {
     const { json } = await world.signalbox('doctor', '-o', 'json');
     const findings = (json?.result as { findings: Finding[] }).findings.filter(({ name }) => name === 'local');
+    // By the project's own configuration.
     expect(findings.map(({ message }) => message)).toEqual([
       expect.stringContaining('files of 4.0 GiB'),
+      expect.stringMatching(/can read and write all that you can.*sandbox.bubblewrap is off/),
+    ]);
+    world.config(`checks: { doctor: 'true' }\nsandbox: { ulimits: { fsize: 1GiB } }\n`);
+    const again = (await world.signalbox('doctor', '-o', 'json')).json?.result as { findings: Finding[] };
+    expect(again.findings.filter(({ name }) => name === 'local').map(({ message }) => message)).toEqual([
+      expect.stringContaining('files of 1.0 GiB'),
       expect.stringMatching(wraps ? /can read your files/ : /can read and write all that you can/),
     ]);
   });

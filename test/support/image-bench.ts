@@ -30,13 +30,13 @@ export class ImageBench {
     writeFileSync(path.join(this.repository, file), text, { mode });
   }
 
-  /** Builds an image as a user does, with a file `/marker` in it. @returns its content digest */
-  async build(tag: string, marker: string, from: string): Promise<string> {
+  /** Builds an image as a user does, with a file in it that nobody can run. @returns its content digest */
+  async build(tag: string, marker: string, from: string, place = '/marker'): Promise<string> {
     const directory = path.join(this.repository, 'outside', marker);
     mkdirSync(directory, { recursive: true });
     writeFileSync(path.join(directory, 'marker'), `${marker}\n`);
     const { pack } = await readBuildContext(directory);
-    const stream = await this.engine.buildImage(pack(`FROM ${from}\nCOPY marker /marker\n`), {
+    const stream = await this.engine.buildImage(pack(`FROM ${from}\nCOPY marker ${place}\n`), {
       t: tag,
       dockerfile: DOCKERFILE,
     });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -8,6 +9,7 @@ import type { RunDescription } from '../../core/description.ts';
 import { cleanRun, type CleanedRun } from '../../workers/clean/clean-run.ts';
 import { takeTurn } from '../support/attempts.ts';
 import { projectWorld, type ProjectWorld } from '../support/project-world.ts';
+import { STUBBORN_TREE } from '../support/stubborn-tree.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 
 let world: ProjectWorld;
@@ -39,6 +41,21 @@ describe('cleaning up after a run', () => {
     ]);
     expect(readdirSync(path.join(home.usage, 'world')).sort()).toEqual(['r1.0', 'r10']);
     expect(readdirSync(path.join(home.gateway, 'usage'))).toHaveLength(2);
+  });
+
+  test('removes the records of its steps, whatever they left in their homes', async () => {
+    world = await projectWorld({ a: AGENT });
+    const { home } = world;
+    const { attempt, made } = await takeTurn(world, 'a');
+    await world.task('closeAttempt', { attempt, base: made.base });
+    const [step = ''] = readdirSync(home.steps);
+    const record = path.join(home.steps, step);
+    execFileSync('sh', ['-c', STUBBORN_TREE], {
+      env: { ...process.env, HOME: makePrivateDirectory(path.join(record, 'home')) },
+    });
+    const { removed } = await clean(false);
+    expect(removed).toContain(record);
+    expect(existsSync(record)).toBe(false);
   });
 
   test.each([false, true])('keeps what no commit can hold (forced: %s)', async (force) => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { saveLeftOut } from '../../activities/attempt/keep-work.ts';
@@ -126,7 +126,7 @@ function cleanSteps({ home, run, dryRun }: Request, task: string, cleaned: Clean
       cleaned.kept.push(`${step.directory}: the step has not ended`);
       continue;
     }
-    if (!dryRun) rmSync(step.directory, { recursive: true, force: true });
+    if (!dryRun) removeAll(step.directory);
     cleaned.removed.push(step.directory);
   }
 }

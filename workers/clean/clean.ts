@@ -45,7 +45,7 @@ export async function clean(session: Session, request: CleanRequest): Promise<Cl
   const report: CleanReport = { dry_run: request.dryRun, runs: [], checkouts: [] };
   const repositories = new Map<string, RepositoryRef>();
   const busy = new Set<string>();
-  const sandboxes = janitorSandboxes(home, session.env);
+  const sandboxes = janitorSandboxes(home, session.env, session.redactor);
   for (const run of chosen) {
     const { input } = await reader.fold(project.id, run);
     const { repository } = input.run;

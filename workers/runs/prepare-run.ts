@@ -114,7 +114,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
     order: startingOrder(taskViews(manifest)),
     notices: [
       ...(backend.notice === null ? [] : [backend.notice]),
-      ...(work && backend.backend === 'docker' ? sandboxNotices(manifest) : protectionNotices(unprotected)),
+      ...protectionNotices(unprotected),
+      ...(work ? sandboxNotices(manifest) : []),
       ...workNotices(manifest, checks.verified),
       ...repositoryNotices(await treeFacts(user, baseCommit)),
       ...remote,
@@ -145,8 +146,8 @@ export function startingOrder(tasks: readonly TaskView[]): TaskView[] {
 
 async function unprotectedBy(manifest: RunManifest, home: Home, env: RunRequest['env']): Promise<string[]> {
   if (manifest.backend !== 'local') return [];
-  const { sandbox } = manifest.config;
-  return (await localProtection({ home, env, sandbox, gateway: wantsGateway(manifest) })).lacks;
+  const { config } = manifest;
+  return (await localProtection({ home, env, config, gateway: wantsGateway(manifest) })).lacks;
 }
 
 /** Looks whether merged work could be signed as it is to be: before anybody has worked. */

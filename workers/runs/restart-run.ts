@@ -2,6 +2,7 @@ import { ENDED_STATUSES, type RunDescription, type TaskStatus } from '../../core
 import { SignalboxError } from '../../core/failures.ts';
 import { reduceRun } from '../../core/reduce-run.ts';
 import { canRetry, type RunState, type TaskViews } from '../../core/run-state.ts';
+import { pinRunImage } from '../run-image-pins.ts';
 import type { Session } from '../session.ts';
 import { describeFolded } from './run-history.ts';
 import { withImage } from './run-image.ts';
@@ -40,6 +41,9 @@ export async function restartRun(
   }
   const next = await withImage(session, folded.input, state);
   await startRunWorkflow(session, { ...next, tasks: known.length, details: null, next: true });
+  const { image, run: ref } = next.input;
+  // Again: until it was started, a worker may have taken the pin of a run that is over.
+  if (image !== undefined) await pinRunImage(session, ref, image);
   return describeFolded({ ...folded, ...next }, null);
 }
 

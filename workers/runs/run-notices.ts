@@ -1,7 +1,7 @@
 import type { TreeFacts } from '../../activities/git/tree-facts.ts';
 import { someIds } from '../../core/catalogue-changes.ts';
 import { declaresScope } from '../../core/catalogue.ts';
-import { loosenings } from '../../core/loosened.ts';
+import { loosenedSettings } from '../../core/loosened.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import { ignoredConfigKeys, ignoredTaskKeys } from '../../core/run-settings.ts';
 
@@ -25,9 +25,9 @@ export function workNotices({ config, tasks: all, reused }: RunManifest, verifie
   ];
 }
 
-/** What the sandbox of a run lets through that the default one does not, one sentence each. */
+/** What a run's configuration lets through that the default sandbox does not, one sentence each. */
 export function sandboxNotices(manifest: RunManifest): string[] {
-  return loosenings(manifest).map((line) => `the sandbox is loosened by ${line}`);
+  return loosenedSettings(manifest).map((line) => `the sandbox is loosened by ${line}`);
 }
 
 /** The warning of what steps that run on this host are not kept from, if they do. */

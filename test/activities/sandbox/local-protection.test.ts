@@ -18,8 +18,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { makePrivateDirectory } from '../../../activities/home.ts';
 import { LocalProtection } from '../../../activities/sandbox/local-protection.ts';
 import { LocalSandbox } from '../../../activities/sandbox/local-sandbox.ts';
+import { protectionFacts } from '../../../activities/sandbox/protection-facts.ts';
 import type { StepResult } from '../../../activities/sandbox/sandbox.ts';
 import type { LimitSettings } from '../../../activities/sandbox/step-limits.ts';
+import { configSchema } from '../../../core/config.ts';
 import { createStepBench, until, type StepBench } from '../../support/sandbox-steps.ts';
 
 const MIB = 1024 ** 2;
@@ -39,6 +41,13 @@ afterAll(() => {
 
 const sandboxOf = (limits: LimitSettings = {}, bubblewrap: 'auto' | 'off' = 'auto', env = process.env) =>
   new LocalSandbox({ home: bench.home, gatewayUrl: '', env, limits, bubblewrap });
+
+test('installations of dependencies are told to have the network, where a project has any', () => {
+  const told = (checks: unknown): string => protectionFacts(found, configSchema.parse({ checks })).lacks.join('; ');
+  expect(told({})).not.toContain('installations');
+  const bootstrap = { commands: ['npm ci'], outputs: ['node_modules'], network: 'none' };
+  expect(told({ bootstrap })).toContain('installations of dependencies have your network');
+});
 
 /** The control groups of a step, while it runs. */
 const groupsOf = (name: string): string[] =>
@@ -214,6 +223,13 @@ describe('a step in bubblewrap', () => {
     } finally {
       rmSync(userHome, { recursive: true });
     }
+  });
+
+  cases('has a /tmp of its own, of the size that the configuration says', async () => {
+    const result = await sandboxOf({ tmpfs: MIB }).run(
+      bench.step('head -c 2000000 /dev/zero >/tmp/filled; stat -c %s /tmp/filled'),
+    );
+    expect(out(result)).toBe(`${MIB}\n`);
   });
 
   cases('that reaches nothing has loopback only, and one that reaches everything has the host’s network', async () => {

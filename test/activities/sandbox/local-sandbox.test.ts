@@ -1,4 +1,4 @@
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LocalStep } from '../../../activities/sandbox/local-step.ts';
@@ -9,6 +9,7 @@ import { testSandboxContract } from '../../support/sandbox-contract.ts';
 import { createStepBench, until } from '../../support/sandbox-steps.ts';
 import type { StepBench } from '../../support/sandbox-steps.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
+import { STUBBORN_TREE } from '../../support/stubborn-tree.ts';
 
 describe('local sandbox', () => {
   testSandboxContract((home) => sandboxOf('local', home));
@@ -33,6 +34,13 @@ describe('local sandbox', () => {
     expect(processesOfStep(spec.name)).toEqual([]);
     expect(await sandbox.run(spec)).toMatchObject({ lost: true, attached: true });
     expect(readFileSync(path.join(bench.workTree, 'lost'), 'utf8')).toBe('once\n');
+  });
+
+  test('a step may leave in its home what is hard to remove: its home goes, and it is attached to again', async () => {
+    const spec = bench.step(STUBBORN_TREE);
+    expect(await sandbox.run(spec)).toMatchObject({ exitCode: 0, attached: false });
+    expect(existsSync(new StepDirectory(bench.home.steps, spec.name).file('home'))).toBe(false);
+    expect(await sandbox.run(spec)).toMatchObject({ exitCode: 0, attached: true });
   });
 
   test('a step ends nothing of another Signalbox on this machine that has a step of the same name', async () => {

@@ -1,15 +1,19 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
-import { connectEngine } from '../../../activities/sandbox/engine.ts';
-import { attemptLabels, containerName, labelFilter } from '../../../activities/sandbox/labels.ts';
+import { Redactor } from '../../../activities/redaction/redactor.ts';
+import { dockerRemnants } from '../../../activities/sandbox/docker-remnants.ts';
+import { connectEngine, unlessStatus } from '../../../activities/sandbox/engine.ts';
+import { ensureImage } from '../../../activities/sandbox/image.ts';
+import { attemptLabels, containerName, labelFilter, probeLabels } from '../../../activities/sandbox/labels.ts';
 import { LocalStep } from '../../../activities/sandbox/local-step.ts';
 import { processesOfStep } from '../../../activities/sandbox/processes.ts';
 import type { Remnant, Sandbox, StepSpec } from '../../../activities/sandbox/sandbox.ts';
 import { dropDrafts, StepDirectory } from '../../../activities/sandbox/step-directory.ts';
+import { janitorSandboxes } from '../../../workers/janitor-sandboxes.ts';
 import { describeWithDocker } from '../../support/docker.ts';
 import { createStepBench, until, type StepBench } from '../../support/sandbox-steps.ts';
 import { sandboxOf } from '../../support/sandboxes.ts';
@@ -114,6 +118,15 @@ describeWithDocker('what a dead worker left in the engine', () => {
     gateway.close();
   });
 
+  test('is read by the janitor without what the project says is secret', async () => {
+    const spec = bench.step('echo up; sleep 0.3; echo of-this-project-only');
+    await abandon(sandbox, spec);
+    await until(async () => (await sandbox.list()).length === 0);
+    const redactor = new Redactor({ patterns: ['of-this-.*-only'] });
+    for (const janitors of await janitorSandboxes(bench.home, process.env, redactor)()) await removeAll(janitors);
+    expect(readFileSync(path.join(bench.home.steps, spec.name, 'stdout'), 'utf8')).toBe('up\n***\n');
+  });
+
   test('of a probe for layers goes with the next probe', async () => {
     const [left, current] = ['layer-probe-left', 'layer-probe-current'].map((name) =>
       path.join(bench.home.snapshots, name),
@@ -122,6 +135,19 @@ describeWithDocker('what a dead worker left in the engine', () => {
     utimesSync(left ?? '', 0, 0);
     await sandbox.canLayer();
     expect([left, current].map((directory) => existsSync(directory ?? ''))).toEqual([false, true]);
+  });
+
+  test('of a probe is found when nobody can wait for it any more, and is nobody’s', async () => {
+    const probe = await engine.createContainer({
+      Image: (await ensureImage({ engine })).reference,
+      Cmd: ['true'],
+      Labels: probeLabels(bench.home, 'trial'),
+    });
+    expect(await dockerRemnants(engine, bench.home)).toEqual([]);
+    const later = await dockerRemnants(engine, bench.home, Date.now() + 660_000);
+    expect(later).toMatchObject([{ step: null, forgotten: true, owner: { project: '', run: '' }, execution: '' }]);
+    await later[0]?.remove();
+    expect(await unlessStatus(probe.inspect(), 404)).toBeNull();
   });
 
   test('is found where only the record tells of it, as when somebody removed the container', async () => {

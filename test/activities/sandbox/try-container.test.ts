@@ -12,6 +12,7 @@ import { configSchema } from '../../../core/config.ts';
 import { runAudit } from '../../../scripts/audit/run-audit.ts';
 import { examineRuntimes } from '../../../workers/doctor-runtimes.ts';
 import { describeWithDocker } from '../../support/docker.ts';
+import { ImageBench } from '../../support/image-bench.ts';
 import { describeWithGvisor, startGvisorEngine, type GvisorEngine } from '../../support/gvisor-engine.ts';
 
 let root: string;
@@ -19,7 +20,7 @@ let tried: TriedContainer;
 beforeAll(() => {
   root = mkdtempSync(path.join(tmpdir(), 'signalbox-trial-'));
   const home = homeOf({ SIGNALBOX_HOME: path.join(root, 'home') });
-  tried = { home, image: '', user: defaultUser(false), limits: { memory: 256 * 1024 ** 2 } };
+  tried = { home, image: '', user: defaultUser(false), limits: { memory: 256 * 1024 ** 2 }, network: 'gateway' };
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -35,10 +36,42 @@ describeWithDocker('a container that is tried', () => {
     expect(await engine.listContainers({ all: true, filters })).toEqual([]);
   });
 
+  test('needs nothing in its image that leads to the gateway, where steps do not reach it', async () => {
+    const bench = new ImageBench();
+    try {
+      const image = await bench.build(`${bench.name}:plain`, 'plain', tried.image, '/usr/bin/socat');
+      expect((await tryContainer(engine, { ...tried, image })).gateway).toBe(false);
+      for (const network of ['none', 'bridge'] as const)
+        expect(await tryContainer(engine, { ...tried, image, network })).toEqual({ problem: null, gateway: false });
+    } finally {
+      await bench.close();
+    }
+  });
+
+  test('is known for a probe, should its worker die', async () => {
+    const waiting = { over: false };
+    const trial = tryContainer(engine, tried).finally(() => (waiting.over = true));
+    const filters = { label: [`signalbox.home=${tried.home.root}`] };
+    const seen = new Map<string, string | undefined>();
+    while (!waiting.over) {
+      for (const { Id, Labels } of await engine.listContainers({ all: true, filters }))
+        seen.set(Id, Labels['signalbox.probe']);
+    }
+    await trial;
+    expect([...seen.values()]).toEqual(['trial', 'trial']);
+  });
+
   test('is told of by what the engine says, where it cannot start', async () => {
     const loosened = { devices: ['/dev/signalbox-none'] };
     const { problem, gateway } = await tryContainer(engine, { ...tried, loosened });
     expect([problem, gateway]).toEqual([expect.stringContaining('/dev/signalbox-none'), false]);
+  });
+
+  test('is what the doctor tries the engine’s own runtime with', async () => {
+    const found = await examineRuntimes(root, tried.home, process.env);
+    expect(found.filter(({ name }) => name === 'runtime runc')).toEqual([
+      { name: 'runtime runc', status: 'ok', message: 'steps run in it, and reach the gateway', hint: null },
+    ]);
   });
 });
 
