@@ -12,6 +12,10 @@ export interface RequestReport {
   verified: boolean;
   /** As `git diff --stat` tells it. */
   changes: string;
+  /** What a person should know of what it changes, see `sensitiveChanges`. */
+  findings: readonly string[];
+  /** What the sandbox that it was made in lets through, see `loosenings`. */
+  loosened: readonly string[];
 }
 
 const BEGIN = '<!-- signalbox: begin; what is written between these two lines is replaced -->';
@@ -40,13 +44,16 @@ export function requestBody(report: RequestReport, before: string | null): strin
 }
 
 function sectionOf(report: RequestReport): string {
-  const { task, description, attempt, checks, verified, changes, project, run } = report;
+  const { task, description, attempt, checks, verified, changes, findings, loosened, project, run } = report;
   const proven = verified ? 'passed on exactly this tree' : 'are still to pass on the merged tree';
   const checked =
     checks.length === 0
       ? '**No check is configured**: nothing proves this work.'
       : `The integration checks ${proven}:\n\n${fenced(checks.join('\n'))}`;
   const paragraphs = [
+    // First, where no long or strange description can cut them off or hide them.
+    listed('**To be looked at**, since the checks cannot tell. This work', findings),
+    listed('**The sandbox** that agents and checks ran in is looser than the default one', loosened),
     plain(description ?? ''),
     checked,
     changes === '' ? '' : `What it changes:\n\n${fenced(changes)}`,
@@ -59,6 +66,10 @@ function sectionOf(report: RequestReport): string {
 /** Text of others must not end our section, nor hide something in it. */
 function plain(text: string): string {
   return text.replaceAll('<!--', '&lt;!--').replaceAll('-->', '--&gt;').trim();
+}
+
+function listed(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `${title}:\n\n${fenced(lines.map(oneLine).join('\n'))}`;
 }
 
 /** Verbatim, in a fence that is longer than any in it. */

@@ -5,7 +5,7 @@ import type { Manifest } from './task-file.ts';
 import { manifestSchema } from './task-file.ts';
 
 /** Keys of the configuration that are accepted and checked, but that nothing heeds yet. */
-export const CONFIG_KEYS_WITHOUT_EFFECT = ['checks.canary', 'scope.mode', 'validators'] as const;
+export const CONFIG_KEYS_WITHOUT_EFFECT = ['scope.mode', 'validators'] as const;
 
 /** Keys of task files that are accepted and checked, but that nothing heeds yet. */
 export const TASK_KEYS_WITHOUT_EFFECT = ['tests', 'tdd'] as const;

@@ -8,7 +8,7 @@ import { undeclaredWrites } from '../../core/scope.ts';
 import { sensitiveChanges } from '../../core/sensitive-changes.ts';
 import type { Task } from '../../core/task-file.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
-import { fileStats } from '../git/diff.ts';
+import { fileStats, type FileStat } from '../git/diff.ts';
 import { checksOf } from './task-checks.ts';
 
 /**
@@ -28,19 +28,24 @@ export async function workFacts(
   const { drivers } = mergeSettings(manifest.config);
   const options = { ignoreCase: manifest.config.repository.ignore_case ?? false, cache: new Map() };
   const paths = stats.map(({ path }) => path).filter((path) => !isShared(drivers, path, options));
-  const findings = sensitiveChanges(
-    stats.map(({ path }) => path),
-    {
-      commands: provingCommands(manifest, task),
-      tasksPath: manifest.config.tasks.path,
-      ignoreCase: options.ignoreCase,
-    },
-  );
+  const findings = findingsOf(manifest, task, stats);
   return {
     changes: changeSummary(stats),
     undeclared: undeclaredWrites(paths, claims, options),
     ...(findings.length === 0 ? {} : { findings }),
   };
+}
+
+/** What a person should know of the files that a task changed: see `sensitiveChanges`. */
+export function findingsOf(manifest: RunManifest, task: Task, stats: readonly FileStat[]): string[] {
+  return sensitiveChanges(
+    stats.map(({ path }) => path),
+    {
+      commands: provingCommands(manifest, task),
+      tasksPath: manifest.config.tasks.path,
+      ignoreCase: manifest.config.repository.ignore_case ?? false,
+    },
+  );
 }
 
 /** All that proves the work, or installs what that needs. */

@@ -57,6 +57,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'core.untrackedCache': 'false',
   'gc.auto': '0',
   'maintenance.auto': 'false',
+  'submodule.recurse': 'false',
   'protocol.allow': 'never',
   'protocol.file.allow': 'always',
 };

@@ -29,13 +29,13 @@ export interface LandingRequest {
 
 /**
  * The receiving side runs with the user's own configuration (their filters and line endings make their checkout), but
- * without hooks, monitor, automatic gc or commands that tell of others' refs; git does not hand our environment's settings
- * to it. Their filters run only where {@link programInCheckout} knows them to be theirs.
+ * without hooks, monitor, automatic gc or commands that tell of others' refs, and does not go into submodules; git does not
+ * hand our environment's settings to it. Their filters run only where {@link programInCheckout} knows them to be theirs.
  */
 const RECEIVE_PACK = [
   'unset GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GIT_ATTR_NOSYSTEM GIT_CONFIG_COUNT; exec git',
   '-c core.hooksPath=/dev/null -c core.fsmonitor=false -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false',
-  '-c core.alternateRefsCommand=true',
+  '-c core.alternateRefsCommand=true -c submodule.recurse=false',
   "-c receive.denyCurrentBranch=updateInstead -c safe.directory='*' receive-pack",
 ].join(' ');
 

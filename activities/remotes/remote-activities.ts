@@ -4,9 +4,11 @@ import type { RemoteActivities, RemoteRefusal } from '../../core/remote.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import type { RequestReport } from '../../core/request-body.ts';
 import { changeSummary } from '../../core/change-summary.ts';
+import { loosenings } from '../../core/loosened.ts';
 import { taskBranch } from '../../core/task-branch.ts';
 import type { TrainMember } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
+import { findingsOf } from '../attempt/work-facts.ts';
 import { fileStats } from '../git/diff.ts';
 import { MergeCommits } from '../merge/merge-commits.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
@@ -170,11 +172,14 @@ async function reportOf(host: ProjectHost, member: TrainMember, verified: boolea
   const { run } = member;
   const { manifest, task } = await host.manifests.task(run, member.task);
   const bare = await host.bare(run.repository);
+  const stats = await fileStats(bare, member.base, member.commit);
   return {
     ...{ project: run.project, run: run.run, task: member.task, name: member.name, attempt: member.attempt },
     description: task.manifest.description,
     checks: checksOf(manifest, task).integration.map(({ command }) => command),
     verified,
-    changes: changeSummary(await fileStats(bare, member.base, member.commit)),
+    changes: changeSummary(stats),
+    findings: findingsOf(manifest, task, stats),
+    loosened: loosenings(manifest),
   };
 }

@@ -132,6 +132,13 @@ describe('the ladder', () => {
     expect(rungs({ waiting: 200, red: 0 }, 2, 2, 0.5)).toEqual([1, 2]);
   });
 
+  test('is a window of single steps where a fifth fails: the first alone, and ahead of it no more than a few', () => {
+    // The same however many wait; only what ends the queue is planned to its end.
+    for (let waiting = 8; waiting <= 250; waiting += 1) expect(rungs({ waiting, red: 0 }, 2, 2, 0.2)).toEqual([1, 4]);
+    for (const red of [3, 4, 5, 6]) expect(rungs({ waiting: 50, red }, 2, 2, 0.2)).toEqual([1, 2]);
+    for (let red = 7; red <= 40; red += 1) expect(rungs({ waiting: 50, red }, 2, 2, 0.2)).toEqual([1, 4]);
+  });
+
   test('takes a queue that hardly fails whole, and never more than a payload can name', () => {
     expect(rungs({ waiting: 40, red: 0 }, 2, 2, 0.001).at(-1)).toBe(40);
     expect(rungs({ waiting: 5000, red: 0 }, 2, 2, 0.001).at(-1)).toBe(250);

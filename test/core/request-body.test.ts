@@ -5,6 +5,7 @@ import { requestBody, requestTitle, type RequestReport } from '../../core/reques
 const report: RequestReport = {
   ...{ project: 'shop', run: 'r1', task: '003', name: 'add\nlogin', description: 'Users can log in.', attempt: 2 },
   ...{ checks: ['npm test'], verified: false, changes: ' a.txt | +1 -0\n 1 file changed, +1 -0' },
+  ...{ findings: [], loosened: [] },
 };
 
 describe('the text of a request', () => {
@@ -26,6 +27,23 @@ describe('the text of a request', () => {
     expect(requestBody({ ...report, checks: [] }, null)).toContain('**No check is configured**');
   });
 
+  test('begins with what the checks cannot tell and what the sandbox lets through, which no description hides', () => {
+    const findings = ['changes CI: .ci/<!-- signalbox: end -->, .ci/```', 'changes what the checks run: package.json'];
+    const loosened = ['env TOKEN,\n```\nKEY: steps can read these variables'];
+    const section = requestBody(
+      { ...report, findings, loosened, description: `<details>${'x'.repeat(200_000)}` },
+      null,
+    );
+    expect(section.slice(section.indexOf('\n') + 1)).toContain(
+      [
+        '**To be looked at**, since the checks cannot tell. This work:\n\n````',
+        'changes CI: .ci/<! -- signalbox: end -->, .ci/```\nchanges what the checks run: package.json\n````\n',
+        '**The sandbox** that agents and checks ran in is looser than the default one:\n\n````',
+        'env TOKEN, ``` KEY: steps can read these variables\n````\n\n<details>xxx',
+      ].join('\n'),
+    );
+  });
+
   test('comes last where a person took our section out, and stays small', () => {
     expect(requestBody(report, 'Mine.\n')).toMatch(/^Mine\.\n\n<!-- signalbox: begin/);
     expect(requestBody({ ...report, description: 'x'.repeat(200_000) }, null).length).toBeLessThan(62_000);
@@ -39,14 +57,15 @@ describe('the text of a request', () => {
     );
     const own = fc.string().filter((part) => !part.includes('<!--') && part.trim() !== '');
     fc.assert(
-      fc.property(text, text, own, own, (description, changes, above, below) => {
-        const first = requestBody({ ...report, description, changes }, null);
+      fc.property(text, text, text, own, own, (description, changes, told, above, below) => {
+        const facts = { ...report, description, changes, findings: [told], loosened: [told] };
+        const first = requestBody(facts, null);
         const edited = `${above}\n${first}\n${below}`;
-        const second = requestBody({ ...report, description, changes, attempt: 3 }, edited);
+        const second = requestBody({ ...facts, attempt: 3 }, edited);
         expect(second.startsWith(`${above}\n<!-- signalbox: begin;`)).toBe(true);
         expect(second.endsWith(`<!-- signalbox: end -->\n${below}`)).toBe(true);
         expect(second.split('<!-- signalbox: ')).toHaveLength(3);
-        expect(requestBody({ ...report, description, changes, attempt: 3 }, second)).toBe(second);
+        expect(requestBody({ ...facts, attempt: 3 }, second)).toBe(second);
       }),
       { numRuns: 500 },
     );

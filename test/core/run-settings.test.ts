@@ -35,8 +35,9 @@ describe('keys without effect', () => {
     const set = config({
       scope: { mode: 'warn' },
       checks: { canary: { mode: 'env' } },
+      validators: { tests: { mode: 'warn' } },
     });
-    expect(ignoredConfigKeys(set)).toEqual(['checks.canary']);
+    expect(ignoredConfigKeys(set)).toEqual(['validators']);
     expect(ignoredConfigKeys(config({}))).toEqual([]);
     const manifest = { ...manifestSchema.parse({ tdd: 'strict', tests: { paths: ['test/**'] } }), id: 'a', name: 'a' };
     expect(ignoredTaskKeys(manifest)).toEqual(['tests', 'tdd']);

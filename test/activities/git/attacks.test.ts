@@ -19,27 +19,12 @@ import { snapshot } from '../../../activities/git/snapshot.ts';
 import { removeWorkspace, type Workspace } from '../../../activities/git/workspace.ts';
 import { author, git, makeFixture, put, type Fixture } from './support.ts';
 
-const HOOKS = [
-  ...[
-    'applypatch-msg',
-    'commit-msg',
-    'fsmonitor-watchman',
-    'post-checkout',
-    'post-commit',
-    'post-index-change',
-    'post-merge',
-  ],
-  ...['post-rewrite', 'post-update', 'pre-commit', 'pre-merge-commit', 'pre-push', 'pre-receive', 'prepare-commit-msg'],
-  ...[
-    'push-to-checkout',
-    'reference-transaction',
-    'update',
-    'proc-receive',
-    'post-receive',
-    'sendemail-validate',
-    'pre-auto-gc',
-  ],
-];
+const HOOKS = (
+  'applypatch-msg commit-msg fsmonitor-watchman post-checkout post-commit post-index-change post-merge ' +
+  'post-rewrite post-update pre-commit pre-merge-commit pre-push pre-receive prepare-commit-msg ' +
+  'push-to-checkout reference-transaction update proc-receive post-receive sendemail-validate ' +
+  'pre-auto-gc'
+).split(' ');
 
 let fixture: Fixture;
 let workspace: Workspace & { directory: string };
@@ -75,6 +60,8 @@ function poison(gitDir: string, name: string): string {
     `[diff]\n\texternal = "${canary(`${name}-external`)}"`,
     `[diff "evil"]\n\ttextconv = "${canary(`${name}-textconv`)}"\n\tcommand = "${canary(`${name}-diff`)}"`,
     `[merge "evil"]\n\tdriver = "${canary(`${name}-driver`)}"`,
+    // Whoever misses an object would fetch it from there, by ssh.
+    `[remote "far"]\n\turl = ssh://127.0.0.1/far.git\n\tpromisor = true\n[remote]\n\tpushDefault = far`,
     `[uploadpack]\n\tpackObjectsHook = "${canary(`${name}-pack`)}"`,
     `[url "ext::sh -c '${canary(`${name}-url`)}' %20"]\n\tinsteadOf = ${fixture.root}\n\tpushInsteadOf = ${fixture.root}`,
     `[protocol "ext"]\n\tallow = always\n[trailer "x"]\n\tcommand = "${canary(`${name}-trailer`)}"`,
@@ -122,6 +109,8 @@ test('the canaries of these tests would run, if anybody ran git in the tree', ()
   put(workspace.tree, { 'src/a.txt': 'changed\n' });
   expect(() => git(workspace.tree, 'commit', '-qam', 'Work')).toThrow();
   expect(readdirSync(canaries).length).toBeGreaterThan(2);
+  expect(() => git(workspace.tree, 'cat-file', 'blob', 'f'.repeat(40))).toThrow();
+  expect(readdirSync(canaries)).toContain('agent-ssh');
 });
 
 describe('nothing that an agent planted runs on the host', () => {
@@ -250,6 +239,19 @@ describe("what landed before runs nothing when the user's checkout follows", () 
     return await land({ bare, user, branch: 'main', commit });
   }
 
+  /** Commits a pointer of a submodule on top of a commit. */
+  function pointing(parent: string, name: string, pointer: string): string {
+    const { root, bare } = fixture;
+    const clone = path.join(root, 'pointing');
+    git(root, 'clone', '-q', bare.gitDir, clone);
+    git(clone, 'fetch', '-q', 'origin', '+refs/*:refs/all/*');
+    git(clone, 'checkout', '-q', '--detach', parent);
+    git(clone, 'update-index', '--add', '--cacheinfo', `160000,${pointer},${name}`);
+    git(clone, 'commit', '-qm', 'Point');
+    git(clone, 'push', '-q', 'origin', 'HEAD:refs/test/pointing');
+    return git(clone, 'rev-parse', 'HEAD');
+  }
+
   const landed = { outcome: 'landed' };
   const refused = (what: RegExp): unknown => ({
     outcome: 'refused',
@@ -307,14 +309,55 @@ describe("what landed before runs nothing when the user's checkout follows", () 
   test('hooks and submodules that work brings along, with recursion switched on', async () => {
     git(fixture.userDirectory, 'config', 'core.hooksPath', '.githooks');
     git(fixture.userDirectory, 'config', 'submodule.recurse', 'true');
+    git(fixture.userDirectory, 'config', 'submodule.active', '.');
     const hooks = HOOKS.map((hook) => [`.githooks/${hook}`, `#!/bin/sh\n${canary(hook)}\n`]);
     const modules = ['--upload-pack=touch x', 'ext::sh -c touch% x', '-u./x', '../../../etc'].map(
       (url, at) => `[submodule "../m${at}"]\n\tpath = ${url}\n\turl = ${url}\n\tupdate = "!${canary('submodule')}"\n`,
     );
-    const files = { ...(Object.fromEntries(hooks) as Record<string, string>), '.gitmodules': modules.join('') };
-    expect(await landing(files)).toEqual(landed);
+    // Its directory in `.git/modules` would be one of the work tree.
+    modules.push('[submodule "../../evil"]\n\tpath = vendor/evil\n\turl = ./evil\n');
+    const evil = { config: `[core]\n\tfsmonitor = "${canary('evil')}"\n`, HEAD: 'ref: refs/heads/main\n' };
+    const repository = { ...evil, 'objects/info/x': '', 'refs/heads/x': '' };
+    const planted = Object.entries(repository).map(([name, text]) => [`evil/${name}`, text]);
+    const files = Object.fromEntries([...hooks, ...planted]) as Record<string, string>;
+    expect(await landing({ ...files, '.gitmodules': modules.join('') })).toEqual(landed);
     expect(await landing({ 'more.txt': 'more\n' })).toEqual(landed);
+    const { bare, user, userDirectory } = fixture;
+    const commit = pointing(git(userDirectory, 'rev-parse', 'main'), 'vendor/evil', fixture.base);
+    expect(await land({ bare, user, branch: 'main', commit })).toEqual(landed);
     expect(readdirSync(canaries)).toEqual([]);
+  });
+
+  test('a submodule that work moves, with recursion switched on: it stays as it was, and nothing runs in it', async () => {
+    const { root, bare, user, userDirectory } = fixture;
+    const library = path.join(root, 'library');
+    put(library, { 'lib.txt': 'lib\n' });
+    for (const args of [
+      ['init', '-q'],
+      ['add', '-A'],
+      ['commit', '-qm', 'Library'],
+    ])
+      git(library, ...args);
+    git(userDirectory, '-c', 'protocol.file.allow=always', 'submodule', '--quiet', 'add', library, 'vendor/lib');
+    git(userDirectory, 'commit', '-qm', 'Add the library');
+    const begin = await bare.importBranch(user, 'main');
+    const inside = path.join(userDirectory, 'vendor/lib');
+    put(inside, { 'lib.txt': 'next\n' });
+    git(inside, 'commit', '-qam', 'Next');
+    const next = git(inside, 'rev-parse', 'HEAD');
+    git(inside, 'reset', '-q', '--hard', 'HEAD~');
+    const gitDir = path.join(userDirectory, '.git/modules/vendor/lib');
+    put(gitDir, { config: `${readFileSync(path.join(gitDir, 'config'), 'utf8')}${poison(gitDir, 'submodule')}` });
+    git(userDirectory, 'config', 'submodule.recurse', 'true');
+    const moved = pointing(begin, 'vendor/lib', next);
+    expect(await land({ bare, user, branch: 'main', commit: moved })).toEqual(landed);
+    expect(git(userDirectory, 'rev-parse', ':vendor/lib')).toBe(next);
+    expect(readFileSync(path.join(inside, 'lib.txt'), 'utf8')).toBe('lib\n');
+    expect(readdirSync(canaries)).toEqual([]);
+    // Anybody else's git goes into it.
+    git(userDirectory, 'read-tree', begin);
+    git(userDirectory, 'read-tree', '-u', '-m', moved);
+    expect(readdirSync(canaries)).not.toEqual([]);
   });
 
   test('a link out of the checkout that becomes a directory, and the other way round, touches nothing outside', async () => {

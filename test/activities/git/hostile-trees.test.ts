@@ -16,7 +16,7 @@ import { CheckoutPool } from '../../../activities/git/checkout-pool.ts';
 import { removeAll, removeTrees } from '../../../activities/git/remove-tree.ts';
 import { snapshot, type Snapshot, type SnapshotRequest } from '../../../activities/git/snapshot.ts';
 import { removeWorkspace, type Workspace } from '../../../activities/git/workspace.ts';
-import { author, git, makeFixture, put, type Fixture } from './support.ts';
+import { author, git, makeFixture, makeRoot, put, removeRoot, type Fixture } from './support.ts';
 
 let fixture: Fixture;
 let workspace: Workspace & { directory: string };
@@ -41,6 +41,23 @@ function pipe(name: string): void {
   mkdirSync(path.dirname(path.join(workspace.tree, name)), { recursive: true });
   execFileSync('mkfifo', [path.join(workspace.tree, name)]);
 }
+
+function mknod(file: string, what: readonly string[]): void {
+  execFileSync('mknod', [file, ...what], { stdio: 'pipe' });
+}
+
+/** As root, but not in every container. */
+const canMakeDevices = ((): boolean => {
+  const directory = makeRoot();
+  try {
+    mknod(path.join(directory, 'null'), ['c', '1', '3']);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    removeRoot(directory);
+  }
+})();
 
 function sparse(name: string, bytes: number): void {
   put(workspace.tree, { [name]: '' });
@@ -134,6 +151,24 @@ describe('files that would hold up whoever reads them are passed over', () => {
     await removeWorkspace(workspace.directory, pool);
     const { directory } = await pool.acquire('next', taken.commit);
     expect(git(directory, 'status', '--porcelain', '--ignored')).toBe('');
+  });
+
+  (canMakeDevices ? test : test.skip)('devices, which root can make', async () => {
+    const { tree } = workspace;
+    mkdirSync(path.join(tree, 'sub'));
+    const zero = ['c', '1', '5'];
+    for (const name of ['zero', 'sub/.gitignore', '.gitattributes']) mknod(path.join(tree, name), zero);
+    mknod(path.join(tree, 'disk'), ['b', '7', '0']);
+    rmSync(path.join(tree, 'src/a.txt'));
+    mknod(path.join(tree, 'src/a.txt'), zero);
+    put(tree, { 'sub/work.txt': 'work\n' });
+    const taken = await take();
+    const devices = ['.gitattributes', 'disk', 'src/a.txt', 'sub/.gitignore', 'zero'];
+    expect(taken.leftOut.map(({ path }) => path).sort()).toEqual(devices);
+    expect(new Set(taken.leftOut.map(({ reason }) => reason))).toEqual(new Set([SPECIAL]));
+    expect(listing(taken.commit)).toEqual(['.gitignore', 'README.md', 'sub/work.txt']);
+    await removeWorkspace(workspace.directory);
+    expect(existsSync(workspace.directory)).toBe(false);
   });
 
   test('rules that are too many are kept as a plain file, and in the place of a tracked file show as its deletion', async () => {

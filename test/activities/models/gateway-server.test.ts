@@ -134,6 +134,39 @@ describe('the gateway', () => {
     expect(ledger.of(STEP).usage).toMatchObject({ input_tokens: 3, output_tokens: 4 });
   });
 
+  test('serves tasks in turns at a rate limit, so that one with many requests keeps no other out', async () => {
+    const served: string[] = [];
+    let release = (): void => undefined;
+    const url = await gatewayTo((incoming, response) => {
+      const asked = new URL(incoming.url ?? '', 'http://upstream').searchParams.get('as') ?? '';
+      served.push(asked);
+      // No good answers: each would let one more in at once.
+      const answer = (): void => void response.writeHead(404).end();
+      if (served.length === 1) response.writeHead(429, { 'retry-after': '0' }).end();
+      else if (served.length === 2) release = answer;
+      else answer();
+    });
+    const waiting: Promise<Response>[] = [];
+    /** Has a task ask, each time once the gateway has the request before. */
+    const asks = async (task: string, ...names: readonly string[]): Promise<void> => {
+      const token = stepToken(home, `demo..r1..${task}..1..turn-1`);
+      for (const name of names) {
+        waiting.push(ask(`${url}/v1/models?as=${name}`, { authorization: `Bearer ${token}` }));
+        await until(() => logged.filter((line) => line.includes('"message":"request"')).length === waiting.length);
+      }
+    };
+    await asks('001', 'first');
+    await until(() => served.length === 2);
+    await asks('002', 'a1', 'a2', 'a3', 'a4');
+    await asks('003', 'b1', 'b2');
+    // What the gateway has is in the queue when it has answered this.
+    await ask(`${url}/signalbox/status`);
+    expect(served).toEqual(['first', 'first']);
+    release();
+    await Promise.all(waiting);
+    expect(served.slice(2)).toEqual(['a1', 'b1', 'a2', 'b2', 'a3', 'a4']);
+  });
+
   test('aborts the upstream request when the sandbox leaves', async () => {
     const closed = new Promise<void>((resolve) => {
       void gatewayTo((_incoming, response) => {

@@ -12,8 +12,8 @@ let member: TrainMember;
 let head: string;
 let base: string;
 
-async function begin(remote: object = {}, config: object = {}): Promise<void> {
-  const scripts = { a: 'echo two >> a.txt', b: 'echo b > b.txt' };
+async function begin(remote: object = {}, config: object = {}, script = 'echo two >> a.txt'): Promise<void> {
+  const scripts = { a: script, b: 'echo b > b.txt' };
   world = await remoteWorld(scripts, { push: 'pull_request', ...remote }, config);
   member = await world.finished('a');
   ({ commit: head, tip: base } = await world.candidate(member));
@@ -43,6 +43,19 @@ describe('opening', () => {
     expect(pull!.body).toContain('passed on exactly this tree');
     expect(await open(true)).toMatchObject({ outcome: 'updated', draft: false });
     expect(world.api.state.pulls).toHaveLength(1);
+  });
+
+  test('tells reviewers what the task changes besides code, and what the sandbox of its run lets through', async () => {
+    await world.close();
+    const script = 'mkdir -p .github/workflows; echo on > .github/workflows/ci.yml; echo all: > Makefile';
+    await begin({}, { checks: { doctor: 'make' }, sandbox: { env: ['NPM_TOKEN'] } }, script);
+    await open();
+    expect(world.api.state.pull(100).body).toMatch(
+      new RegExp(
+        'changes what the checks run: Makefile\\nchanges CI: \\.github/workflows/ci\\.yml\\n```[\\s\\S]*' +
+          'looser than the default one:\\n\\n```\\nbackend local: [\\s\\S]*env NPM_TOKEN: steps can read',
+      ),
+    );
   });
 
   test('again with nothing new changes nothing', async () => {
