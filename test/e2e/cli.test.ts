@@ -51,7 +51,7 @@ describe('a project without server and worker', () => {
       const run = resultOf(started.stdout);
       expect(Object.keys(run)).toEqual([
         ...['run_id', 'workflow_id', 'status', 'reason', 'started_at', 'ended_at', 'integration_branch'],
-        ...['base_commit', 'head_commit', 'usage', 'sandbox', 'tasks', 'web_ui'],
+        ...['base_commit', 'head_commit', 'image', 'usage', 'sandbox', 'tasks', 'web_ui'],
       ]);
       expect(run).toMatchObject({
         run_id: 'first',
