@@ -44,7 +44,7 @@ describe('a project without server and worker', () => {
       );
       world.noteWorkers(started.stderr);
       expect(started.stderr).toMatch(/Started the embedded Temporal server/);
-      expect(started.stderr).toMatch(/steps run on this host, not in containers: /);
+      expect(started.stderr).toMatch(/steps run on this host, not in containers/);
       expect(started.stderr).toMatch(/No worker runs: starting one in the background/);
       expect(started.stderr).toMatch(/2\/2 {2}002 task {2}merged as/);
       expect(started.exitCode).toBe(0);
