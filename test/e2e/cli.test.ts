@@ -44,14 +44,14 @@ describe('a project without server and worker', () => {
       );
       world.noteWorkers(started.stderr);
       expect(started.stderr).toMatch(/Started the embedded Temporal server/);
-      expect(started.stderr).toMatch(/steps run on this host, not in containers: /);
+      expect(started.stderr).toMatch(/steps run on this host, not in containers/);
       expect(started.stderr).toMatch(/No worker runs: starting one in the background/);
       expect(started.stderr).toMatch(/2\/2 {2}002 task {2}merged as/);
       expect(started.exitCode).toBe(0);
       const run = resultOf(started.stdout);
       expect(Object.keys(run)).toEqual([
         ...['run_id', 'workflow_id', 'status', 'reason', 'started_at', 'ended_at', 'integration_branch'],
-        ...['base_commit', 'head_commit', 'usage', 'sandbox', 'tasks', 'web_ui'],
+        ...['base_commit', 'head_commit', 'image', 'usage', 'sandbox', 'tasks', 'web_ui'],
       ]);
       expect(run).toMatchObject({
         run_id: 'first',
