@@ -1,22 +1,19 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { tryBubblewrap } from '../../activities/sandbox/try-bubblewrap.ts';
 import { homeOf } from '../../activities/home.ts';
 import type { RunDescription } from '../../core/description.ts';
 import type { Finding } from '../../workers/doctor.ts';
+import { bubblewrap, describeWithBubblewrap } from '../support/bubblewrap.ts';
 import { CliWorld } from '../support/cli.ts';
 
 const PATIENCE = 120_000;
 
 let world: CliWorld;
-let wraps: boolean;
 
-beforeAll(async () => {
+beforeAll(() => {
   world = new CliWorld().init();
   const home = homeOf(world.env);
-  const host = { home, userHome: world.env['HOME'], searchPath: process.env['PATH'] };
-  wraps = (await tryBubblewrap(host)).problem === null;
   const agent =
     `cat > /dev/null; for d in ${world.root} /usr; do (echo x > $d/signalbox-outside) 2>/dev/null; done; ` +
     `cat ${home.root}/planted ${world.repository}/planted 2>/dev/null > seen; ` +
@@ -36,11 +33,10 @@ afterAll(async () => {
   world.remove();
 });
 
-describe('a run on the host', () => {
+describeWithBubblewrap('a run on the host in bubblewrap', () => {
   test(
-    'in bubblewrap does its work, writes nowhere else, and says at its start what it is not kept from',
+    'does its work, writes nowhere else, and says at its start what it is not kept from',
     async () => {
-      if (!wraps) return;
       const { code, json, stderr } = await world.signalbox('run', 'start', '--backend', 'local', '-o', 'json');
       expect({ code, error: json?.error }).toEqual({ code: 0, error: undefined });
       expect((json?.result as RunDescription).tasks['001']).toMatchObject({ status: 'merged' });
@@ -51,7 +47,9 @@ describe('a run on the host', () => {
     },
     PATIENCE,
   );
+});
 
+describe('a run on the host', () => {
   test('without bubblewrap says that steps can write what their user can', async () => {
     world
       .config(`checks: { doctor: 'true' }\nsandbox: { bubblewrap: off, env: [SIGNALBOX_TEST_TOKEN], cpus: 64 }\n`)
@@ -75,7 +73,9 @@ describe('a run on the host', () => {
     const again = (await world.signalbox('doctor', '-o', 'json')).json?.result as { findings: Finding[] };
     expect(again.findings.filter(({ name }) => name === 'local').map(({ message }) => message)).toEqual([
       expect.stringContaining('files of 1.0 GiB'),
-      expect.stringMatching(wraps ? /can read your files/ : /can read and write all that you can/),
+      expect.stringMatching(
+        bubblewrap.problem === null ? /can read your files/ : /can read and write all that you can/,
+      ),
     ]);
   });
 });
