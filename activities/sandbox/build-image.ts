@@ -96,11 +96,16 @@ export async function findBuilt(engine: Docker, recipe: ImageRecipe): Promise<Wo
     return found === null ? null : { reference, id: found.Id, built: false };
   }
   const images = await engine.listImages({ filters: labelFilter({ [RECIPE_LABEL]: digest }) });
-  const ours = images.flatMap(({ Id, Created, RepoTags }) => {
+  const ours = images.flatMap(({ Id, RepoTags }) => {
     const reference = (RepoTags as string[] | null)?.find((tag) => tag.startsWith(recipe.tags));
-    return reference === undefined ? [] : [{ reference, id: Id, created: Created }];
+    return reference === undefined ? [] : [{ reference, id: Id }];
   });
-  const [newest] = ours.sort((a, b) => b.created - a.created);
+  // The list has whole seconds only.
+  const made = ours.map(async (image) => {
+    const found = await unlessStatus(engine.getImage(image.id).inspect(), 404);
+    return found === null ? [] : [{ ...image, at: Date.parse(found.Created) }];
+  });
+  const [newest] = (await Promise.all(made)).flat().sort((one, other) => other.at - one.at);
   return newest === undefined ? null : { reference: newest.reference, id: newest.id, built: false };
 }
 
