@@ -26,7 +26,7 @@ function tampering(what: 'step' | 'sidecar', change: (host: Docker.HostConfig) =
   const engine = connectEngine(process.env);
   const tampered = Object.create(engine) as Docker;
   tampered.createContainer = (async (options: Docker.ContainerCreateOptions) => {
-    const isSidecar = options.Entrypoint?.[0] === 'socat';
+    const isSidecar = [options.Entrypoint ?? []].flat().some((part) => part.startsWith('UNIX-CONNECT:'));
     const isWanted = what === 'sidecar' ? isSidecar : options.Labels?.['signalbox.step'] !== undefined;
     return await engine.createContainer(
       isWanted ? { ...options, HostConfig: change(options.HostConfig ?? {}) } : options,
