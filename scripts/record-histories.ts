@@ -41,7 +41,8 @@ async function record({ client }: WorkflowServer, prefix: string): Promise<numbe
     counts.set(type, count);
     // Lists come newest first; a few of a kind show all that there is to see.
     if (count > MOST_OF_A_KIND) continue;
-    const compact = JSON.stringify(JSON.parse(historyToJSON(history)));
+    // Stack traces say where this repository lies.
+    const compact = JSON.stringify(JSON.parse(historyToJSON(history))).replaceAll(`${packageRoot()}/`, '');
     writeFileSync(`${prefix}-${type}-${count}.json`, `${compact}\n`);
   }
   return [...counts.values()].reduce((sum, count) => sum + count, 0);
