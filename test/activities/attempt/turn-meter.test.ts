@@ -62,6 +62,7 @@ test('a person who lets a stopped task go on lets its agent ask again', async ()
   const request = world.request(sandbox, 1, { model: 'gpt-5.5' });
   const attending = meterOf(sandbox, request.step.name, 107, 2);
   const result = await attending.attend(() => new CodexAgent({ home: world.home }).runTurn(request, attending.hooks));
-  expect(result).toMatchObject({ outcome: 'finished' });
+  // Its second request reaches the wider bound: on a busy machine the meter may see that before Codex ends by itself.
+  expect(['finished', 'ended']).toContain(result.outcome);
   expect(world.model.requests).toHaveLength(2);
 });
