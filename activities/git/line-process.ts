@@ -7,12 +7,46 @@ import { diskFailure } from '../system-errors.ts';
 /** How long a process stays without work, in milliseconds. */
 const IDLE = 5000;
 
+/** Says of a line that a process answers whether it is what was hoped for. */
+type Accept = (line: string) => boolean;
+
 /**
- * A process that is asked over its input, and answers in lines, for as long as there is work: a process for each question
- * costs a busy worker more than its answer. Its input ends with this process, so none is left behind. One question at a
- * time.
+ * A program that is asked over its input, and answers in lines. One process serves for as long as there is work, since one
+ * for each question costs a busy worker more than its answer; where it has ended, the next question starts another. Its
+ * input ends with this process, so none is left behind. Many may ask at once; they are answered one after the other.
  */
 export class LineProcess {
+  readonly #start: () => ChildProcessWithoutNullStreams;
+  readonly #command: string;
+  #session: Session | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param command what it is called in failures */
+  constructor(start: () => ChildProcessWithoutNullStreams, command: string) {
+    this.#start = start;
+    this.#command = command;
+  }
+
+  /**
+   * Asks, and takes as many lines as there are in `accepts`.
+   *
+   * @param signal ends the process when it is aborted
+   * @throws CommandFailedError if a line is not accepted, or the process ends before; SignalboxError `environment` if it
+   *   could not start
+   */
+  async ask(question: string, accepts: readonly Accept[], signal?: AbortSignal): Promise<string[]> {
+    const turn = this.#last.then(async () => {
+      signal?.throwIfAborted();
+      if (this.#session?.isOver() !== false) this.#session = new Session(this.#start(), this.#command);
+      return await this.#session.ask(question, accepts, signal);
+    });
+    this.#last = turn.catch(() => undefined);
+    return await turn;
+  }
+}
+
+/** One process of a {@link LineProcess}. */
+class Session {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #command: string;
   readonly #lines: AsyncIterator<string>;
@@ -22,7 +56,6 @@ export class LineProcess {
   #over = false;
   #idle: NodeJS.Timeout | undefined;
 
-  /** @param command what it is called in failures */
   constructor(child: ChildProcessWithoutNullStreams, command: string) {
     this.#child = child;
     this.#command = command;
@@ -40,18 +73,7 @@ export class LineProcess {
     return this.#over || this.#error !== null || this.#child.stdin.writableEnded;
   }
 
-  /**
-   * Asks, and takes as many lines as `accepts` has answers for; each says whether the line is what was hoped for.
-   *
-   * @param signal ends the process when it is aborted: another one is needed then
-   * @throws CommandFailedError if one is not, or the process ends before; SignalboxError `environment` if it could not start
-   */
-  async ask(
-    question: string,
-    accepts: readonly ((line: string) => boolean)[],
-    signal?: AbortSignal,
-  ): Promise<string[]> {
-    signal?.throwIfAborted();
+  async ask(question: string, accepts: readonly Accept[], signal?: AbortSignal): Promise<string[]> {
     clearTimeout(this.#idle);
     const end = (): void => void this.#child.kill('SIGKILL');
     signal?.addEventListener('abort', end, { once: true });
@@ -62,7 +84,7 @@ export class LineProcess {
     }
   }
 
-  async #answers(question: string, accepts: readonly ((line: string) => boolean)[]): Promise<string[]> {
+  async #answers(question: string, accepts: readonly Accept[]): Promise<string[]> {
     this.#keepAlive(true);
     this.#child.stdin.write(question);
     const answers: string[] = [];

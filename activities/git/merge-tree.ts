@@ -81,12 +81,10 @@ done`;
  * git takes to merge.
  */
 class CleanMerges {
-  readonly #gitDir: string;
-  #shell: LineProcess | null = null;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #shell: LineProcess;
 
   constructor({ gitDir }: BareRepository) {
-    this.#gitDir = gitDir;
+    this.#shell = new LineProcess(() => startGitScript(MERGE_SCRIPT, { gitDir }), 'git merge-tree');
   }
 
   /** The merged tree; `null` if there is none, or it went wrong: then git is to be asked why. */
@@ -95,16 +93,13 @@ class CleanMerges {
     theirs: string,
     { attributesFile = null, signal }: MergeTreeOptions,
   ): Promise<string | null> {
-    const turn = this.#last.then(async () => {
-      signal?.throwIfAborted();
-      if (this.#shell?.isOver() !== false)
-        this.#shell = new LineProcess(startGitScript(MERGE_SCRIPT, { gitDir: this.#gitDir }), 'git merge-tree');
-      const question = `${ours} ${theirs} ${attributesFile ?? '/dev/null'}\n`;
+    const question = `${ours} ${theirs} ${attributesFile ?? '/dev/null'}\n`;
+    try {
       const [answer = ''] = await this.#shell.ask(question, [(line) => /^\d{1,3} [0-9a-f]*$/.test(line)], signal);
       return /^0 ([0-9a-f]{40,64})$/.exec(answer)?.[1] ?? null;
-    });
-    this.#last = turn.catch(() => undefined);
-    return await turn.catch(() => null);
+    } catch {
+      return null;
+    }
   }
 }
 

@@ -8,12 +8,11 @@ const ZERO = '0'.repeat(40);
  * only within a transaction, and gives them up when its input ends, so a worker that is killed leaves none behind.
  */
 export class RefWriter {
-  readonly #gitDir: string;
-  #git: LineProcess | null = null;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #git: LineProcess;
 
   constructor(gitDir: string) {
-    this.#gitDir = gitDir;
+    // It ends at the first update that it refuses.
+    this.#git = new LineProcess(() => startGit(['update-ref', '--stdin'], { gitDir }), 'git update-ref');
   }
 
   /**
@@ -22,14 +21,7 @@ export class RefWriter {
    * @throws CommandFailedError if it is elsewhere, or locked, or not writable
    */
   async move(name: string, commit: string, expected: string | null): Promise<void> {
-    const turn = this.#last.then(async () => {
-      // It ends at the first update that it refuses.
-      if (this.#git?.isOver() !== false)
-        this.#git = new LineProcess(startGit(['update-ref', '--stdin'], { gitDir: this.#gitDir }), 'git update-ref');
-      const update = `start\nupdate ${name} ${commit} ${expected ?? ZERO}\ncommit\n`;
-      await this.#git.ask(update, [(line) => line === 'start: ok', (line) => line === 'commit: ok']);
-    });
-    this.#last = turn.catch(() => undefined);
-    await turn;
+    const update = `start\nupdate ${name} ${commit} ${expected ?? ZERO}\ncommit\n`;
+    await this.#git.ask(update, [(line) => line === 'start: ok', (line) => line === 'commit: ok']);
   }
 }
