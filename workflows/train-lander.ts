@@ -47,15 +47,18 @@ export class TrainLander {
     this.#landedAt = Date.now();
     this.#isLanding = false;
     if (news.landed) this.#state.tries = 0;
-    this.#state.change((queue) => {
-      const { queue: next, tell } = landed(queue, arrivals.length, news);
-      this.#news.ofLanding(news, tell);
-      return next;
-    });
+    this.tell(news, arrivals.length);
     // The train may be in the middle of something that takes hours, or wait for just this.
     this.#news.send();
     this.reconcile();
     return news;
+  }
+
+  /** Records where the landing of the first so many arrivals came to, and tells who waits for that. */
+  tell(news: LandingNews, arrivals = 0): void {
+    const { queue, tell } = landed(this.#state.queue, arrivals, news);
+    this.#state.change(() => queue);
+    this.#news.ofLanding(news, tell);
   }
 
   async #landTip(members: readonly { task: string; name: string }[]): Promise<LandingNews> {

@@ -4,7 +4,6 @@ import type { RunRef } from '../core/run-ref.ts';
 import { laneOf, merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
 import { halt, resume } from '../core/train-halt.ts';
 import { isBusy } from '../core/train-lane.ts';
-import { landingNews } from '../core/train-landing.ts';
 import { membersOf, submit, withdraw, type RequestedMember, type TrainQueue } from '../core/train-queue.ts';
 import { handOver, nextErrand, pauseRequest, rebuildRequest, requestMerged } from '../core/train-requests.ts';
 import { trainActivities } from './activity-proxies.ts';
@@ -92,9 +91,7 @@ export async function train(...args: TrainArguments): Promise<void> {
     const obstacle = landing.diverged ? await tip.joinUser(run) : null;
     if (obstacle === null) return;
     const reason = `your new commits do not go together with the accepted work: ${obstacle}`;
-    const told = landingNews(state.queue, { ...landing, reason, hint: joinHint }, []);
-    state.queue = told.queue;
-    news.ofLanding({ ...landing, reason, hint: joinHint }, told.tell);
+    lander.tell({ ...landing, reason, hint: joinHint });
   };
 
   /** Does for a pull request what moves the accepted tip. */
