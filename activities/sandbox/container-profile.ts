@@ -1,7 +1,7 @@
-import { availableParallelism, totalmem } from 'node:os';
 import type Docker from 'dockerode';
 import type { Config } from '../../core/config.ts';
 import { CONTAINER_DEFAULTS } from '../../core/container-config.ts';
+import { stepLimits } from './step-limits.ts';
 
 /** What a step's container may use. Absent means the default, which is never "everything". */
 export interface ContainerLimits {
@@ -76,9 +76,7 @@ export function hardenedHost(
   logBytes: number,
   loosened: ContainerLoosening = {},
 ): HardenedHost {
-  const memory = limits.memory ?? Math.min(CONTAINER_DEFAULTS.memory, totalmem());
-  const cpus = limits.cpus ?? Math.min(CONTAINER_DEFAULTS.cpus, availableParallelism());
-  const fileSize = limits.fileSize ?? CONTAINER_DEFAULTS.fsize;
+  const { memory, cpus, pids, fileSize } = stepLimits(limits);
   const { capAdd = [], securityOpt = [], writableRoot = false, devices = [] } = loosened;
   const mayGain = securityOpt.some((option) => option.startsWith('no-new-privileges'));
   return {
@@ -89,7 +87,7 @@ export function hardenedHost(
     Init: true,
     IpcMode: 'private',
     CgroupnsMode: 'private',
-    PidsLimit: limits.pids ?? CONTAINER_DEFAULTS.pids,
+    PidsLimit: pids,
     Memory: memory,
     MemorySwap: memory,
     NanoCpus: Math.round(cpus * 1e9),

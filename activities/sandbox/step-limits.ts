@@ -11,7 +11,7 @@ export interface LimitSettings {
   tmpfs?: number;
 }
 
-/** What one step on this host may use, with the defaults of Docker's steps filled in. */
+/** What one step may use, on either backend. */
 export interface StepLimits {
   /** Bytes of memory, swap included. */
   memory: number;
@@ -23,7 +23,7 @@ export interface StepLimits {
   fileSize: number;
 }
 
-/** What a step may use by a configuration. */
+/** What a step may use by a configuration, with the defaults filled in. */
 export function stepLimits({ memory, cpus, pids, fileSize }: LimitSettings): StepLimits {
   return {
     memory: memory ?? Math.min(CONTAINER_DEFAULTS.memory, totalmem()),
