@@ -5,6 +5,7 @@ import { pinImage, unpinImage, type ImagePin } from '../activities/sandbox/image
 import { storedImages } from '../activities/sandbox/stored-images.ts';
 import { runWorkflowId } from '../core/ids.ts';
 import type { RunImage } from '../core/run-image.ts';
+import { hasRunningTasks } from './runs/running-tasks.ts';
 import type { Session } from './session.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -34,9 +35,7 @@ export async function pinnedRun(client: Client, { project, run }: ImagePin): Pro
     if (error instanceof WorkflowNotFoundError) return 'unknown';
     throw error;
   }
-  const open = `WorkflowId STARTS_WITH '${workflowId}/task/' AND ExecutionStatus = 'Running'`;
-  const { count } = await client.workflow.count(open);
-  return count === 0 ? 'over' : 'living';
+  return (await hasRunningTasks(client, { project, run })) ? 'living' : 'over';
 }
 
 /**

@@ -5,6 +5,7 @@ import type { PlacedTask } from '../../core/catalogue.ts';
 import { identifierProblem } from '../../core/ids.ts';
 import type { Problem } from '../../core/problems.ts';
 import { manifestSchema } from '../../core/task-file.ts';
+import { isBelow } from '../is-below.ts';
 import { splitFrontMatter } from './front-matter.ts';
 import { checkLocated, parseLocated } from './located-yaml.ts';
 import { readTextFile } from './read-text.ts';
@@ -75,10 +76,4 @@ export function idAndNameOf(file: string): { id: string; name: string } {
   const stem = path.posix.basename(file, '.md');
   const dash = stem.indexOf('-');
   return dash === -1 ? { id: stem, name: stem } : { id: stem.slice(0, dash), name: stem.slice(dash + 1) };
-}
-
-/** Is a path the parent, or in it? Both absolute. */
-export function isBelow(parent: string, child: string): boolean {
-  const relative = path.relative(parent, child);
-  return relative === '' || (!relative.startsWith(`..${path.sep}`) && relative !== '..' && !path.isAbsolute(relative));
 }

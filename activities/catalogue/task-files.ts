@@ -5,7 +5,8 @@ import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { type Problem, TaskFilesError } from '../../core/problems.ts';
 import type { Task } from '../../core/task-file.ts';
-import { isBelow, readTask, type Unreadable } from './read-task.ts';
+import { isBelow } from '../is-below.ts';
+import { readTask, type Unreadable } from './read-task.ts';
 
 /**
  * Reads and checks every `*.md` of the project's task directory; hidden files are passed over.

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { CONTAINER_DEFAULTS } from '../../core/container-config.ts';
 import type { Home } from '../home.ts';
+import { isBelow } from '../is-below.ts';
 import { packageRoot } from '../package-root.ts';
 
 /** Where others' sockets and files lie: a step finds these empty. */
@@ -60,7 +61,7 @@ export function bubblewrapped(host: BubblewrapHost, view: BubblewrapView, comman
   const workTree = realpathSync(view.workTree);
   const hidden = hiddenPlaces(host);
   const isHidden = (place: string): boolean =>
-    hidden.directories.some((directory) => place !== directory && isWithin(directory, place));
+    hidden.directories.some((directory) => place !== directory && isBelow(directory, place));
   const programs = [packageRoot(), process.execPath, ...(host.searchPath ?? '').split(path.delimiter)];
   const kept = [...realPaths([...programs.filter((place) => path.isAbsolute(place)), ...resolverFiles()])].filter(
     isHidden,
@@ -112,8 +113,8 @@ function hiddenPlaces({ home, userHome }: BubblewrapHost): { directories: string
   // What lies in a hidden directory need not be hidden again, and could not be: it is not there.
   const directories = found
     .filter((place) => statSync(place).isDirectory())
-    .filter((place, _, all) => !all.some((other) => other !== place && isWithin(other, place)));
-  const files = found.filter((place) => statSync(place).isFile() && !directories.some((one) => isWithin(one, place)));
+    .filter((place, _, all) => !all.some((other) => other !== place && isBelow(other, place)));
+  const files = found.filter((place) => statSync(place).isFile() && !directories.some((one) => isBelow(one, place)));
   return { directories, files };
 }
 
@@ -126,9 +127,4 @@ function resolverFiles(): string[] {
 /** What exists of some paths, as it really is, each once. */
 function realPaths(places: readonly string[]): Set<string> {
   return new Set(places.filter((place) => existsSync(place)).map((place) => realpathSync(place)));
-}
-
-function isWithin(directory: string, place: string): boolean {
-  const relative = path.relative(directory, place);
-  return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
 }

@@ -5,6 +5,7 @@ import type { Config } from '../../core/config.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import type { RunImage } from '../../core/run-image.ts';
 import { humanSize } from '../../core/size.ts';
+import { isBelow } from '../is-below.ts';
 import { codeOf } from '../system-errors.ts';
 import { readBuildContext } from './build-context.ts';
 import { ensureBuilt, findBuilt, type ImageRecipe } from './build-image.ts';
@@ -163,8 +164,7 @@ function within(repository: string, name: string, key: string): string {
   try {
     const root = realpathSync(repository);
     const place = realpathSync(path.resolve(root, name));
-    const relative = path.relative(root, place);
-    if (relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative)) return place;
+    if (isBelow(root, place)) return place;
   } catch (error) {
     const code = codeOf(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;

@@ -6,6 +6,7 @@ import { signedDirectory } from '../../activities/git/signed-commit.ts';
 import { connectEngine } from '../../activities/sandbox/engine.ts';
 import type { RepositoryRef } from '../../core/run-ref.ts';
 import { listRuns } from '../runs/run-list.ts';
+import { hasRunningTasks } from '../runs/running-tasks.ts';
 import type { Session } from '../session.ts';
 import { janitorSandboxes } from '../janitor-sandboxes.ts';
 import { cleanRun, type CleanedRun } from './clean-run.ts';
@@ -88,10 +89,8 @@ function remove(directory: string, dryRun: boolean, removed: string[]): void {
 /** Why a run, or a task that a closed run left behind, still needs its things; `null` if nothing does. */
 async function whyNotEnded(session: Session, run: string): Promise<string | null> {
   if (await session.reader.isOpen(session.project.id, run)) return 'it is still open';
-  const prefix = `signalbox/${session.project.id}/run/${run}/task/`;
-  const open = `WorkflowId STARTS_WITH '${prefix}' AND ExecutionStatus = 'Running'`;
-  const { count } = await session.client.workflow.count(open);
-  return count === 0 ? null : 'some of its tasks have not ended';
+  const left = await hasRunningTasks(session.client, { project: session.project.id, run });
+  return left ? 'some of its tasks have not ended' : null;
 }
 
 /** Runs of other projects may work on the same repository. */
