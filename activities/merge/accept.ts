@@ -52,8 +52,9 @@ async function moveTip(
 }
 
 /**
- * Merges a lane's members onto a tip that moved only outside of the lane's paths: what its checks depend on is then the
- * very same as when they passed. @returns `null` if it is not
+ * Merges a lane's members onto a tip that moved only in paths of other lanes: what its checks depend on is then the very
+ * same as when they passed. Of a path that is in no lane the project has not said so; a user's commit may hold some.
+ * @returns `null` if it is not
  */
 async function mergeInLane(
   place: Place,
@@ -64,11 +65,18 @@ async function mergeInLane(
   const [first] = members;
   if (first === undefined || !(await bare.isAncestor(candidate.base, accepted))) return null;
   const { config } = await host.manifests.manifest(first.run);
-  const paths = config.train.lanes.find(({ name }) => name === lane)?.paths ?? ['**'];
   const { merged, conflicts, cut } = await mergeMembers(place, accepted, members);
   const commit = merged.at(-1)?.commit;
   if (commit === undefined || conflicts.length > 0 || cut !== null) return null;
   const options = { ignoreCase: config.repository.ignore_case ?? false, cache: new Map() };
+  const lanesOf = (path: string): string[] =>
+    config.train.lanes
+      .filter(({ paths }) => paths.some((glob) => matchesGlob(glob, path, options)))
+      .map(({ name }) => name);
   const differs = await changedPaths(bare, candidate.commit, commit);
-  return differs.some(({ path }) => paths.some((glob) => matchesGlob(glob, path, options))) ? null : commit;
+  const isElsewhere = ({ path }: { path: string }): boolean => {
+    const its = lanesOf(path);
+    return its.length > 0 && !its.includes(lane);
+  };
+  return differs.every(isElsewhere) ? commit : null;
 }

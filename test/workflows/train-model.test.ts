@@ -248,7 +248,8 @@ class History {
   #judge(): void {
     const git = this.#git;
     for (const commit of git.history()) {
-      if (!git.byUser.has(commit)) expect([commit, git.isGreen(commit)]).toEqual([commit, true]);
+      const told = git.world.git('log', '-1', '--format=%h %an %s (%p)', commit);
+      if (!git.byUser.has(commit)) expect([told, git.isGreen(commit)]).toEqual([told, true]);
     }
     for (const one of git.members) {
       const outcome = this.#answers.get(memberKey(one.member))?.outcome;

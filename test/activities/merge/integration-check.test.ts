@@ -187,4 +187,16 @@ describe('lanes', () => {
     expect(await advance(ofSecond, second)).toEqual({ outcome: 'moved' });
     expect(world.git('ls-files').split('\n')).toEqual(expect.arrayContaining(['server/s', 'web/w']));
   });
+
+  test('do not land unchecked on what a person committed outside of all lanes', async () => {
+    const scripts = { w: 'mkdir web; echo w > web/w', s: 'mkdir server; echo s > server/s' };
+    world = await projectWorld(scripts, { train: { lanes } });
+    const [web, server] = [await finished('w'), await finished('s')];
+    const ofWeb = await merged(web);
+    world.write('broken', 'x\n');
+    world.git('add', 'broken');
+    world.git('commit', '-q', '-m', 'broken');
+    expect(await landed(server)).toMatchObject({ outcome: 'accepted' });
+    expect(await advance(ofWeb, web)).toEqual({ outcome: 'moved' });
+  });
 });
