@@ -37,6 +37,9 @@ const MOST_IMPORTS = 5;
 /** How many commits are looked at in this process before native git is asked. */
 const NEAR = 50;
 
+/** How many commits are remembered. */
+const REMEMBERED = 2000;
+
 /**
  * The bare repository that holds everything of one project. `refs/heads/<branch>` are the accepted tips,
  * `refs/user/heads/<branch>` the user's own as last seen, `refs/signalbox/<run>/<task>/<attempt>` what agents wrote.
@@ -46,6 +49,7 @@ export class BareRepository {
   readonly gitDir: string;
   private readonly refWriter: RefWriter;
   private readonly imports = new KeyedMutex();
+  private readonly commits = new Map<string, CommitInfo>();
 
   private constructor(gitDir: string) {
     this.gitDir = gitDir;
@@ -176,8 +180,14 @@ export class BareRepository {
 
   /** A commit that is not packed, or `null`; costs no process. */
   freshCommit(commit: string): CommitInfo | null {
+    const known = this.commits.get(commit);
+    if (known !== undefined) return known;
     const loose = readLooseObject(this.gitDir, commit);
-    return loose?.type === 'commit' ? parseCommit(loose.content) : null;
+    if (loose?.type !== 'commit') return null;
+    const info = parseCommit(loose.content);
+    if (this.commits.size >= REMEMBERED) this.commits.clear();
+    this.commits.set(commit, info);
+    return info;
   }
 
   /** True when `descendant` contains `ancestor` by few and fresh commits; false may also mean "not known". No process. */

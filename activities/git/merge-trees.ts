@@ -10,6 +10,7 @@ import { conflictGroups } from './conflict-groups.ts';
 import { runDrivers, type Resolve } from './driver-merge.ts';
 import { attributesFileOf } from './merge-attributes.ts';
 import { runMergeTree } from './merge-tree.ts';
+import { trivialMerge } from './trivial-merge.ts';
 
 /** Two commits to be merged, and how. */
 export interface TreeMerge {
@@ -33,8 +34,8 @@ export interface TreeMerge {
 const SIDES: Sides = { ours: 'the current tip', theirs: 'this work' };
 
 /**
- * The tree of a merge, or its conflicts in words. No process where `commit` was made on that very
- * tip; a few for a conflict.
+ * The tree of a merge, or its conflicts in words. No process where `commit` was made on that very tip, or nothing was
+ * changed on both sides; a few for a conflict.
  *
  * @param trees of the two commits; `direct`: the tip is a parent of the commit
  */
@@ -52,6 +53,8 @@ async function mergeContents(
   ours: string,
 ): Promise<{ tree: string; conflict: MergeConflict | null }> {
   const { bare, tip, commit, drivers = [], sides = SIDES, hunksLimit = 32 * 1024, signal } = request;
+  const trivial = await trivialMerge(bare, tip, commit);
+  if (trivial !== null) return { tree: trivial, conflict: null };
   const attributesFile = await attributesFileOf(bare, ours, drivers);
   const merge = await runMergeTree(bare, tip, commit, { attributesFile, signal });
   if (merge.clean) return { tree: merge.tree, conflict: null };

@@ -8,7 +8,7 @@ import { readLooseObject } from './objects.ts';
 export interface TreeEntry {
   /** As git writes it, such as `100644` or `40000`. */
   mode: string;
-  /** Decoded as UTF-8. */
+  /** Decoded as UTF-8, or byte by byte where the reader asked for `latin1`. */
   name: string;
   object: string;
 }
@@ -17,27 +17,44 @@ export interface TreeEntry {
 export const TREE_MODE = '40000';
 
 /** The entries of a tree that is not packed, or `null`; no process. */
-export function freshTree(bare: BareRepository, tree: string): TreeEntry[] | null {
+export function freshTree(bare: BareRepository, tree: string, names: 'utf8' | 'latin1' = 'utf8'): TreeEntry[] | null {
   const loose = readLooseObject(bare.gitDir, tree);
-  return loose?.type === 'tree' ? parseTree(loose.content) : null;
+  return loose?.type === 'tree' ? parseTree(loose.content, names) : null;
 }
 
 /** The entries of a tree. @throws CommandFailedError when there is no such tree */
-export async function readTree(bare: BareRepository, tree: string): Promise<TreeEntry[]> {
-  return freshTree(bare, tree) ?? parseTree((await bare.git(['cat-file', 'tree', tree])).stdout);
+export async function readTree(
+  bare: BareRepository,
+  tree: string,
+  names: 'utf8' | 'latin1' = 'utf8',
+): Promise<TreeEntry[]> {
+  const fresh = freshTree(bare, tree, names);
+  return fresh ?? parseTree((await bare.git(['cat-file', 'tree', tree])).stdout, names);
 }
 
-function parseTree(content: Buffer): TreeEntry[] {
+function parseTree(content: Buffer, names: 'utf8' | 'latin1'): TreeEntry[] {
   const entries: TreeEntry[] = [];
   for (let at = 0; at < content.length;) {
     const space = content.indexOf(32, at);
     const end = content.indexOf(0, space);
     const mode = content.toString('latin1', at, space);
-    const name = content.toString('utf8', space + 1, end);
+    const name = content.toString(names, space + 1, end);
     at = end + 21;
     entries.push({ mode, name, object: content.toString('hex', end + 1, at) });
   }
   return entries;
+}
+
+/** The bytes of a tree object whose entries' names were read as `latin1`, in any order. */
+export function serializeTree(entries: readonly TreeEntry[]): Buffer {
+  // Git sorts a directory as if its name ended in a slash.
+  const keyed = entries.map((entry) => ({ entry, key: entry.mode === TREE_MODE ? `${entry.name}/` : entry.name }));
+  keyed.sort((one, other) => (one.key < other.key ? -1 : 1));
+  return Buffer.concat(
+    keyed.map(({ entry: { mode, name, object } }) =>
+      Buffer.concat([Buffer.from(`${mode} ${name}\0`, 'latin1'), Buffer.from(object, 'hex')]),
+    ),
+  );
 }
 
 /** Puts other blobs in the place of files of a tree, and returns the new tree. Three processes; no work tree. */
