@@ -5,7 +5,7 @@ import { failedBecause } from './bootstrap-failed.ts';
 import { copyTree } from './copy-tree.ts';
 import { readRecord, writeRecord, type SnapshotOutput, type SnapshotRecord } from './snapshot-record.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
-import type { Owner } from '../git/clean-tree.ts';
+import type { Owner } from '../git/tree-scan.ts';
 import { removeTrees } from '../git/remove-tree.ts';
 import { readIndex } from '../git/index-file.ts';
 import type { Layer } from '../sandbox/sandbox.ts';

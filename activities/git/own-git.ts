@@ -1,7 +1,7 @@
 import { copyFileSync, lchownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ATTRIBUTES, type BareRepository } from './bare-repository.ts';
-import type { Owner } from './clean-tree.ts';
+import type { Owner } from './tree-scan.ts';
 import { removeAll } from './remove-tree.ts';
 
 /**

@@ -12,8 +12,9 @@ const remembered = new WeakMap<BareRepository, Map<string, TreeEntry[]>>();
 
 /**
  * The tree of a merge that asks for no decision: no path was changed on both sides, not even alike, and where both changed
- * something in a directory, neither took anything out of it, so that no rename matters to what the other side did there. Git then comes to the very same tree; but it has to be started for it, and walks through more of it. (What git's
- * manual of `read-tree` calls a trivial merge, applied directory by directory.)
+ * something in a directory, neither took anything out of it, so that no rename matters to what the other side did there.
+ * Git then comes to the very same tree; but it has to be started for it. (What git's manual of `read-tree` calls a trivial
+ * merge, directory by directory.)
  *
  * @returns `null` where git has to be asked: one of the above does not hold, or the commits' last common ancestor cannot
  *   be told from a few fresh commits
