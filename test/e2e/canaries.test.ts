@@ -13,7 +13,7 @@ import type { RunDescription } from '../../core/description.ts';
 import { runWorkflowId } from '../../core/ids.ts';
 import { startCodecEndpoint } from '../../workers/codec-endpoint.ts';
 import { dataConverters } from '../../workers/data-converters.ts';
-import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { quietRuntime } from '../support/quiet-runtime.ts';
 import { gatewayStatus } from '../../workers/gateway-process.ts';
 import { freePort } from '../../workers/server/ports.ts';
@@ -238,11 +238,11 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     test('is replayed from its encrypted histories', async () => {
       quietRuntime();
       const { worker: dataConverter } = dataConverters(homeOf(world.env), world.env, new Redactor());
-      const workflowBundle = await bundleWorkflows({ encrypts: true });
+      const bundle = await workflowBundle(process.env, { encrypts: true });
       const types = new Set<string>();
       for await (const { workflowId, runId, type } of session.client.workflow.list()) {
         const history = await session.client.workflow.getHandle(workflowId, runId).fetchHistory();
-        await Worker.runReplayHistory({ workflowBundle, dataConverter, replayName: type }, history, workflowId);
+        await Worker.runReplayHistory({ workflowBundle: bundle, dataConverter, replayName: type }, history, workflowId);
         types.add(type);
       }
       expect([...types].sort()).toEqual(['repository', 'run', 'task', 'train']);

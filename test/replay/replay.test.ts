@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { packageRoot } from '../../activities/package-root.ts';
-import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { quietRuntime } from '../support/quiet-runtime.ts';
 
 const folder = path.join(packageRoot(), 'test', 'replay', 'histories');
@@ -11,24 +11,24 @@ const recordings = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.json'))
   .sort();
 
-let workflowBundle: WorkflowBundleOption;
+let bundle: WorkflowBundleOption;
 
 beforeAll(async () => {
   quietRuntime();
-  workflowBundle = await bundleWorkflows();
+  bundle = await workflowBundle(process.env);
 });
 
 // Runs that are open when Signalbox is updated go on with the new code: it must make the same decisions on their histories.
 describe('today’s workflows, on histories of earlier ones', () => {
   test.each(recordings)('replay %s as it happened', async (file) => {
     const history: unknown = JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
-    await Worker.runReplayHistory({ workflowBundle, replayName: file }, history);
+    await Worker.runReplayHistory({ workflowBundle: bundle, replayName: file }, history);
   });
 
   test('refuse a history that they would not have made', async () => {
     const file = recordings.find((name) => name.includes('landing-task')) ?? '';
     const text = readFileSync(path.join(folder, file), 'utf8').replaceAll('"name":"verify"', '"name":"closeAttempt"');
-    const replay = Worker.runReplayHistory({ workflowBundle, replayName: file }, JSON.parse(text) as unknown);
+    const replay = Worker.runReplayHistory({ workflowBundle: bundle, replayName: file }, JSON.parse(text) as unknown);
     await expect(replay).rejects.toThrow(/[Nn]ondeterminis/);
   });
 

@@ -6,7 +6,7 @@ import { agentsQueue, hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/
 import { packRun } from '../../core/packed-run.ts';
 import type { RunState } from '../../core/run-state.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
-import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import type { run as runWorkflow } from '../../workflows/run.ts';
 import { settings } from './run-rules.ts';
 import type { FakeWorld } from './fake-activities.ts';
@@ -24,7 +24,7 @@ let bundle: Promise<WorkflowBundleOption> | null = null;
 
 /** Does `work` while workers serve a fake world. */
 export async function withWorkers<T>(server: WorkflowServer, world: FakeWorld, work: () => Promise<T>): Promise<T> {
-  bundle ??= bundleWorkflows();
+  bundle ??= workflowBundle(process.env);
   world.lists = server.lists ?? false;
   const shared = {
     connection: server.nativeConnection,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Worker } from '@temporalio/worker';
-import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { historiesOf } from '../support/histories.ts';
 import { realServer } from '../support/real-server.ts';
@@ -22,7 +22,7 @@ test(
   'refused updates leave no trace: a run that continues as new among them can be replayed',
   async () => {
     const world = new FakeWorld([{ id: 'a', approval: 'start' }]);
-    const workflowBundle = await bundleWorkflows();
+    const bundle = await workflowBundle(process.env);
     await withWorkers(env, world, async () => {
       // Each has a history of another length when it is refused something: one meets the limit with that.
       for (const more of [0, 1, 2, 3]) {
@@ -41,7 +41,7 @@ test(
         const histories = await historiesOf(env.client, `WorkflowId = '${workflowId}'`);
         expect(histories.length).toBeGreaterThan(1);
         for (const { events, runId } of histories) {
-          await Worker.runReplayHistory({ workflowBundle, replayName: runId }, { events });
+          await Worker.runReplayHistory({ workflowBundle: bundle, replayName: runId }, { events });
         }
       }
     });

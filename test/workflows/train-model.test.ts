@@ -9,7 +9,7 @@ import { hostQueue, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
 import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type TrainResult } from '../../core/train.ts';
 import { Random } from '../../scripts/simulate/random.ts';
-import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { realServer } from '../support/real-server.ts';
 import { TrainGitWorld, type GitMember, type WorkKind } from '../support/train-git-world.ts';
 import { until } from '../support/until.ts';
@@ -21,7 +21,7 @@ const FIRST_SEED = Number(process.env['SIGNALBOX_TRAIN_SEED'] ?? 1);
 let env: TestWorkflowEnvironment;
 let bundle: WorkflowBundleOption;
 beforeAll(async () => {
-  bundle = await bundleWorkflows();
+  bundle = await workflowBundle(process.env);
   env = await realServer({});
 });
 afterAll(() => env.teardown());
