@@ -156,8 +156,8 @@ export async function train(...args: TrainArguments): Promise<void> {
     state.isChanged = false;
     news.send();
     runner.reconcile(state.queue);
-    lander.reconcile();
     if (isLong()) {
+      lander.reconcile();
       if (await isOver()) await continueAsNew<typeof train>(...packTrain(input, state.queue));
       continue;
     }
@@ -178,6 +178,8 @@ export async function train(...args: TrainArguments): Promise<void> {
     state.queue = next.queue;
     for (const checks of next.planned) await build(checks);
     if (next.planned.length > 0) continue;
+    // Not before: who waits for the next checks waits longer than who waits for this.
+    lander.reconcile();
     if (await waitForMore()) return;
   }
 }

@@ -175,16 +175,20 @@ export class BareRepository {
 
   /** @throws CommandFailedError when there is no such commit */
   async commitInfo(commit: string): Promise<CommitInfo> {
-    return this.freshCommit(commit) ?? parseCommit((await this.git(['cat-file', 'commit', commit])).stdout);
+    const fresh = this.freshCommit(commit);
+    return fresh ?? this.remember(commit, parseCommit((await this.git(['cat-file', 'commit', commit])).stdout));
   }
 
-  /** A commit that is not packed, or `null`; costs no process. */
+  /** A commit that is not packed, or was read before, or `null`; costs no process. */
   freshCommit(commit: string): CommitInfo | null {
     const known = this.commits.get(commit);
     if (known !== undefined) return known;
     const loose = readLooseObject(this.gitDir, commit);
     if (loose?.type !== 'commit') return null;
-    const info = parseCommit(loose.content);
+    return this.remember(commit, parseCommit(loose.content));
+  }
+
+  private remember(commit: string, info: CommitInfo): CommitInfo {
     if (this.commits.size >= REMEMBERED) this.commits.clear();
     this.commits.set(commit, info);
     return info;

@@ -1,9 +1,9 @@
-import path from 'node:path';
 import { homeOf, type Home } from '../../activities/home.ts';
 import { loadProject, type Project } from '../../activities/catalogue/project.ts';
 import { loadTasks } from '../../activities/catalogue/task-files.ts';
 import { loadPrompts } from '../../activities/prompts/templates.ts';
 import { inspectUserRepository } from '../../activities/git/inspect-user-repository.ts';
+import { isBelow } from '../../activities/is-below.ts';
 import { trySigner } from '../../activities/git/signed-commit.ts';
 import { treeFacts } from '../../activities/git/tree-facts.ts';
 import { branchTip, requireSupported, type UserRepository } from '../../activities/git/user-repository.ts';
@@ -159,8 +159,7 @@ async function requireSigning(config: Config, user: UserRepository, env: RunRequ
 function requireHomeOutside(user: UserRepository, home: string): void {
   for (const directory of [user.topLevel, user.commonDir]) {
     if (directory === null) continue;
-    const relative = path.relative(directory, home);
-    if (relative !== '' && (relative.startsWith('..') || path.isAbsolute(relative))) continue;
+    if (!isBelow(directory, home)) continue;
     throw new SignalboxError('environment', `Signalbox's home ${home} lies inside the repository ${directory}`, {
       hint: 'Set SIGNALBOX_HOME to a directory elsewhere.',
     });

@@ -87,6 +87,30 @@ test('a driver that only a tree names runs nothing, whatever it is called', asyn
 });
 
 test('of clean merges none but the first looks through the whole tree for attributes, or starts git at all', async () => {
+  const names = ['b.txt', 'sub/c.txt', 'new/d.txt', 'e.txt'];
+  const lines = (first: string, last: string): string => [first, ...Array<string>(9).fill('-'), last, ''].join('\n');
+  const all = (text: string): Record<string, string> => Object.fromEntries(names.map((name) => [name, text]));
+  const before = { 'sub/.gitattributes': '*.md merge=union\n', ...all(lines('a', 'z')) };
+  const base = fixture.commitFiles(fixture.base, before);
+  git(fixture.bare.gitDir, 'repack', '-a', '-d', '-q');
+  const run = jest.spyOn(fixture.bare, 'git');
+  let tip = fixture.commitFiles(base, all(lines('ours', 'z')));
+  const commands: string[][] = [];
+  for (const name of names) {
+    const work = fixture.commitFiles(base, { [name]: lines('a', 'theirs') });
+    run.mockClear();
+    tip = await merged(tip, work);
+    commands.push(run.mock.calls.map(([args]) => args[0] ?? ''));
+    expect(git(fixture.bare.gitDir, 'show', `${tip}:${name}`)).toBe(lines('ours', 'theirs').trimEnd());
+  }
+  const [first, ...others] = commands;
+  expect(first?.filter((command) => command !== 'cat-file')).toEqual(['ls-tree']);
+  expect(others.map((more) => more.filter((command) => command !== 'cat-file'))).toEqual([[], [], []]);
+  // Directories that no merge has looked into yet are packed.
+  expect(others.map((more) => more.length)).toEqual([1, 1, 0]);
+});
+
+test('of merges that change no path on both sides, none but the first starts git', async () => {
   const base = fixture.commitFiles(fixture.base, { 'sub/.gitattributes': '*.md merge=union\n' });
   git(fixture.bare.gitDir, 'repack', '-a', '-d', '-q');
   const run = jest.spyOn(fixture.bare, 'git');
@@ -98,7 +122,8 @@ test('of clean merges none but the first looks through the whole tree for attrib
     tip = await merged(tip, work);
     commands.push(run.mock.calls.map(([args]) => args[0] ?? ''));
   }
-  expect(commands).toEqual([['ls-tree', 'cat-file'], [], [], []]);
+  // The base and its directory are packed.
+  expect(commands).toEqual([['cat-file', 'cat-file'], [], [], []]);
 });
 
 /** What git says of `merge` for paths, with attributes of ours in a repository that has no others. */
