@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/activity';
 import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
@@ -15,6 +16,9 @@ import { until } from './until.ts';
 
 /** How often an activity's worker dies: before it does anything, and as often when all is done and nobody knows. */
 const DEADLY = 0.15;
+
+/** How often one takes its time, before as after, and how long at most, milliseconds. */
+const SLOW = { chance: 0.1, most: 500 };
 
 type Activity = (input: unknown) => Promise<unknown>;
 
@@ -100,8 +104,8 @@ export class TrainDriver<M extends { member: TrainMember }> {
 
   #failing<T extends object>(activities: T): T {
     const entries = Object.entries(activities as Record<string, Activity>).map(([name, activity]) => {
-      const dies = (when: string): void => {
-        // What waits for news for hours would never get to an end.
+      const mayDie = async (when: string): Promise<void> => {
+        if (this.faults && this.#random.chance(SLOW.chance)) await sleep(this.#random.integer(0, SLOW.most));
         if (!this.faults || !this.#random.chance(DEADLY)) return;
         this.#story.note(`  ${name} dies ${when}`);
         throw ApplicationFailure.retryable(`${name} died`, 'died');
@@ -110,14 +114,14 @@ export class TrainDriver<M extends { member: TrainMember }> {
       return [
         name,
         async (input: unknown): Promise<unknown> => {
-          dies('before');
-          if (name === 'accept') this.#begins(input as { members: PackedMembers });
+          this.#begins(input as { members?: PackedMembers; member?: TrainMember }, isMove);
           if (isMove) this.moves.begun += 1;
           if (isMove) this.moves.underWay += 1;
           try {
+            await mayDie('before');
             const result = await activity(input);
             this.#story.note(`  ${name} ${inShort(input)} -> ${inShort(result)}`);
-            dies('after');
+            await mayDie('after');
             return result;
           } finally {
             if (isMove) this.moves.underWay -= 1;
@@ -128,11 +132,12 @@ export class TrainDriver<M extends { member: TrainMember }> {
     return Object.fromEntries(entries) as T;
   }
 
-  #begins({ members }: { members: PackedMembers }): void {
-    for (const member of unpackMembers(members)) this.#accepting.set(memberKey(member), Date.now());
+  #begins({ members, member }: { members?: PackedMembers; member?: TrainMember }, isMove: boolean): void {
+    const moved = [...(members === undefined ? [] : unpackMembers(members)), ...(member === undefined ? [] : [member])];
+    if (isMove) for (const one of moved) this.#accepting.set(memberKey(one), Date.now());
   }
 
-  /** Was a train terminated after it began to accept this one? Only then may it not know that it did. */
+  /** Was a train terminated after it began to accept this one, or to merge it? Only then does the next one not know of it. */
   mayHaveForgotten({ member }: M): boolean {
     return this.#terminatedAt >= (this.#accepting.get(memberKey(member)) ?? Infinity);
   }

@@ -2,9 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rideOf } from '../../activities/merge/ride.ts';
-import { attemptRef } from '../../core/ids.ts';
 import type { TrainMember } from '../../core/train.ts';
+import { importMember } from './imported-member.ts';
 import { projectWorld, type ProjectWorld } from './project-world.ts';
 
 /**
@@ -70,7 +69,14 @@ export class TrainGitWorld {
       checks: { doctor: 'true', integration: checkOf(PARTS, once) },
       train,
     });
-    const members = await makeMembers(world, kinds);
+    const members: GitMember[] = [];
+    for (const [index, kind] of kinds.entries()) {
+      const files = filesOf(kind, index);
+      // Two runs of one project, with members of both in each lane.
+      const run = Math.floor(index / 2) % 2 === 0 ? 'r1' : 'r2';
+      const member = await importMember(world, { run, task: `t${index}`, files, text: String(index) });
+      members.push({ member, kind, files });
+    }
     return new TrainGitWorld(world, members, outside);
   }
 
@@ -245,34 +251,6 @@ function checkOf(parts: readonly Part[], once: string): string {
     `[ "$(ls ${lanes} 2>/dev/null | grep -c "^pair-")" -lt 2 ] || exit 1`,
     `if ls ${lanes} 2>/dev/null | grep -q "^flaky-" && mkdir ${once} 2>/dev/null; then exit 1; fi`,
   ].join('\n');
-}
-
-async function makeMembers(world: ProjectWorld, kinds: readonly WorkKind[]): Promise<GitMember[]> {
-  const { host } = world;
-  const bare = await host.bare(world.run.repository);
-  const base = await bare.importBranch(await host.user(world.run.repository), 'main');
-  const members: GitMember[] = [];
-  for (const [index, kind] of kinds.entries()) {
-    // Two runs of one project, with members of both in each lane.
-    const run = { ...world.run, run: Math.floor(index / 2) % 2 === 0 ? 'r1' : 'r2' };
-    const { manifest, task } = await host.manifests.task(run, `t${index}`);
-    const ref = attemptRef(run.run, `t${index}`, 1);
-    const files = filesOf(kind, index);
-    const text = String(index);
-    const stream = [
-      `commit ${ref}\ncommitter T <t@example.com> 1700000000 +0000\ndata 4\nwork`,
-      `from ${base}`,
-      ...files.map((file) => `M 100644 inline ${file}\ndata ${text.length}\n${text}`),
-      'done\n',
-    ].join('\n');
-    await bare.git(['fast-import', '--quiet', '--done'], { input: stream });
-    const { name } = task.manifest;
-    const commit = bare.ref(ref);
-    if (commit === null) throw new Error(`no work at ${ref}`);
-    const ride = rideOf(manifest, task, files);
-    members.push({ member: { run, task: `t${index}`, name, attempt: 1, commit, base, ride }, kind, files });
-  }
-  return members;
 }
 
 function filesOf(kind: WorkKind, index: number): string[] {
