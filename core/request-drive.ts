@@ -13,6 +13,8 @@ export interface TrackedRequest {
 /** What {@link driveRequest} does things with. */
 export interface RequestMeans {
   remote: Pick<RemoteActivities, 'openRequest' | 'mergeRequest'>;
+  /** Asked before the remote is asked to merge: a member that has left by now is not merged. */
+  mayMerge: () => boolean;
   /** Milliseconds since the epoch; in a workflow its own clock. */
   now: () => number;
 }
@@ -38,7 +40,7 @@ export function watchedRequests(tracked: readonly TrackedRequest[], now: number)
 export async function driveRequest(
   { member, base, request }: TrackedRequest,
   event: RequestEvent,
-  { remote, now }: RequestMeans,
+  { remote, mayMerge, now }: RequestMeans,
 ): Promise<RequestTurn> {
   let turn = reduceRequest(request, event, member.attempt);
   for (;;) {
@@ -48,6 +50,7 @@ export async function driveRequest(
       const answer = await remote.openRequest({ member, ready: true, known: { number, head } });
       turn = reduceRequest(state, openedEvent(answer, now()), member.attempt);
     } else if (step.do === 'merge' && state.number !== null) {
+      if (!mayMerge()) return { state, step: { do: 'wait' } };
       const { number, head } = state;
       const answer = await remote.mergeRequest({ member, number, head, base });
       turn = reduceRequest(state, { type: 'answered', at: now(), answer }, member.attempt);

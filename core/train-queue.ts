@@ -27,6 +27,10 @@ export interface RequestedMember extends TrackedRequest {
   pause: number | null;
   /** It is in its lane again, since the branch on the remote has moved. */
   isRebuilt: boolean;
+  /** The remote is asked to merge it just now. */
+  isMerging: boolean;
+  /** It is to be taken out, unless it turns out to be merged on the remote. */
+  isLeaving: boolean;
 }
 
 /** What was accepted together, and has not been brought to the user's branch yet. */
@@ -136,8 +140,8 @@ export function submit(queue: TrainQueue, member: TrainMember): TrainQueue {
 }
 
 /**
- * Takes a member out. One that is being accepted is answered when that is over: then it is merged, or it is taken out. One
- * that is accepted is merged, and told so when it has landed.
+ * Takes a member out. One that is being accepted, or merged on the remote, is answered when that is over: then it is merged,
+ * or it is taken out. One that is accepted is merged, and told so when it has landed.
  */
 export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
   const key = memberKey(member);
@@ -147,6 +151,11 @@ export function withdraw(queue: TrainQueue, member: MemberId): TrainQueue {
   if (isBeingAccepted(queue, key)) {
     const others = queue.leaving.filter((other) => memberKey(other) !== key);
     return { ...queue, leaving: [...others, idOf(member)] };
+  }
+  const request = queue.requests.find((other) => memberKey(other.member) === key);
+  if (request !== undefined && (request.isMerging || request.todo?.do === 'follow')) {
+    const requests = queue.requests.map((other) => (other === request ? { ...other, isLeaving: true } : other));
+    return { ...queue, requests };
   }
   const removed: TrainQueue = {
     ...queue,

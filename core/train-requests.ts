@@ -1,7 +1,7 @@
 import type { Evidence } from './evidence.ts';
 import { newRequest, reduceRequest, type RequestNews, type RequestState, type RequestTurn } from './pull-request.ts';
 import { emptyLane, isRequested, longestGreen, sameLane, without } from './train-lane.ts';
-import { answer, settle, type RequestedMember, type TrainQueue } from './train-queue.ts';
+import { answer, settle, withdraw, type RequestedMember, type TrainQueue } from './train-queue.ts';
 import { memberKey, type MemberId } from './train.ts';
 
 /** What is told of requests that the train itself has something to do for. */
@@ -18,7 +18,8 @@ const PAUSE = 30_000;
  * @param at milliseconds since the epoch
  */
 export function handOver(queue: TrainQueue, at: number): TrainQueue {
-  if (queue.halt !== null) return queue;
+  // Nothing is followed while the train stands: those who left are not kept waiting.
+  if (queue.halt !== null) return queue.requests.reduce((before, { member }) => leaveMerged(before, member), queue);
   const present = new Set(
     [...queue.lanes.flatMap(({ members }) => members), ...queue.culprits.map(({ member }) => member)].map(memberKey),
   );
@@ -33,7 +34,8 @@ export function handOver(queue: TrainQueue, at: number): TrainQueue {
     const request = { ...(requests[before]?.request ?? newRequest(candidate.commit, at)), waits: null };
     const next: RequestedMember = {
       ...{ member, request, base: candidate.tip, candidate: candidate.commit },
-      ...{ pushed: requests[before]?.pushed ?? null, todo: null, pause: null, isRebuilt: false },
+      ...{ pushed: requests[before]?.pushed ?? null, todo: null, pause: null },
+      ...{ isRebuilt: false, isMerging: false, isLeaving: false },
     };
     if (before === -1) requests.push(next);
     else requests[before] = next;
@@ -66,7 +68,7 @@ export function beginDraft(queue: TrainQueue, member: RequestedMember['member'],
     ...{ member, base, candidate: commit, request, pushed: null },
     todo: null,
     pause: null,
-    isRebuilt: true,
+    ...{ isRebuilt: true, isMerging: false, isLeaving: false },
   };
   return { ...queue, requests: [...queue.requests, draft] };
 }
@@ -105,11 +107,19 @@ export function updateRequest(queue: TrainQueue, member: MemberId, change: Parti
   return { ...queue, requests };
 }
 
+/** The remote is to merge a request now. @returns `null` if its member has left meanwhile: then it must not */
+export function beginMerging(queue: TrainQueue, member: MemberId): TrainQueue | null {
+  const isThere = queue.requests.some((other) => memberKey(other.member) === memberKey(member));
+  return isThere ? updateRequest(queue, member, { isMerging: true }) : null;
+}
+
 /** Records where a request stands, and what follows from it. */
 export function noteRequest(queue: TrainQueue, member: MemberId, { state, step }: RequestTurn): TrainQueue {
   if (step.do === 'reject') return rejectRequest(queue, member, step.evidence);
   const todo = step.do === 'follow' ? step : step.do === 'rebuild' ? ({ do: 'rebuild' } as const) : null;
-  return updateRequest(queue, member, { request: state, todo, pause: null });
+  const noted = updateRequest(queue, member, { request: state, todo, pause: null, isMerging: false });
+  const isLeaving = noted.requests.some((other) => other.isLeaving && memberKey(other.member) === memberKey(member));
+  return isLeaving && step.do !== 'follow' ? withdraw(noted, member) : noted;
 }
 
 /** The request for which the train itself has to do something now. @param at milliseconds since the epoch */
@@ -173,7 +183,17 @@ export function pauseRequest(
   const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
   if (now === undefined) return queue;
   const waits = why ?? now.request.waits;
-  return updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person } });
+  return leaveMerged(
+    updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person } }),
+    member,
+  );
+}
+
+/** A member that wanted to leave, and is merged on the remote, is told so also where the remote cannot be followed now. */
+function leaveMerged(queue: TrainQueue, member: MemberId): TrainQueue {
+  const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
+  if (now?.todo?.do !== 'follow' || !now.isLeaving) return queue;
+  return requestMerged(queue, member, now.todo.commit);
 }
 
 function gone(queue: TrainQueue, member: MemberId): TrainQueue {

@@ -6,6 +6,7 @@ import type { OpenAnswer, RemoteActivities } from '../core/remote.ts';
 import type { RepositoryRef } from '../core/run-ref.ts';
 import {
   beginDraft,
+  beginMerging,
   noteDraft,
   noteRequest,
   requestNews,
@@ -101,7 +102,8 @@ export class TrainRequests {
           if (push.outcome === 'refused') happened = { type: 'refused', at: now(), refusal: push };
           else this.#change((queue) => updateRequest(queue, member, { pushed: candidate }));
         }
-        const turn = await driveRequest(requested, happened, { remote, now });
+        const mayMerge = (): boolean => this.#beginMerging(member);
+        const turn = await driveRequest(requested, happened, { remote, mayMerge, now });
         return (queue) => noteRequest(queue, member, turn);
       });
     } catch (error) {
@@ -110,6 +112,16 @@ export class TrainRequests {
       const turn = reduceRequest(requested.request, { type: 'refused', at: now(), refusal }, member.attempt);
       this.#change((queue) => noteRequest(queue, member, turn));
     }
+  }
+
+  #beginMerging(member: MemberId): boolean {
+    let isBegun = false;
+    this.#change((queue) => {
+      const begun = beginMerging(queue, member);
+      isBegun = begun !== null;
+      return begun ?? queue;
+    });
+    return isBegun;
   }
 
   /** Does one thing at a time for a member, and records what came of it. */

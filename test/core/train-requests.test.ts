@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { watchedRequests } from '../../core/request-drive.ts';
 import { checked, jobs } from '../../core/train-checks.ts';
+import { halt, tipHalt } from '../../core/train-halt.ts';
 import { emptyTrain, membersOf, submit, withdraw, type TrainQueue } from '../../core/train-queue.ts';
 import {
   beginDraft,
+  beginMerging,
   handOver,
   nextErrand,
   noteDraft,
@@ -94,6 +96,31 @@ describe('a member that is merged through a pull request', () => {
     expect(nextErrand(queue, 31_000)).toMatchObject({ todo: { do: 'follow', commit: 'm' } });
     expect(requestNews(queue.requests[0]!)).toMatchObject({ waits: 'main lost it. Look there.', person: true });
     expect(outcomes(requestMerged(queue, member, 'm'))).toEqual(['a merged']);
+  });
+
+  test('that leaves while the remote merges it waits for how that ends: merged, or taken out', () => {
+    const waiting = handedOver({ type: 'opened', ...opened, draft: false });
+    const leaving = withdraw(beginMerging(waiting, member)!, member);
+    expect(outcomes(leaving)).toEqual([]);
+    const after = (event: RequestEvent): TrainQueue =>
+      noteRequest(leaving, member, reduceRequest(leaving.requests[0]!.request, event, 1));
+    expect(outcomes(after(moved))).toEqual(['a withdrawn']);
+    const followed = after(merged);
+    expect(nextErrand(followed, 0)).toMatchObject({ todo: { do: 'follow', commit: 'm' } });
+    expect(outcomes(requestMerged(followed, member, 'm'))).toEqual(['a merged']);
+  });
+
+  test('that has left is not merged', () => {
+    const waiting = handedOver({ type: 'opened', ...opened, draft: false });
+    expect(beginMerging(withdraw(waiting, member), member)).toBeNull();
+  });
+
+  test('that leaves once it is merged is told so, also where the remote cannot be followed, or the train stands', () => {
+    const leaving = withdraw(handedOver(merged), member);
+    expect(outcomes(leaving)).toEqual([]);
+    const why = { why: 'main lost it. Look there.', person: true };
+    expect(outcomes(pauseRequest(leaving, member, why, 1000))).toEqual(['a merged']);
+    expect(outcomes(handOver(halt(leaving, tipHalt('tip', integrationFailure())), 1000))).toEqual(['a merged']);
   });
 
   test('whose base moved tells why it is made anew', () => {

@@ -12,6 +12,8 @@ export class FakeRemote {
   looks = 0;
   /** Refuses the next pushes of tasks. */
   refusals = 0;
+  /** What a merge waits for. */
+  beforeMerge: () => Promise<void> = () => Promise.resolve();
 
   /** @param accepted tells the accepted tip of the train */
   activities(accepted: () => string): RemoteActivities {
@@ -62,11 +64,12 @@ export class FakeRemote {
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       },
-      mergeRequest: ({ member, number, base }) => {
+      mergeRequest: async ({ member, number, base }) => {
         this.calls.push(`merge ${member.task}`);
+        await this.beforeMerge();
         const now = this.tip ?? accepted();
-        if (base !== now) return Promise.resolve({ outcome: 'moved', what: 'base', now });
-        return Promise.resolve({ outcome: 'merged', commit: this.merge(number) });
+        if (base !== now) return { outcome: 'moved', what: 'base', now };
+        return { outcome: 'merged', commit: this.merge(number) };
       },
       followRemote: () => {
         this.calls.push('follow');

@@ -111,6 +111,8 @@ export class GitHubState {
     if (this.tip(wish.head) === null || this.tip(wish.base) === null) throw new Refusal(422, 'Validation Failed: head');
     if (this.pulls.some((pull) => pull.open && pull.head === wish.head))
       throw new Refusal(422, `Validation Failed: A pull request already exists for team:${wish.head}.`);
+    if (this.git('rev-list', '--count', `${wish.base}..${wish.head}`) === '0')
+      throw new Refusal(422, `Validation Failed: No commits between ${wish.base} and ${wish.head}`);
     if (wish.draft && !this.drafts) throw new Refusal(422, 'Draft pull requests are not supported in this repository.');
     const pull: Pull = {
       ...wish,

@@ -2,28 +2,34 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rideOf } from '../../activities/merge/ride.ts';
-import { attemptRef } from '../../core/ids.ts';
 import type { TrainMember } from '../../core/train.ts';
+import { importMember } from './imported-member.ts';
 import { projectWorld, type ProjectWorld } from './project-world.ts';
 
-/** What a member's work is: good, red by itself, red with its pair, red by chance once, or in conflict with its twin. */
-export type WorkKind = 'good' | 'red' | 'pair' | 'flaky' | 'clash';
+/**
+ * What a member's work is: good, good and in two lanes, red by itself, red with its pair, red by chance once, or in conflict
+ * with its twin.
+ */
+export type WorkKind = 'good' | 'wide' | 'red' | 'pair' | 'flaky' | 'clash';
+
+/** Where a path lies: in one of two lanes, where the project has them, or in none. */
+export type Part = '' | 'x/' | 'y/';
 
 /** A member with its work. */
 export interface GitMember {
   member: TrainMember;
   kind: WorkKind;
-  /** The file that it writes: no other member's, but for those that clash. */
-  file: string;
+  /** The files that it writes: no other member's, but for those that clash. */
+  files: string[];
 }
 
 const UNTRACKED = 'what I wrote down';
 const EDITED = 'one\nand what I have not committed yet\n';
+const PARTS: readonly Part[] = ['', 'x/', 'y/'];
 
 /**
- * A user's repository with a train's members in Signalbox's own, and somebody who commits to it meanwhile. What is true of
- * a tree can be told from its names: `broken`, `red-…`, or both `pair-…`s make it red.
+ * A user's repository with the members of two runs in Signalbox's own, and somebody who commits to it meanwhile. What is
+ * true of a part of a tree can be told from its names: `broken`, `red-…`, or two `pair-…`s make it red.
  */
 export class TrainGitWorld {
   readonly world: ProjectWorld;
@@ -33,61 +39,62 @@ export class TrainGitWorld {
   /** Every commit that the user's branch was seen at. */
   readonly seen = new Set<string>();
   readonly #outside: string;
+  readonly #first: string;
   /** Files of commits that could not be. */
   readonly #untidy = new Set<string>();
   #commits = 0;
+  #isEdited = false;
 
   private constructor(world: ProjectWorld, members: GitMember[], outside: string) {
     this.world = world;
     this.members = members;
     this.#outside = outside;
-    this.byUser.add(world.git('rev-parse', 'main'));
+    this.#first = world.git('rev-parse', 'main');
+    this.byUser.add(this.#first);
     world.write('notes.txt', UNTRACKED);
   }
 
   /** @param lanes do members ride in lanes of their own? */
   static async create(kinds: readonly WorkKind[], lanes: boolean, slots: number): Promise<TrainGitWorld> {
     const outside = mkdtempSync(path.join(tmpdir(), 'signalbox-flaky-'));
-    const check = [
-      'sleep 0.1',
-      '[ ! -e broken ] || exit 1',
-      'for red in x/red-* y/red-*; do [ ! -e "$red" ] || exit 1; done',
-      '[ "$(ls x y 2>/dev/null | grep -c "^pair-")" -lt 2 ] || exit 1',
-      `if ls x y 2>/dev/null | grep -q "^flaky-" && mkdir ${outside}/once 2>/dev/null; then exit 1; fi`,
-    ].join('\n');
-    const names = lanes ? ['x', 'y'] : [];
-    const train = { slots, lanes: names.map((name) => ({ name, paths: [`${name}/**`] })) };
+    const once = path.join(outside, 'once');
+    // What the checks of a lane depend on is in its paths, or in nobody's.
+    const ofLanes = ['x', 'y'].map((name) => {
+      const integration = [checkOf(['', `${name}/` as Part], once)];
+      return { name, paths: [`${name}/**`], integration };
+    });
+    const train = { slots, lanes: lanes ? ofLanes : [] };
     const scripts = Object.fromEntries(kinds.map((_, index) => [`t${index}`, 'true']));
-    const world = await projectWorld(scripts, { checks: { doctor: 'true', integration: check }, train });
-    const { run, host } = world;
-    const bare = await host.bare(run.repository);
-    const base = await bare.importBranch(await host.user(run.repository), 'main');
+    const world = await projectWorld(scripts, {
+      checks: { doctor: 'true', integration: checkOf(PARTS, once) },
+      train,
+    });
     const members: GitMember[] = [];
     for (const [index, kind] of kinds.entries()) {
-      const { manifest, task } = await host.manifests.task(run, `t${index}`);
-      // Those that are red together, or clash, are in one lane: so says who sets lanes up.
-      const place = kind === 'pair' || kind === 'clash' || index % 2 === 0 ? 'x' : 'y';
-      const file = kind === 'clash' ? 'x/clash' : `${place}/${kind}-${index}`;
-      const ref = attemptRef(run.run, `t${index}`, 1);
-      const stream = [
-        `commit ${ref}\ncommitter T <t@example.com> 1700000000 +0000\ndata 4\nwork`,
-        `from ${base}\nM 100644 inline ${file}\ndata ${String(index).length}\n${index}\ndone\n`,
-      ].join('\n');
-      await bare.git(['fast-import', '--quiet', '--done'], { input: stream });
-      const name = task.manifest.name;
-      const ride = rideOf(manifest, task, [file]);
-      const commit = bare.ref(ref)!;
-      members.push({ member: { run, task: `t${index}`, name, attempt: 1, commit, base, ride }, kind, file });
+      const files = filesOf(kind, index);
+      // Two runs of one project, with members of both in each lane.
+      const run = Math.floor(index / 2) % 2 === 0 ? 'r1' : 'r2';
+      const member = await importMember(world, { run, task: `t${index}`, files, text: String(index) });
+      members.push({ member, kind, files });
     }
     return new TrainGitWorld(world, members, outside);
   }
 
-  /** Is a commit green, in truth? */
-  isGreen(commit: string): boolean {
+  /**
+   * Is a commit as one of Signalbox's must be: green; or red only by what a person left in a lane, where what was merged
+   * into it is of the other one?
+   */
+  isRight(commit: string): boolean {
     const names = this.world.git('ls-tree', '-r', '--name-only', commit).split('\n');
-    const bases = names.map((name) => path.basename(name));
-    const pairs = bases.filter((name) => name.startsWith('pair-')).length;
-    return !names.includes('broken') && !bases.some((name) => name.startsWith('red-')) && pairs < 2;
+    const [, ...merged] = this.world.git('log', '-1', '--format=%P', commit).split(' ');
+    const lane = this.members.find(({ member }) => merged.includes(member.commit))?.member.ride.lane ?? null;
+    return PARTS.every((part) => {
+      const own = names.filter((name) => name.startsWith(part) && !name.slice(part.length).includes('/'));
+      const red = own.filter((name) => path.basename(name).startsWith('red-')).length;
+      const pairs = own.filter((name) => path.basename(name).startsWith('pair-')).length;
+      const isElsewhere = lane !== null && part !== '' && part !== `${lane}/`;
+      return red === 0 && pairs < 2 && (isElsewhere || !own.includes(`${part}broken`));
+    });
   }
 
   /** Does a commit of Signalbox's own repository hold flaky work? Its check may have been red without a reason. */
@@ -112,28 +119,59 @@ export class TrainGitWorld {
     return await bare.isAncestor(member.commit, bare.tip('main') ?? '');
   }
 
+  /** All accepted work has reached the user's branch, and Signalbox knows that it has. */
+  async isLanded(): Promise<boolean> {
+    const bare = await this.world.host.bare(this.world.run.repository);
+    const theirs = this.world.git('rev-parse', 'main');
+    return bare.tip('main') === theirs && bare.ref('refs/user/heads/main') === theirs;
+  }
+
   /** Somebody commits to the user's branch: nothing in particular, or what breaks or mends the checks. */
-  commit(what: 'harmless' | 'broken' | 'mended'): void {
+  commit(what: 'harmless' | 'broken' | 'mended', parts: readonly Part[] = ['']): void {
     const { world } = this;
-    const isBroken = existsSync(path.join(world.repository, 'broken'));
-    if ((what === 'mended') !== isBroken && what !== 'harmless') return;
+    const isBroken = PARTS.filter((part) => existsSync(path.join(world.repository, `${part}broken`)));
+    if ((what === 'mended') !== isBroken.length > 0 && what !== 'harmless') return;
     this.#commits += 1;
-    const file = what === 'harmless' ? `by-hand-${this.#commits}` : 'broken';
+    const files =
+      what === 'mended'
+        ? isBroken.map((part) => `${part}broken`)
+        : parts.map((part) => (what === 'harmless' ? `${part}by-hand-${this.#commits}` : `${part}broken`));
     try {
-      if (what === 'mended') world.git('rm', '-q', '--', file);
+      if (what === 'mended') world.git('rm', '-q', '--', ...files);
       else {
-        world.write(file, 'x\n');
-        world.git('add', '--', file);
+        for (const file of files) world.write(file, 'x\n');
+        world.git('add', '--', ...files);
       }
-      world.git('commit', '-q', '-m', what, '--', file);
+      world.git('commit', '-q', '-m', what, '--', ...files);
     } catch {
       // A landing had the index at that moment: a person would try again. What was begun is taken back.
-      this.#untidy.add(file);
+      for (const file of files) this.#untidy.add(file);
       this.tidy();
       return;
     }
     // Nothing is between the commit and its look: a landing needs a checkout that is clean, and takes longer.
     this.byUser.add(world.git('rev-list', '-1', '--grep', `^${what}$`, '--author=u@example.com', 'main'));
+  }
+
+  /**
+   * The user takes the last commit out of their branch.
+   *
+   * @returns the commits that are not in it any more; none where git refused, or they had work there that it would cost
+   */
+  takeBack(): string[] {
+    const { world } = this;
+    if (this.#isEdited || this.#untidy.size > 0 || world.git('rev-parse', 'main') === this.#first) return [];
+    try {
+      world.git('reset', '-q', '--hard', 'HEAD~1');
+    } catch {
+      return [];
+    }
+    // Something may have landed in that very moment: git itself says what was where.
+    const log = world.git('log', '-g', '--format=%H %gs', 'main').split('\n');
+    const at = log.findIndex((line) => line.slice(41).startsWith('reset'));
+    const [after = '', before = ''] = log.slice(at, at + 2).map((line) => line.slice(0, 40));
+    this.byUser.add(after);
+    return world.git('rev-list', before, `^${after}`).split('\n');
   }
 
   /** Takes back what could not be committed. @returns whether all of it is; a landing may have the index again */
@@ -155,17 +193,17 @@ export class TrainGitWorld {
     return this.world.git('ls-files', '--', file) !== '';
   }
 
-  /** The user edits a file of theirs, which holds up landings. */
-  edit(): void {
-    this.world.write('a.txt', EDITED);
+  /** The user edits a file of theirs, which holds up landings; or looks at it and takes that back. @returns was it as they left it? */
+  edit(): boolean {
+    const file = path.join(this.world.repository, 'a.txt');
+    const asLeft = readFileSync(file, 'utf8') === (this.#isEdited ? EDITED : 'one\n');
+    this.#isEdited = !this.#isEdited;
+    this.world.write('a.txt', this.#isEdited ? EDITED : 'one\n');
+    return asLeft;
   }
 
-  /** They look at it, find it as they left it, and take it back. */
-  unedit(): boolean {
-    const file = path.join(this.world.repository, 'a.txt');
-    const asLeft = readFileSync(file, 'utf8') === EDITED;
-    this.world.write('a.txt', 'one\n');
-    return asLeft;
+  get isEdited(): boolean {
+    return this.#isEdited;
   }
 
   look(): void {
@@ -201,4 +239,23 @@ export class TrainGitWorld {
     this.world.remove();
     rmSync(this.#outside, { recursive: true, force: true });
   }
+}
+
+/** A check of these parts of a tree. @param once a directory that does not exist until flaky work was red */
+function checkOf(parts: readonly Part[], once: string): string {
+  const lanes = parts.filter((part) => part !== '').join(' ');
+  return [
+    'sleep 0.1',
+    ...parts.map((part) => `[ ! -e ${part}broken ] || exit 1`),
+    `for red in ${parts.map((part) => `${part}red-*`).join(' ')}; do [ ! -e "$red" ] || exit 1; done`,
+    `[ "$(ls ${lanes} 2>/dev/null | grep -c "^pair-")" -lt 2 ] || exit 1`,
+    `if ls ${lanes} 2>/dev/null | grep -q "^flaky-" && mkdir ${once} 2>/dev/null; then exit 1; fi`,
+  ].join('\n');
+}
+
+function filesOf(kind: WorkKind, index: number): string[] {
+  if (kind === 'clash') return ['x/clash'];
+  // Those that are red together are in one lane: so says who sets lanes up.
+  const places = kind === 'wide' ? ['x', 'y'] : [kind === 'pair' || index % 2 === 0 ? 'x' : 'y'];
+  return places.map((place) => `${place}/${kind}-${index}`);
 }

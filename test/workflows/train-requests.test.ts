@@ -152,4 +152,34 @@ describe('a train into a remote with pull requests', () => {
       expect(world.far.requests[0]).toMatchObject({ state: 'open' });
     });
   });
+
+  test('a task that is withdrawn while the remote merges it is told how that ended', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      const remote = world.far;
+      const merges: (() => void)[] = [];
+      remote.beforeMerge = () => new Promise((resolve) => merges.push(resolve));
+      const first = await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      remote.pass('a');
+      await until(({ requests }) => requests[0]?.isMerging === true && merges.length === 1);
+      await handle().signal('withdraw', first);
+      const queue = await until(({ requests }) => requests[0]?.isLeaving === true);
+      expect(answers(queue)).toEqual([]);
+      merges[0]!();
+      expect(answers(await until(isEmpty))).toEqual(['a merged']);
+      expect(world.tip).toBe('remote-merge-a');
+
+      const second = await submit('b', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      remote.pass('b');
+      await until(({ requests }) => requests[0]?.isMerging === true && merges.length === 2);
+      await handle().signal('withdraw', second);
+      await until(({ requests }) => requests[0]?.isLeaving === true);
+      // Somebody pushed: the remote does not merge it.
+      remote.tip = 'pushed';
+      merges[1]!();
+      expect(answers(await until(isEmpty))).toEqual(['a merged', 'b withdrawn']);
+      expect(remote.calls.filter((call) => call === 'merge b')).toHaveLength(1);
+    });
+  });
 });

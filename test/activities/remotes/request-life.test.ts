@@ -16,6 +16,7 @@ async function happen(event: RequestEvent): Promise<void> {
       openRequest: (input) => world.remote('openRequest', input),
       mergeRequest: (input) => world.remote('mergeRequest', input),
     },
+    mayMerge: () => true,
     now: Date.now,
   });
   tracked = { ...tracked, request: turn.state };
