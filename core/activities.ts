@@ -129,6 +129,28 @@ export type CandidatesResult =
   /** The user's new commits conflict with accepted work that has not landed yet: nobody's work can be merged. */
   | { kind: 'conflict'; tip: string; reason: string; detail: string };
 
+/** A green candidate to be accepted. */
+export interface AcceptRequest {
+  repository: RepositoryRef;
+  members: PackedMembers;
+  candidate: Candidate;
+  lane: string | null;
+  /** What to merge onto it as soon as it is accepted. */
+  next: Omit<CandidatesRequest, 'repository'> | null;
+}
+
+/** What came of it. */
+export type AcceptResult =
+  | {
+      outcome: 'accepted';
+      commit: string;
+      /** Each member's own merge, by its key. */
+      commits: Record<string, string>;
+      /** What was asked for with it; `null` where it went wrong, which says nothing of the acceptance. */
+      next: CandidatesResult | null;
+    }
+  | { outcome: 'moved' };
+
 /** A check of one commit by the train. */
 export interface TrainCheck {
   /** Whose pinned configuration says what is checked; `task: null`: any task's of the run. */
@@ -162,20 +184,7 @@ export interface TrainActivities {
    * candidate must be made anew. Succeeds too when the tip already contains it. In a lane, it is enough that nothing but
    * other lanes' paths has moved: the members are then merged onto the new tip.
    */
-  accept(input: {
-    repository: RepositoryRef;
-    members: PackedMembers;
-    candidate: Candidate;
-    lane: string | null;
-  }): Promise<
-    | {
-        outcome: 'accepted';
-        commit: string;
-        /** Each member's own merge, by its key. */
-        commits: Record<string, string>;
-      }
-    | { outcome: 'moved' }
-  >;
+  accept(input: AcceptRequest): Promise<AcceptResult>;
   /** Brings the accepted tip to the user's branch; what stands against it is news, no failure. */
   land(input: { repository: RepositoryRef }): Promise<LandingNews>;
 }

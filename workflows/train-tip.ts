@@ -1,4 +1,5 @@
 import { condition } from '@temporalio/workflow';
+import type { AcceptResult } from '../core/activities.ts';
 import { packMembers } from '../core/packed-train.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
 import { halt, tipHalt } from '../core/train-halt.ts';
@@ -7,6 +8,7 @@ import { accepted, arrive, beginAccepting, mayGrow, moved } from '../core/train-
 import type { CheckReport } from '../core/checks.ts';
 import type { pauseRequest } from '../core/train-requests.ts';
 import { remoteActivities, trainActivities } from './activity-proxies.ts';
+import type { Merge, TrainBuilder } from './train-builder.ts';
 import { namesOf } from './train-lander.ts';
 import { errorHalt } from './train-runner.ts';
 import type { TrainState } from './train-state.ts';
@@ -19,17 +21,24 @@ export type Followed = { tip: string } | Parameters<typeof pauseRequest>[2];
 
 const TOLD: Followed = { why: null, person: false };
 
+const NOBODY = { members: [], lane: null, next: null };
+
 /** Moves the accepted tip: to a green candidate, to what the user committed, to what the remote has. Nobody else does. */
 export class TrainTip {
   readonly #repository: RepositoryRef;
   readonly #execution: string;
   readonly #state: TrainState;
+  readonly #builder: TrainBuilder;
 
-  /** @param execution the first execution run id of the train: who may attach to its steps */
-  constructor(repository: RepositoryRef, execution: string, state: TrainState) {
+  /**
+   * @param execution the first execution run id of the train: who may attach to its steps
+   * @param builder is told what was merged along
+   */
+  constructor(repository: RepositoryRef, execution: string, state: TrainState, builder: TrainBuilder) {
     this.#repository = repository;
     this.#execution = execution;
     this.#state = state;
+    this.#builder = builder;
   }
 
   /** Accepts what is green. @returns whether anything was ready */
@@ -45,7 +54,10 @@ export class TrainTip {
     const { candidate } = check;
     if (candidate === null) return false;
     try {
-      const step = await this.#accept(`accept ${namesOf(members)}`, candidate, members, lane.ride.lane);
+      const next = this.#builder.foresee(queue);
+      const summary = `accept ${namesOf(members)}`;
+      const step = await this.#accept(summary, candidate, { members, lane: lane.ride.lane, next });
+      if (next !== null && step?.next != null) this.#builder.note(next, step.next);
       state.change((before) => (step === null ? moved(before) : accepted(before, step.commit, step.commits)));
     } catch (error) {
       const why = errorHalt(error, 'checked work could not be accepted', candidate.tip);
@@ -106,10 +118,10 @@ export class TrainTip {
   async #accept(
     summary: string,
     candidate: Candidate,
-    members: readonly Waiting[] = [],
-    lane: string | null = null,
-  ): Promise<{ commit: string; commits: Record<string, string> } | null> {
-    const request = { repository: this.#repository, members: packMembers(members), candidate, lane };
+    what: { members: readonly Waiting[]; lane: string | null; next: Merge | null } = NOBODY,
+  ): Promise<Extract<AcceptResult, { outcome: 'accepted' }> | null> {
+    const { members, lane, next } = what;
+    const request = { repository: this.#repository, members: packMembers(members), candidate, lane, next };
     const step = await trainActivities(this.#repository, summary).accept(request);
     return step.outcome === 'moved' ? null : step;
   }

@@ -1,18 +1,19 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import { packMembers, packTrain, unpackTrain, type TrainArguments } from '../core/packed-train.ts';
 import type { RunRef } from '../core/run-ref.ts';
-import { laneOf, merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
-import { halt, resume } from '../core/train-halt.ts';
+import { plan } from '../core/train-checks.ts';
+import { resume } from '../core/train-halt.ts';
 import { isBusy } from '../core/train-lane.ts';
 import { membersOf, submit, withdraw, type RequestedMember, type TrainQueue } from '../core/train-queue.ts';
 import { handOver, nextErrand, pauseRequest, rebuildRequest, requestMerged } from '../core/train-requests.ts';
 import { trainActivities } from './activity-proxies.ts';
 import * as messages from './messages.ts';
 import { isLong } from './services.ts';
-import { namesOf, TrainLander } from './train-lander.ts';
+import { TrainBuilder } from './train-builder.ts';
+import { TrainLander } from './train-lander.ts';
 import { TrainNews } from './train-news.ts';
 import { TrainRequests } from './train-requests.ts';
-import { errorHalt, messageOf, TrainRunner } from './train-runner.ts';
+import { messageOf, TrainRunner } from './train-runner.ts';
 import { TrainState } from './train-state.ts';
 import { TrainTip, type Followed } from './train-tip.ts';
 
@@ -43,7 +44,8 @@ export async function train(...args: TrainArguments): Promise<void> {
   const runner = new TrainRunner(repository, firstExecutionRunId, change);
   const requests = new TrainRequests(repository, change);
   const lander = new TrainLander(repository, state, news);
-  const tip = new TrainTip(repository, firstExecutionRunId, state);
+  const builder = new TrainBuilder(repository, state);
+  const tip = new TrainTip(repository, firstExecutionRunId, state, builder);
   let isGathering = true;
   /** Somebody mended what kept work from landing, and says so. */
   let isAsked = false;
@@ -62,27 +64,6 @@ export async function train(...args: TrainArguments): Promise<void> {
     const isDone = (): boolean => news.isIdle() && requests.isIdle() && lander.isIdle() && allHandlersFinished();
     await condition(() => state.isChanged || isDone());
     return !state.isChanged;
-  };
-
-  /** Merges what was planned. */
-  const build = async (planned: PlannedChecks): Promise<void> => {
-    const ids = planned.checks.map(({ id }) => id);
-    const lane = laneOf(state.queue, planned);
-    const prefixes = lane?.checks.filter(({ id }) => ids.includes(id)).map(({ id, size }) => ({ id, size })) ?? [];
-    const members = lane?.members.slice(0, Math.max(0, ...prefixes.map(({ size }) => size))) ?? [];
-    const [first] = members;
-    if (first === undefined) return;
-    try {
-      const request = { repository, run: first.run, members: packMembers(members), prefixes };
-      const result = await trainActivities(repository, `merge ${namesOf(members)}`).candidates(request);
-      if (result.kind === 'merged') change((before) => merged(before, ids, result));
-      else {
-        const { reason, detail, tip: at } = result;
-        change((before) => halt(notMerged(before, ids), { kind: 'base', reason, hint: joinHint, detail, tip: at }));
-      }
-    } catch (error) {
-      change((before) => halt(notMerged(before, ids), errorHalt(error, 'the tasks could not be merged', '')));
-    }
   };
 
   /** Tries again to land; joins what the user committed meanwhile if that is what keeps the two apart. */
@@ -176,7 +157,7 @@ export async function train(...args: TrainArguments): Promise<void> {
     }
     const next = plan(state.queue);
     state.queue = next.queue;
-    for (const checks of next.planned) await build(checks);
+    for (const checks of next.planned) await builder.build(checks, joinHint);
     if (next.planned.length > 0) continue;
     // Not before: who waits for the next checks waits longer than who waits for this.
     lander.reconcile();

@@ -1,4 +1,5 @@
-import type { TrainActivities } from '../../core/activities.ts';
+import type { AcceptRequest, AcceptResult, CandidatesResult } from '../../core/activities.ts';
+import { mergeSettings } from '../../core/config.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
@@ -6,16 +7,11 @@ import { followUser } from '../git/base-commit.ts';
 import { changedPaths } from '../git/diff.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { StepControl } from '../step-control.ts';
-import { mergeMembers } from './merge-members.ts';
-
-type AcceptInput = Parameters<TrainActivities['accept']>[0];
+import { MergeCommits } from './merge-commits.ts';
+import { makeCandidates, mergeMembers } from './merge-members.ts';
 
 /** Accepts a green candidate. */
-export async function accept(
-  host: ProjectHost,
-  input: AcceptInput,
-  control: StepControl,
-): ReturnType<TrainActivities['accept']> {
+export async function accept(host: ProjectHost, input: AcceptRequest, control: StepControl): Promise<AcceptResult> {
   const members = unpackMembers(input.members);
   const place = { host, bare: await host.bare(input.repository), control };
   const moved = await moveTip(place, input, members);
@@ -23,7 +19,27 @@ export async function accept(
   // They are the same commits as before; made again only where another process had made them.
   const { merged } = await mergeMembers(place, moved.base, members);
   const commits = Object.fromEntries(merged.map((one) => [memberKey(one.member), one.commit]));
-  return { outcome: 'accepted', commit: moved.commit, commits };
+  return { outcome: 'accepted', commit: moved.commit, commits, next: await mergeNext(host, input, control) };
+}
+
+/**
+ * Merges what comes next, unless that may take its time: what was accepted is to land. Where it cannot be done, the train
+ * asks for it by itself, and hears why.
+ */
+async function mergeNext(
+  host: ProjectHost,
+  { repository, next }: AcceptRequest,
+  control: StepControl,
+): Promise<CandidatesResult | null> {
+  if (next === null) return null;
+  try {
+    const { config } = await host.manifests.manifest(next.run);
+    const { signer = null } = await new MergeCommits(host).policy(next.run);
+    if (signer !== null || mergeSettings(config).drivers.some(({ command }) => command !== undefined)) return null;
+    return await makeCandidates(host, { repository, ...next }, control);
+  } catch {
+    return null;
+  }
 }
 
 /** Where it is done. */
@@ -32,7 +48,7 @@ type Place = Parameters<typeof mergeMembers>[0];
 /** Makes the candidate the accepted tip. @returns what the tip is now and was built on, or `null` if it was moved */
 async function moveTip(
   { host, bare, control }: Place,
-  { repository, candidate, lane }: AcceptInput,
+  { repository, candidate, lane }: AcceptRequest,
   members: readonly TrainMember[],
 ): Promise<{ commit: string; base: string } | null> {
   const { branch } = repository;
@@ -58,7 +74,7 @@ async function moveTip(
  */
 async function mergeInLane(
   place: Place,
-  { candidate, lane, accepted }: { candidate: AcceptInput['candidate']; lane: string; accepted: string },
+  { candidate, lane, accepted }: { candidate: AcceptRequest['candidate']; lane: string; accepted: string },
   members: readonly TrainMember[],
 ): Promise<string | null> {
   const { host, bare } = place;

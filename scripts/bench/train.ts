@@ -143,7 +143,7 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
   if (built.kind !== 'merged' || prefix?.size !== members.length)
     throw new SignalboxError('internal', 'the members could not be merged');
   const candidate = { commit: prefix.commit, base: built.base, tip: built.tip };
-  const acceptance = { repository: ref, members: packed, candidate, lane: null };
+  const acceptance = { repository: ref, members: packed, candidate, lane: null, next: null };
   const step = await inActivity(() => activities.accept(acceptance));
   const landing = await inActivity(() => activities.land({ repository: ref }));
   const landed = performance.now();

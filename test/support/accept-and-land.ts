@@ -15,6 +15,6 @@ export async function acceptAndLand(
 ): Promise<Advanced> {
   const { repository } = world.run;
   const lane = members[0]?.ride.lane ?? null;
-  const step = await world.train('accept', { repository, members: packMembers(members), candidate, lane });
+  const step = await world.train('accept', { repository, members: packMembers(members), candidate, lane, next: null });
   return step.outcome === 'moved' ? step : { ...step, landing: await world.train('land', { repository }) };
 }

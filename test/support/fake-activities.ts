@@ -2,6 +2,8 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { Client } from '@temporalio/client';
 import type {
+  CandidatesRequest,
+  CandidatesResult,
   PreparedAttempt,
   RunActivities,
   TaskActivities,
@@ -42,6 +44,8 @@ export class FakeWorld {
   landings = 0;
   /** What each landing waits for. */
   beforeLanding: () => Promise<void> = () => Promise.resolve();
+  /** Called when something was accepted, before the train hears of it. */
+  whenAccepted: () => Promise<void> = () => Promise.resolve();
   /** What the user's repository says to the next landings; landed when it is used up. */
   refusals: LandingNews[] = [];
   tip = 'base';
@@ -200,24 +204,7 @@ export class FakeWorld {
         this.#note('close', task);
         return Promise.resolve({ commit: `commit-${task}-${attempt}` });
       },
-      candidates: (request) => {
-        const { tip } = this;
-        const members = unpackMembers(request.members);
-        const conflicts = members.flatMap((member) => {
-          const { run, task, attempt } = member;
-          this.#note('candidate', task);
-          if (nth(this.scripts[task]?.candidate, attempt) !== 'conflict') return [];
-          return [{ member: { run, task, attempt }, evidence: conflict(attempt) }];
-        });
-        const left = new Set(conflicts.map(({ member }) => memberKey(member)));
-        const prefixes = request.prefixes.flatMap(({ id, size }) => {
-          const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
-          // Only requests' commits are told apart by what they were made on: nested prefixes are, by what they begin with.
-          const on = rest[0]?.ride.push === 'pull_request' && tip !== 'base' ? `-on-${tip}` : '';
-          return rest.length === 0 ? [] : [{ id, size: rest.length, commit: `${commitOf(rest)}${on}` }];
-        });
-        return Promise.resolve({ kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts });
-      },
+      candidates: (request) => Promise.resolve(this.#candidates(request)),
       check: async ({ commit }) => {
         this.#note('check', commit);
         this.checking += 1;
@@ -231,11 +218,11 @@ export class FakeWorld {
       canary: () => Promise.resolve({ proven: this.canaries.shift() ?? true }),
       blame: ({ member, failure, commit }) =>
         Promise.resolve(checkEvidence('failed_integration', failure, member.attempt, commit)),
-      accept: (request) => {
+      accept: async (request) => {
         const members = unpackMembers(request.members);
         const { commit, tip } = request.candidate;
         // Nested prefixes: what has landed of them since is part of the candidate.
-        if (tip !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
+        if (tip !== this.tip && !commit.startsWith(this.tip)) return { outcome: 'moved' };
         this.tip = commit;
         const commits: Record<string, string> = {};
         for (const [index, member] of members.entries()) {
@@ -243,7 +230,13 @@ export class FakeWorld {
           this.working.delete(member.task);
           commits[memberKey(member)] = commitOf(members.slice(0, index + 1));
         }
-        return Promise.resolve({ outcome: 'accepted', commit, commits });
+        await this.whenAccepted();
+        return {
+          outcome: 'accepted',
+          commit,
+          commits,
+          next: request.next === null ? null : this.#candidates(request.next),
+        };
       },
       land: async () => {
         this.calls.push('land');
@@ -252,6 +245,25 @@ export class FakeWorld {
         return this.#land();
       },
     };
+  }
+
+  #candidates(request: Omit<CandidatesRequest, 'repository'>): CandidatesResult {
+    const { tip } = this;
+    const members = unpackMembers(request.members);
+    const conflicts = members.flatMap((member) => {
+      const { run, task, attempt } = member;
+      this.#note('candidate', task);
+      if (nth(this.scripts[task]?.candidate, attempt) !== 'conflict') return [];
+      return [{ member: { run, task, attempt }, evidence: conflict(attempt) }];
+    });
+    const left = new Set(conflicts.map(({ member }) => memberKey(member)));
+    const prefixes = request.prefixes.flatMap(({ id, size }) => {
+      const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
+      // Only requests' commits are told apart by what they were made on: nested prefixes are, by what they begin with.
+      const on = rest[0]?.ride.push === 'pull_request' && tip !== 'base' ? `-on-${tip}` : '';
+      return rest.length === 0 ? [] : [{ id, size: rest.length, commit: `${commitOf(rest)}${on}` }];
+    });
+    return { kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts };
   }
 
   #land(): LandingNews {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
@@ -85,6 +86,44 @@ describe('the train', () => {
       expect(world.merged).toEqual(['a', 'b', 'd', 'e']);
       const answer = queue.answered.find(({ key }) => key.includes('..c..'))?.result;
       expect(answer).toMatchObject({ outcome: 'rejected', evidence: { kind: 'failed_integration' } });
+    });
+  });
+
+  /** What the train had done, in order, but for landings, which go on beside. */
+  const steps = async (handle: WorkflowHandle): Promise<string[]> =>
+    ((await handle.fetchHistory()).events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => {
+      const name = scheduled?.activityType?.name;
+      return name == null || name === 'land' ? [] : [name];
+    });
+
+  test('what comes next is merged along with what is accepted', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      world.hanging.add('merge-a');
+      await submit('a', { slots: 1 });
+      await until(() => world.count('check merge-a') === 1);
+      await submit('b', { slots: 1 });
+      world.release('merge-a');
+      await until(isEmpty);
+      expect(world.merged).toEqual(['a', 'b']);
+      expect(await steps(handle())).toEqual(['candidates', 'check', 'accept', 'check', 'accept']);
+    });
+  });
+
+  test('what comes next is merged anew where somebody came or left meanwhile', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      world.hanging.add('merge-a');
+      await submit('a', { slots: 1 });
+      await until(() => world.count('check merge-a') === 1);
+      const second = await submit('b', { slots: 1 });
+      world.whenAccepted = async () => {
+        world.whenAccepted = () => Promise.resolve();
+        await handle().signal('withdraw', second);
+        await submit('c', { slots: 1 });
+      };
+      world.release('merge-a');
+      await until(isEmpty);
+      expect(world.merged).toEqual(['a', 'c']);
+      expect(await steps(handle())).toEqual(['candidates', 'check', 'accept', 'candidates', 'check', 'accept']);
     });
   });
 

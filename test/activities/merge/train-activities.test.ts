@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { taskHistory } from '../../../activities/git/merged-tasks.ts';
 import { mergeMessage } from '../../../core/merge-message.ts';
+import { packMembers } from '../../../core/packed-train.ts';
 import { memberKey } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { trainMembers } from '../../support/train-members.ts';
@@ -30,6 +31,23 @@ describe('the train’s activities', () => {
     expect(world.git('log', '-1', '--format=%B')).toContain('Signalbox-Task: a');
     // Asked again, as after a crash, it finds that all is done.
     expect(await advance(candidate, member)).toEqual(advanced);
+  });
+
+  test('merge what comes next along with what is accepted, but nothing that may take its time', async () => {
+    const command = { paths: ['*.lock'], command: 'true' };
+    for (const drivers of [[], [command]]) {
+      world = await projectWorld({ a: 'echo a > a', b: 'echo b > b' }, { merge: { drivers } });
+      const [first, second] = [await finished('a'), await finished('b')];
+      const candidate = await merged(first);
+      const { run } = world;
+      const next = { run, members: packMembers([second]), prefixes: [{ id: 7, size: 1 }] };
+      const request = { repository: run.repository, members: packMembers([first]), candidate, lane: null, next };
+      const step = await world.train('accept', request);
+      const then = await prefixesOf(second);
+      const along = { kind: 'merged', base: candidate.commit, prefixes: [{ id: 7, commit: then.prefixes[0]?.commit }] };
+      expect(step).toMatchObject({ outcome: 'accepted', next: drivers.length === 0 ? along : null });
+      if (drivers.length === 0) world.remove();
+    }
   });
 
   test('two tasks that did the same are both merged, so that later runs know both', async () => {
