@@ -5,12 +5,13 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { asActivities } from '../../activities/activity-failure.ts';
 import { createTrainActivities } from '../../activities/merge/train-activities.ts';
-import { hostQueue, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { hostQueue, trainWorkflowId } from '../../core/ids.ts';
 import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type TrainResult } from '../../core/train.ts';
 import { Random } from '../../scripts/simulate/random.ts';
 import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
 import { realServer } from '../support/real-server.ts';
+import { TEST_QUEUE } from '../support/test-queue.ts';
 import { TrainGitWorld, type GitMember, type WorkKind } from '../support/train-git-world.ts';
 import { until } from '../support/until.ts';
 
@@ -58,10 +59,10 @@ class History {
     const connection = env.nativeConnection;
     const shared = { connection, shutdownGraceTime: '100ms', maxHeartbeatThrottleInterval: '100ms' } as const;
     const workers = [
-      await Worker.create({ ...shared, taskQueue: SHARED_QUEUE, workflowBundle: bundle }),
+      await Worker.create({ ...shared, taskQueue: TEST_QUEUE, workflowBundle: bundle }),
       await Worker.create({
         ...shared,
-        taskQueue: hostQueue(host.host),
+        taskQueue: hostQueue(TEST_QUEUE, host.host),
         activities: this.#failing(asActivities(createTrainActivities(host), host.redactor)),
       }),
     ];
@@ -103,7 +104,7 @@ class History {
     const isLeaving = this.#withdrawn.has(one);
     await env.client.workflow.signalWithStart('train', {
       workflowId: trainWorkflowId(repository.id, repository.branch),
-      taskQueue: SHARED_QUEUE,
+      taskQueue: TEST_QUEUE,
       args: [{ version: 1, repository }],
       signal: isLeaving ? 'withdraw' : 'submit',
       signalArgs: [isLeaving ? { run, task, attempt } : one.member],
