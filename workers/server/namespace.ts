@@ -66,7 +66,7 @@ export async function namespaceId(
   try {
     return (await connection.workflowService.describeNamespace({ namespace })).namespaceInfo?.id || null;
   } catch (error) {
-    if (isGrpcServiceError(error) && Number(error.code) === Number(status.NOT_FOUND)) return null;
+    if (isGrpcServiceError(error) && error.code === status.NOT_FOUND) return null;
     throw error;
   }
 }
