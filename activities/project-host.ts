@@ -25,6 +25,8 @@ export interface ProjectHostOptions {
   home: Home;
   /** This host's id; activities of repositories of another host are refused. */
   host: string;
+  /** The task queue that hosts share. */
+  queue: string;
   /** The worker's environment, from which steps get what `sandbox.env` lists. */
   env: Readonly<Record<string, string | undefined>>;
   manifests: ManifestReader;
@@ -41,6 +43,7 @@ export interface ProjectHostOptions {
 export class ProjectHost {
   readonly home: Home;
   readonly host: string;
+  readonly queue: string;
   readonly env: ProjectHostOptions['env'];
   readonly manifests: ManifestReader;
   readonly agents: ProjectHostOptions['agents'];
@@ -62,6 +65,7 @@ export class ProjectHost {
   constructor(options: ProjectHostOptions) {
     this.home = options.home;
     this.host = options.host;
+    this.queue = options.queue;
     this.env = options.env;
     this.manifests = options.manifests;
     this.usage = new UsageLedger(options.home);

@@ -60,17 +60,22 @@ export function trainWorkflowId(repository: string, branch: string): string {
   return `signalbox/train/${repository}/${branch}`;
 }
 
-/** The task queue that every worker polls: for work that any host may do. */
-export const SHARED_QUEUE = 'signalbox';
+/**
+ * The task queue that every worker of a Temporal server polls: for work that any host may do. It carries the id that the
+ * server once gave its namespace, so that a worker which finds another server at its address gets nothing there.
+ */
+export function sharedQueue(namespaceId: string): string {
+  return `signalbox-${namespaceId}`;
+}
 
-/** The task queue of one host, for work on what lies on its disk. */
-export function hostQueue(host: string): string {
-  return `signalbox-host-${host}`;
+/** The task queue of one host, for work on what lies on its disk. @param shared the server's {@link sharedQueue} */
+export function hostQueue(shared: string, host: string): string {
+  return `${shared}-host-${host}`;
 }
 
 /** The task queue of one host for its agents' turns: bounded by itself, so that who waits for a place delays nothing else. */
-export function agentsQueue(host: string): string {
-  return `signalbox-agents-${host}`;
+export function agentsQueue(shared: string, host: string): string {
+  return `${shared}-agents-${host}`;
 }
 
 /** The ref in the bare repository that keeps what an attempt wrote. */

@@ -34,6 +34,8 @@ export function composeHost(options: {
   home: Home;
   env: Readonly<Record<string, string | undefined>>;
   client: Client;
+  /** The task queue that hosts share. */
+  queue: string;
   searchable: boolean;
   /** The address of a workflow in the Web UI, where that is known. */
   webUi: (workflowId: string) => string | null;
@@ -41,7 +43,7 @@ export function composeHost(options: {
   redactor: Redactor;
   onProgress: (text: string) => void;
 }): ComposedHost {
-  const { home, env, client, searchable, webUi, redactor, onProgress } = options;
+  const { home, env, client, queue, searchable, webUi, redactor, onProgress } = options;
   const manifests = new ManifestReader(new ArtefactStore(home.artefacts), ({ config }) =>
     redactor.learn(projectSecrets(config, env)),
   );
@@ -75,6 +77,7 @@ export function composeHost(options: {
   const host = new ProjectHost({
     home,
     host: hostId(home),
+    queue,
     env,
     manifests,
     sandboxOf,
@@ -88,7 +91,7 @@ export function composeHost(options: {
         ...createTaskActivities(host),
         ...createTrainActivities(host),
         ...createRemoteActivities(host),
-        ...createRunActivities({ client, manifests, searchable, hook: createHook(env, onProgress), webUi }),
+        ...createRunActivities({ client, queue, manifests, searchable, hook: createHook(env, onProgress), webUi }),
       },
       redactor,
     ),

@@ -9,7 +9,7 @@ import {
   type NativeConnectionOptions,
   type WorkerOptions,
 } from '@temporalio/worker';
-import { agentsQueue, hostQueue, SHARED_QUEUE } from '../core/ids.ts';
+import { agentsQueue, hostQueue } from '../core/ids.ts';
 import type { Home } from '../activities/home.ts';
 import { environmentRedactor } from '../activities/redaction/environment-secrets.ts';
 import type { Redactor } from '../activities/redaction/redactor.ts';
@@ -18,9 +18,9 @@ import { dataConverters } from './data-converters.ts';
 import { Janitor } from './janitor.ts';
 import { janitorSandboxes } from './janitor-sandboxes.ts';
 import { startReleasingPins } from './run-image-pins.ts';
+import type { KnownServer } from './server/known-server.ts';
 import { registerSearchAttributes } from './server/namespace.ts';
 import { startPruning } from './snapshot-pruner.ts';
-import { connectTemporal } from './server/reach.ts';
 import type { TemporalTarget } from './server/target.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -28,8 +28,7 @@ import { workflowBundle } from './workflow-bundle.ts';
 export interface StartWorkerOptions {
   home: Home;
   env: Readonly<Record<string, string | undefined>>;
-  connection: TemporalTarget['connection'];
-  namespace: string;
+  server: KnownServer;
   /** How many agents it lets work at once, for all runs and repositories. */
   maxAgents: number;
   /** The address of a workflow in the Web UI, where that is known. */
@@ -54,25 +53,27 @@ const MOST_ACTIVITIES = 100;
  * disk, and one for the agents, whose number is bounded and whose waiting must not hold up checks and merges.
  */
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
-  const { home, env, connection: target, namespace, maxAgents, webUi } = options;
+  const { home, env, server, maxAgents, webUi } = options;
+  const { namespace } = server.target;
+  const { queue } = server;
   const redactor = environmentRedactor(env);
   const onProgress = (text: string): void => options.onProgress?.(redactor.text(text));
   const converters = dataConverters(home, env, redactor);
   Runtime.install({ logger: cleanLogger(redactor), shutdownSignals: [] });
   const [connection, native, workflows] = await Promise.all([
-    connectTemporal(target),
-    NativeConnection.connect(nativeOptions(target)),
+    server.connect(),
+    NativeConnection.connect(nativeOptions(server.target.connection)),
     workflowBundle(env, { encrypts: converters.encrypts }),
   ]);
   const client = new Client({ connection, namespace, dataConverter: converters.client });
   const registration = await registerSearchAttributes(connection, namespace);
   const searchable = registration.registered;
-  const composed = composeHost({ home, env, client, searchable, webUi, redactor, onProgress });
+  const composed = composeHost({ home, env, client, queue, searchable, webUi, redactor, onProgress });
   const shared: WorkerOptions = {
     connection: native,
     namespace,
     dataConverter: converters.worker,
-    taskQueue: SHARED_QUEUE,
+    taskQueue: queue,
     activities: composed.activities,
     // Detaching from steps is quick; nothing that was paid for depends on this.
     shutdownGraceTime: '5s',
@@ -88,10 +89,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       stickyQueueScheduleToStartTimeout: '2s',
       reuseV8Context: true,
     }),
-    Worker.create({ ...shared, taskQueue: hostQueue(composed.host) }),
+    Worker.create({ ...shared, taskQueue: hostQueue(queue, composed.host) }),
     Worker.create({
       ...shared,
-      taskQueue: agentsQueue(composed.host),
+      taskQueue: agentsQueue(queue, composed.host),
       activities: composed.activities,
       maxConcurrentActivityTaskExecutions: maxAgents,
     }),

@@ -1,4 +1,4 @@
-import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import { proxyActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import type { RunActivities, TaskActivities, TrainActivities } from '../core/activities.ts';
 import { hostQueue } from '../core/ids.ts';
 import type { RemoteActivities } from '../core/remote.ts';
@@ -41,7 +41,7 @@ export function placingActivities(
   summary: string,
 ): Pick<TaskActivities, 'prepare' | 'changedSince'> {
   return proxyActivities<TaskActivities>({
-    taskQueue: hostQueue(repository.host),
+    taskQueue: homeQueue(repository),
     startToCloseTimeout: '30m',
     heartbeatTimeout: '5s',
     allowEagerDispatch: false,
@@ -63,13 +63,13 @@ export function closingActivities(queue: string, summary: string): Pick<TaskActi
 
 /** The train's activities, where the repository lies. */
 export function trainActivities(repository: RepositoryRef, summary: string): TrainActivities {
-  return proxyActivities<TrainActivities>({ ...STEP, taskQueue: hostQueue(repository.host), summary, retry: BOUNDED });
+  return proxyActivities<TrainActivities>({ ...STEP, taskQueue: homeQueue(repository), summary, retry: BOUNDED });
 }
 
 /** Activities on the repository's remote, where the repository lies. What a remote says no to is an answer, not a failure. */
 export function remoteActivities(repository: RepositoryRef, summary: string): Omit<RemoteActivities, 'watchRequests'> {
   return proxyActivities<RemoteActivities>({
-    taskQueue: hostQueue(repository.host),
+    taskQueue: homeQueue(repository),
     startToCloseTimeout: '2h',
     heartbeatTimeout: '5s',
     summary,
@@ -80,7 +80,7 @@ export function remoteActivities(repository: RepositoryRef, summary: string): Om
 /** Watches pull requests for as long as people take; it is cancelled when others are to be watched. */
 export function requestActivities(repository: RepositoryRef, summary: string): Pick<RemoteActivities, 'watchRequests'> {
   return proxyActivities<RemoteActivities>({
-    taskQueue: hostQueue(repository.host),
+    taskQueue: homeQueue(repository),
     startToCloseTimeout: '24h',
     heartbeatTimeout: '5s',
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
@@ -92,7 +92,7 @@ export function requestActivities(repository: RepositoryRef, summary: string): P
 /** Reads what a run is pinned to, where it was started. */
 export function manifestActivities(repository: RepositoryRef): Pick<RunActivities, 'loadTasks'> {
   return proxyActivities<RunActivities>({
-    taskQueue: hostQueue(repository.host),
+    taskQueue: homeQueue(repository),
     startToCloseTimeout: '2m',
     summary: 'read the tasks',
     retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '20s' },
@@ -126,3 +126,8 @@ export const watchActivities = proxyActivities<Pick<RunActivities, 'watch'>>({
   summary: 'watch the tasks of the execution before',
   retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
 });
+
+/** The queue of the host where a repository lies. Workflows themselves are all on the queue that hosts share. */
+function homeQueue({ host }: RepositoryRef): string {
+  return hostQueue(workflowInfo().taskQueue, host);
+}

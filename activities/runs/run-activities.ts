@@ -3,7 +3,7 @@ import { WorkflowFailedError, WorkflowNotFoundError, type Client } from '@tempor
 import { ApplicationFailure, TypedSearchAttributes } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunActivities, ServiceStart } from '../../core/activities.ts';
-import { repositoryWorkflowId, runWorkflowId, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { repositoryWorkflowId, runWorkflowId, trainWorkflowId } from '../../core/ids.ts';
 import { attributeKey } from '../../core/search-attributes.ts';
 import { taskViews } from '../../core/task-views.ts';
 import { hookMessage, type Hook } from '../hook/hook.ts';
@@ -18,6 +18,8 @@ const HEARTBEAT_EVERY = 2000;
 /** What a workflow cannot ask the server itself, and the run's tasks. */
 export function createRunActivities(deps: {
   client: Client;
+  /** The task queue that hosts share. */
+  queue: string;
   manifests: ManifestReader;
   /** Does the server know our search attributes? */
   searchable: boolean;
@@ -26,7 +28,7 @@ export function createRunActivities(deps: {
   /** The address of a workflow in the Web UI, where that is known. */
   webUi: (workflowId: string) => string | null;
 }): RunActivities {
-  const { client, manifests, searchable, hook, webUi } = deps;
+  const { client, queue, manifests, searchable, hook, webUi } = deps;
   return {
     async loadTasks({ run, from }) {
       const { config, tasks, reused } = await manifests.manifest(run);
@@ -46,7 +48,7 @@ export function createRunActivities(deps: {
       const { repository } = start;
       await client.workflow.signalWithStart(start.workflow, {
         workflowId: serviceId(start),
-        taskQueue: SHARED_QUEUE,
+        taskQueue: queue,
         args: [{ version: 1, repository }],
         signal,
         signalArgs: [payload],

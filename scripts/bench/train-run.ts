@@ -5,9 +5,10 @@ import type { BareRepository } from '../../activities/git/bare-repository.ts';
 import { taskHistory } from '../../activities/git/merged-tasks.ts';
 import { readRef } from '../../activities/git/refs.ts';
 import { SignalboxError } from '../../core/failures.ts';
-import { SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { trainWorkflowId } from '../../core/ids.ts';
 import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
 import type { TrainMember } from '../../core/train.ts';
+import { sharedQueueOf } from '../../workers/server/namespace.ts';
 import { queueQuery, submitSignal } from '../../workflows/messages.ts';
 
 /** How often the branch is looked at, milliseconds. */
@@ -65,7 +66,7 @@ export class TrainRun {
     const { repository } = member.run;
     await this.#client.workflow.signalWithStart('train', {
       workflowId: trainWorkflowId(repository.id, repository.branch),
-      taskQueue: SHARED_QUEUE,
+      taskQueue: await sharedQueueOf(this.#client),
       args: [{ version: 1, repository }],
       signal: submitSignal,
       signalArgs: [member],

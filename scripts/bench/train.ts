@@ -126,6 +126,7 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
   const host = new ProjectHost({
     home,
     host: hostId(home),
+    queue: '',
     env: {},
     manifests: new ManifestReader(new ArtefactStore(home.artefacts)),
     sandboxOf: () => Promise.reject(new SignalboxError('internal', 'nothing is checked here')),

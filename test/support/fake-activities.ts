@@ -19,6 +19,7 @@ import { unpackMembers } from '../../core/packed-train.ts';
 import { memberKey, type LandingNews, type Ride, type TrainMember } from '../../core/train.ts';
 import { FakeRemote } from './fake-remote.ts';
 import { taskView } from './run-rules.ts';
+import { TEST_QUEUE } from './test-queue.ts';
 import { ArtefactStore } from '../../activities/records/artefact-store.ts';
 import { ManifestReader } from '../../activities/records/manifest-reader.ts';
 import { createRunActivities } from '../../activities/runs/run-activities.ts';
@@ -118,6 +119,7 @@ export class FakeWorld {
   activities(client: Client): TaskActivities & TrainActivities & RunActivities & RemoteActivities {
     const real = createRunActivities({
       client,
+      queue: TEST_QUEUE,
       manifests: new ManifestReader(new ArtefactStore('/nowhere')),
       searchable: false,
       hook: null,
@@ -154,8 +156,8 @@ export class FakeWorld {
           attempt,
           base: this.tip,
           branch: `signalbox/r/${task}`,
-          queue: hostQueue(this.host),
-          agents: agentsQueue(this.host),
+          queue: hostQueue(TEST_QUEUE, this.host),
+          agents: agentsQueue(TEST_QUEUE, this.host),
           hints: false,
           scope: this.scope,
           ...(this.remote === null ? {} : { remote: this.remote }),

@@ -21,6 +21,7 @@ import { configSchema } from '../../core/config.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import { manifestSchema } from '../../core/task-file.ts';
+import { TEST_QUEUE } from './test-queue.ts';
 
 /** A user's repository and a host's activities over the real adapters, without Temporal. */
 export interface ProjectWorld {
@@ -112,6 +113,7 @@ export async function projectWorld(
   const host = new ProjectHost({
     home,
     host: hostId(home),
+    queue: TEST_QUEUE,
     // Whoever runs the tests may sign their commits: nobody's key is asked for here.
     env: { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null' },
     manifests: new ManifestReader(store),

@@ -1,9 +1,10 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { trainWorkflowId } from '../../core/ids.ts';
 import type { TrainQueue } from '../../core/train-queue.ts';
 import type { Ride, TrainMember } from '../../core/train.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
 import { FakeWorld } from './fake-activities.ts';
+import { TEST_QUEUE } from './test-queue.ts';
 import { runInput, withWorkers, type WorkflowServer } from './workflow-world.ts';
 
 /** A train by itself: its members' tasks do not exist, and need not be told. */
@@ -29,7 +30,7 @@ export async function withTrain(env: WorkflowServer, work: (train: TrainWorld) =
         const member = { ...made, run: { ...made.run, repository } };
         await env.client.workflow.signalWithStart('train', {
           workflowId,
-          taskQueue: SHARED_QUEUE,
+          taskQueue: TEST_QUEUE,
           args: [{ version: 1, repository }],
           signal: 'submit',
           signalArgs: [member],

@@ -5,11 +5,12 @@ import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { asActivities } from '../../activities/activity-failure.ts';
-import { hostQueue, SHARED_QUEUE, trainWorkflowId } from '../../core/ids.ts';
+import { hostQueue, trainWorkflowId } from '../../core/ids.ts';
 import { unpackMembers, type PackedMembers } from '../../core/packed-train.ts';
 import type { TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type TrainMember, type TrainResult } from '../../core/train.ts';
 import type { Random } from '../../scripts/simulate/random.ts';
+import { TEST_QUEUE } from './test-queue.ts';
 import type { ProjectWorld } from './project-world.ts';
 import { inShort, type Story } from './story.ts';
 import { until } from './until.ts';
@@ -74,10 +75,10 @@ export class TrainDriver<M extends { member: TrainMember }> {
     const connection = this.#env.nativeConnection;
     const shared = { connection, shutdownGraceTime: '100ms', maxHeartbeatThrottleInterval: '100ms' } as const;
     const workers = [
-      await Worker.create({ ...shared, taskQueue: SHARED_QUEUE, workflowBundle: this.#bundle }),
+      await Worker.create({ ...shared, taskQueue: TEST_QUEUE, workflowBundle: this.#bundle }),
       await Worker.create({
         ...shared,
-        taskQueue: hostQueue(host.host),
+        taskQueue: hostQueue(TEST_QUEUE, host.host),
         activities: this.#failing(asActivities(this.#activities, host.redactor)),
       }),
     ];
@@ -153,7 +154,7 @@ export class TrainDriver<M extends { member: TrainMember }> {
     this.#story.note(`${isLeaving ? 'withdraw' : 'submit'} ${run.run}/${task}`);
     await this.#env.client.workflow.signalWithStart('train', {
       workflowId: trainWorkflowId(repository.id, repository.branch),
-      taskQueue: SHARED_QUEUE,
+      taskQueue: TEST_QUEUE,
       args: [{ version: 1, repository }],
       signal: isLeaving ? 'withdraw' : 'submit',
       signalArgs: [isLeaving ? { run, task, attempt } : one.member],

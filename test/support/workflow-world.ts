@@ -2,7 +2,7 @@ import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporal
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
 import type { RunDescription } from '../../core/description.ts';
-import { agentsQueue, hostQueue, runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
+import { agentsQueue, hostQueue, runWorkflowId } from '../../core/ids.ts';
 import { packRun } from '../../core/packed-run.ts';
 import type { RunState } from '../../core/run-state.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
@@ -10,6 +10,7 @@ import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import type { run as runWorkflow } from '../../workflows/run.ts';
 import { settings } from './run-rules.ts';
 import type { FakeWorld } from './fake-activities.ts';
+import { TEST_QUEUE } from './test-queue.ts';
 
 /** A server to run workflows on. */
 export interface WorkflowServer {
@@ -33,11 +34,11 @@ export async function withWorkers<T>(server: WorkflowServer, world: FakeWorld, w
     maxHeartbeatThrottleInterval: '100ms',
   };
   const workers = [
-    await Worker.create({ ...shared, taskQueue: SHARED_QUEUE, workflowBundle: await bundle }),
-    await Worker.create({ ...shared, taskQueue: hostQueue(world.host) }),
+    await Worker.create({ ...shared, taskQueue: TEST_QUEUE, workflowBundle: await bundle }),
+    await Worker.create({ ...shared, taskQueue: hostQueue(TEST_QUEUE, world.host) }),
     await Worker.create({
       ...shared,
-      taskQueue: agentsQueue(world.host),
+      taskQueue: agentsQueue(TEST_QUEUE, world.host),
       maxConcurrentActivityTaskExecutions: world.mostAgents,
     }),
   ] as const;
@@ -74,7 +75,7 @@ export async function startRun(
 ): Promise<WorkflowHandle<typeof runWorkflow>> {
   return await server.client.workflow.start<typeof runWorkflow>('run', {
     workflowId: runWorkflowId(input.run.project, input.run.run),
-    taskQueue: SHARED_QUEUE,
+    taskQueue: TEST_QUEUE,
     args: state === null ? [input] : packRun(input, state),
     memo: { ...memo, repository: input.run.repository.id },
   });

@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunDescription } from '../../core/description.ts';
-import { repositoryWorkflowId, runWorkflowId, SHARED_QUEUE, taskWorkflowId } from '../../core/ids.ts';
+import { repositoryWorkflowId, runWorkflowId, taskWorkflowId } from '../../core/ids.ts';
 import type { LockTable } from '../../core/locks.ts';
 import { initialRunState } from '../../core/run-state.ts';
 import type { TaskPhase } from '../../core/task-phase.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import { FakeWorld } from '../support/fake-activities.ts';
 import { realServer } from '../support/real-server.ts';
+import { TEST_QUEUE } from '../support/test-queue.ts';
 import { failureOf, runInput, startRun, untilStatus, withWorkers } from '../support/workflow-world.ts';
 
 // The test server for skipped time neither tells a parent of a terminated child nor lists workflows: these need a real one.
@@ -246,7 +247,7 @@ describe('a run on a real server', () => {
       const { run } = input;
       const orphan = await env.client.workflow.start('task', {
         workflowId: taskWorkflowId(run.project, run.run, 'a'),
-        taskQueue: SHARED_QUEUE,
+        taskQueue: TEST_QUEUE,
         args: [{ version: 1, run, task: 'a', name: 'a', held: false, ...FRESH }],
       });
       while (world.count('turn a') === 0) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -267,7 +268,7 @@ describe('a run on a real server', () => {
         ['a', 'b'].map((id) =>
           env.client.workflow.start('task', {
             workflowId: taskWorkflowId(run.project, run.run, id),
-            taskQueue: SHARED_QUEUE,
+            taskQueue: TEST_QUEUE,
             args: [{ version: 1, run, task: id, name: id, held: id === 'a', ...FRESH }],
           }),
         ),

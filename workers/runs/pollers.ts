@@ -2,7 +2,8 @@ import { hostname } from 'node:os';
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { processStartTime } from '../../activities/process-identity.ts';
-import { hostQueue, SHARED_QUEUE } from '../../core/ids.ts';
+import { hostQueue } from '../../core/ids.ts';
+import { sharedQueueOf } from '../server/namespace.ts';
 import { toMilliseconds } from './timestamp.ts';
 
 const { TaskQueueType } = proto.temporal.api.enums.v1;
@@ -13,12 +14,12 @@ const RECENT_MS = 70_000;
 
 /** Is a worker there to make the decisions of runs, on whatever host? */
 export async function isWorkerPolling(client: Client): Promise<boolean> {
-  return await isPolled(client, SHARED_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW);
+  return await isPolled(client, await sharedQueueOf(client), TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW);
 }
 
 /** Is a worker of this host there, which alone can work on the repositories that lie here? */
 export async function isHostServed(client: Client, host: string): Promise<boolean> {
-  return await isPolled(client, hostQueue(host), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY);
+  return await isPolled(client, hostQueue(await sharedQueueOf(client), host), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY);
 }
 
 /** The server remembers pollers for minutes after their death; one on this host whose process is gone is not counted. */

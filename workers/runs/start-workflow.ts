@@ -1,11 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { SignalboxError } from '../../core/failures.ts';
-import { runWorkflowId, SHARED_QUEUE } from '../../core/ids.ts';
+import { runWorkflowId } from '../../core/ids.ts';
 import { attributeKey, STATUS_ATTRIBUTE, WAITING_ATTRIBUTE } from '../../core/search-attributes.ts';
 import { packRun } from '../../core/packed-run.ts';
 import type { RunState } from '../../core/run-state.ts';
 import type { RunInput } from '../../core/workflow-inputs.ts';
 import type { run as runWorkflow } from '../../workflows/index.ts';
+import { sharedQueueOf } from '../server/namespace.ts';
 import type { Session } from '../session.ts';
 
 /** The server's limit for a summary, in bytes; longer ones are cut. */
@@ -47,7 +48,7 @@ export async function startRunWorkflow(session: Session, start: RunStart): Promi
   try {
     await session.client.workflow.start<typeof runWorkflow>('run', {
       workflowId: runWorkflowId(project, run.run),
-      taskQueue: SHARED_QUEUE,
+      taskQueue: await sharedQueueOf(session.client),
       args: state === null ? [input] : packRun(input, state),
       workflowIdReusePolicy: next ? 'ALLOW_DUPLICATE_FAILED_ONLY' : 'REJECT_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',

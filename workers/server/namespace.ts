@@ -1,6 +1,9 @@
-import { type Connection } from '@temporalio/client';
+import { status } from '@grpc/grpc-js';
+import { type Client, type Connection, isGrpcServiceError } from '@temporalio/client';
 import proto from '@temporalio/proto';
 
+import { SignalboxError } from '../../core/failures.ts';
+import { sharedQueue } from '../../core/ids.ts';
 import { SEARCH_ATTRIBUTES } from '../../core/search-attributes.ts';
 
 const DAY_SECONDS = 24 * 3600;
@@ -50,4 +53,37 @@ export async function raiseRetention(connection: Connection, namespace: string, 
   });
   await connection.workflowService.updateNamespace({ namespace, config: next });
   return days;
+}
+
+/**
+ * The id that a server gave a namespace when it was made; `null` if it has none of that name. It outlives restarts, and no
+ * other server has it.
+ */
+export async function namespaceId(
+  connection: Pick<Connection, 'workflowService'>,
+  namespace: string,
+): Promise<string | null> {
+  try {
+    return (await connection.workflowService.describeNamespace({ namespace })).namespaceInfo?.id || null;
+  } catch (error) {
+    if (isGrpcServiceError(error) && error.code === status.NOT_FOUND) return null;
+    throw error;
+  }
+}
+
+/** Like {@link namespaceId}. @throws SignalboxError `environment` where there is no such namespace */
+export async function requireNamespaceId(
+  connection: Pick<Connection, 'workflowService'>,
+  namespace: string,
+): Promise<string> {
+  const id = await namespaceId(connection, namespace);
+  if (id !== null) return id;
+  throw new SignalboxError('environment', `the Temporal server has no namespace ${namespace}`, {
+    hint: 'Make it there, or name another one (TEMPORAL_NAMESPACE or the profile in Temporal’s configuration).',
+  });
+}
+
+/** The task queue that all workers of the server poll that a client talks to. */
+export async function sharedQueueOf(client: Client): Promise<string> {
+  return sharedQueue(await requireNamespaceId(client.connection, client.options.namespace));
 }
