@@ -82,10 +82,15 @@ export class ImageBench {
   }
 
   async close(): Promise<void> {
-    for (const { RepoTags, RepoDigests } of await this.engine.listImages()) {
+    const images = (await this.engine.listImages()).map(({ Id, RepoTags, RepoDigests }) => {
       const names = [...((RepoTags as string[] | null) ?? []), ...((RepoDigests as string[] | null) ?? [])];
-      for (const name of names) if (name.includes(this.name)) await this.remove(name);
-    }
+      return { id: Id, names: names.filter((name) => name.includes(this.name)) };
+    });
+    const own = new Set(images.filter(({ names }) => names.length > 0).map(({ id }) => id));
+    // What a build that failed came to has no name, and keeps what it was built on.
+    for (const { Id, ParentId } of await this.engine.listImages({ filters: { dangling: ['true'] } }))
+      if (own.has(ParentId)) await this.remove(Id);
+    for (const { names } of images) for (const name of names) await this.remove(name);
     rmSync(this.repository, { recursive: true, force: true });
   }
 }
