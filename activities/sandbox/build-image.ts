@@ -150,7 +150,8 @@ function buildFailure(error: unknown, { what, mend }: ImageRecipe): unknown {
 function commandFailure({ message, lines }: EngineStreamError): string | null {
   const [, status] = /returned a non-zero code: (\d+)\s*$/.exec(message) ?? [];
   if (status === undefined) return null;
-  const last = lines.findLast((line) => !/^(Step \d+\/\d+ :| ---> |Removing intermediate container )/.test(line));
+  const own = lines.slice(lines.findLastIndex((line) => /^Step \d+\/\d+ :/.test(line)) + 1);
+  const last = own.findLast((line) => !/^( ---> |Removing intermediate container )/.test(line));
   return `a command ended with exit code ${status}${last === undefined ? '' : `: ${last}`}`;
 }
 

@@ -54,7 +54,7 @@ const ELSEWHERE: [string, string][] = [
   ['name', 'example.com'],
 ];
 
-/** What nobody is carried to by whom the configuration does not let. */
+/** Where the proxy carries nobody by default. */
 const NOT_CARRIED = ['169.254.169.254:80', 'example.com:443'];
 
 /** The rule of every line that `inside.pl` has to tell, by area and name; what to try is told to it by the prompt. */
@@ -186,7 +186,7 @@ function absentPaths({ home, neighbour }: AuditWorld): string[] {
   return [...sockets, '/signalbox/gateway', socket, secret, login, home.steps, home.artefacts, ...others];
 }
 
-/** The hosts that an allow-list names one by one, as a proxy is asked for them: to be carried to one is less than the default. */
+/** The hosts that an allow-list names one by one, as a proxy is asked for them: a step that is carried there is looser. */
 function allowedTargets({ allow }: AuditWorld): string[] {
   const hosts = allow.filter((entry) => /[.:]/.test(entry) && !entry.startsWith('*'));
   return hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:443`));

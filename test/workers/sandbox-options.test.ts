@@ -71,7 +71,8 @@ describeWithDocker('the section sandbox of a configuration', () => {
     const store = new ArtefactStore(home.artefacts);
     const stored = await store.put({ ...prepared.manifest, image });
     const manifest = await new ManifestReader(store).manifest({ manifest: stored });
-    const gateway = { url: '', socket: path.join(home.gateway, 'gateway.sock') } as never;
+    // Nobody serves there: what is looked at is the way to it.
+    const gateway = { pid: 0, url: '', upstream: '', socket: path.join(home.gateway, 'gateway.sock') };
     mkdirSync(home.gateway, { recursive: true });
     const { config: pinned, image: pinnedImage } = manifest;
     const options = { config: pinned, backend, pinned: pinnedImage, home, env, gateway, onProgress: () => undefined };

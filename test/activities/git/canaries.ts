@@ -3,6 +3,7 @@ import path from 'node:path';
 import { expect } from '@jest/globals';
 import { gitReading, put } from './support.ts';
 
+/** The hooks that git may run on its way. */
 export const HOOKS = (
   'applypatch-msg commit-msg fsmonitor-watchman post-checkout post-commit post-index-change post-merge ' +
   'post-rewrite post-update pre-commit pre-merge-commit pre-push pre-receive prepare-commit-msg ' +
