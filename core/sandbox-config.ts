@@ -17,7 +17,8 @@ export const sandboxSchema = z
     build_args: buildArgsSchema
       .optional()
       .describe(
-        "What the Dockerfile's `ARG`s are set to; without `dockerfile`, `BASE` is what the image is built from.",
+        "What the Dockerfile's `ARG`s are set to; without `dockerfile`, `BASE` is what the image is built from, and `NODE` " +
+          'the major version of Node that it has, by default `24`.',
       ),
     user: line().optional().describe('`uid[:gid]` of the processes; by default nobody that the host knows.'),
     network: z

@@ -11,7 +11,7 @@ sb_works() {
 for sb_tool in cat grep head kill rm sleep timeout perl awk git node rg socat; do
   command -v "$sb_tool" >/dev/null 2>&1 && echo "has $sb_tool"
 done
-sb_works timeout timeout -k 1 5 true
+sb_works timeout timeout -k 1 5 /bin/sh -c :
 sb_works perl perl -e 'use strict; use warnings; sysread STDIN, my $data, 1; exit 0'
 sb_works awk awk 'BEGIN { exit 0 }'
 sb_works git git --version

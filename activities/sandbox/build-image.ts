@@ -20,6 +20,8 @@ export interface ImageRecipe {
   /** What the Dockerfile's `ARG`s are set to. */
   args: Readonly<Record<string, string>>;
   context: BuildContext;
+  /** What a person does where the build fails. */
+  mend: string;
   /** Is nothing reached by the build, with these arguments? It then works where the engine's own network does not. */
   isOffline?: (args: Readonly<Record<string, string>>) => boolean;
 }
@@ -80,7 +82,7 @@ export async function ensureBuilt(engine: Docker, recipe: ImageRecipe, options: 
   try {
     await Promise.race([building(), unread]);
   } catch (error) {
-    throw buildFailure(error, what);
+    throw buildFailure(error, recipe);
   }
   const { Id } = await engine.getImage(reference).inspect();
   return { reference, id: Id, built: true };
@@ -128,16 +130,29 @@ function basedOn(bases: readonly string[]): string {
   return bases.length === 0 ? '' : ` from ${bases.join(', ')}`;
 }
 
-function buildFailure(error: unknown, what: string): unknown {
+function buildFailure(error: unknown, { what, mend }: ImageRecipe): unknown {
   if (!(error instanceof EngineStreamError)) return error;
   const needsBuildKit = /buildkit|unknown flag|unknown instruction/i.test(error.message);
   const said = error.lines.map((line) => `\n  ${line}`).join('');
-  return new SignalboxError('environment', `building ${what} failed: ${oneLine(error)}${said}`, {
-    hint: needsBuildKit
-      ? 'Signalbox builds without BuildKit: build the image yourself ("docker build"), and name it in sandbox.image.'
-      : 'Mend the Dockerfile; "signalbox image build" tries it again.',
-    cause: error,
-  });
+  return new SignalboxError(
+    'environment',
+    `building ${what} failed: ${commandFailure(error) ?? oneLine(error)}${said}`,
+    {
+      hint: needsBuildKit
+        ? 'Signalbox builds without BuildKit: build the image yourself ("docker build"), and name it in sandbox.image.'
+        : `${mend} "signalbox image build" tries it again.`,
+      cause: error,
+    },
+  );
+}
+
+/** What a command of the Dockerfile said last, without the command itself, which may be long; `null` for other failures. */
+function commandFailure({ message, lines }: EngineStreamError): string | null {
+  const [, status] = /returned a non-zero code: (\d+)\s*$/.exec(message) ?? [];
+  if (status === undefined) return null;
+  const own = lines.slice(lines.findLastIndex((line) => /^Step \d+\/\d+ :/.test(line)) + 1);
+  const last = own.findLast((line) => !/^( ---> |Removing intermediate container )/.test(line));
+  return `a command ended with exit code ${status}${last === undefined ? '' : `: ${last}`}`;
 }
 
 function digestOf(value: unknown): string {

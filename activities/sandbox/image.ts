@@ -19,7 +19,10 @@ export const WORKER_TAGS = 'signalbox/worker:';
 /** What {@link ensureImage} needs. */
 export interface ImageOptions extends ImageProgress {
   engine: Docker;
-  /** What the `ARG`s of `docker/Dockerfile` are set to: `BASE` is a base image instead of the default one. */
+  /**
+   * What the `ARG`s of `docker/Dockerfile` are set to: `BASE` is a base image instead of the default one, `NODE` the major
+   * version of Node that it has to have.
+   */
   args?: Readonly<Record<string, string>>;
   /** Look for a newer base first. */
   refresh?: boolean;
@@ -35,7 +38,7 @@ export async function ensureImage(options: ImageOptions): Promise<WorkerImage> {
   const recipe = await workerRecipe(args);
   const obtain = async ([base = REGISTRY_BASE]: readonly string[]): Promise<Readonly<Record<string, string>>> =>
     base === REGISTRY_BASE
-      ? { ...args, BASE: await chooseBase(engine, refresh, progress) }
+      ? { ...args, ...(await chooseBase(engine, args, refresh, progress)) }
       : await obtainBases(engine, [base], args, refresh, progress);
   try {
     return await ensureBuilt(engine, recipe, { ...progress, refresh, obtain });
@@ -52,6 +55,7 @@ export async function workerRecipe(args: Readonly<Record<string, string>>): Prom
     dockerfile: readFileSync(path.join(packageRoot(), 'docker', 'Dockerfile'), 'utf8'),
     args,
     context: await readBuildContext(null),
+    mend: 'Name another base of the Debian family in sandbox.build_args (BASE), and the major version of its Node (NODE).',
     isOffline: ({ BASE = '' }) => BASE.startsWith(BASE_TAGS),
   };
 }
@@ -82,11 +86,16 @@ export async function obtainBases(
   return args;
 }
 
-/** The default base if the engine has it or can pull it, else one made on this machine. */
-async function chooseBase(engine: Docker, refresh: boolean, progress: ImageProgress): Promise<string> {
+/** The default base if the engine has it or can pull it, else one made on this machine, with the machine's Node. */
+async function chooseBase(
+  engine: Docker,
+  args: Readonly<Record<string, string>>,
+  refresh: boolean,
+  progress: ImageProgress,
+): Promise<Readonly<Record<string, string>>> {
   try {
     await obtainBases(engine, [REGISTRY_BASE], {}, refresh, progress);
-    return REGISTRY_BASE;
+    return { BASE: REGISTRY_BASE };
   } catch (error) {
     const problem = localBaseProblem();
     if (problem !== null) {
@@ -96,6 +105,7 @@ async function chooseBase(engine: Docker, refresh: boolean, progress: ImageProgr
         cause: error,
       });
     }
-    return await buildLocalBase(engine, progress);
+    const [ownNode = ''] = process.versions.node.split('.');
+    return { NODE: ownNode, ...args, BASE: await buildLocalBase(engine, progress) };
   }
 }

@@ -89,6 +89,7 @@ async function projectRecipe(
       dockerfile: readFileSync(file, 'utf8'),
       args,
       context: await readBuildContext(root),
+      mend: 'Mend the Dockerfile.',
     };
   } catch (error) {
     throw new SignalboxError('config', `what ${dockerfile} is built from cannot be read: ${oneLine(error)}`, {

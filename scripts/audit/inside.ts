@@ -52,9 +52,10 @@ const ELSEWHERE: [string, string][] = [
   ['connect', 'the internet by IPv6 2606:4700:4700::1111 443'],
   ['datagram', 'a name server of the internet 8.8.8.8 53'],
   ['name', 'example.com'],
-  ['proxy', '169.254.169.254:80'],
-  ['proxy', 'example.com:443'],
 ];
+
+/** Where the proxy carries nobody by default. */
+const NOT_CARRIED = ['169.254.169.254:80', 'example.com:443'];
 
 /** The rule of every line that `inside.pl` has to tell, by area and name; what to try is told to it by the prompt. */
 type Rules = Map<string, Rule>;
@@ -79,6 +80,7 @@ export function planInside(
   const given: [string, string][] = [
     ...world.reachable,
     ...ELSEWHERE,
+    ...[...new Set([...NOT_CARRIED, ...allowedTargets(world)])].map((target): [string, string] => ['proxy', target]),
     ...KERNEL_FILES.map((file): [string, string] => ['kernel_file', file]),
     ...MASKED.map((file): [string, string] => ['masked', file]),
     ...directories.map((directory): [string, string] => ['read_only', directory]),
@@ -111,7 +113,7 @@ export function planInside(
   add('processes', ['others that are seen'], NONE);
   add('processes', ['orphans'], exactly('are reaped'));
   networkRules(values, add);
-  environmentRules(add);
+  environmentRules(world, add);
   limitRules(world.limits, add);
   return { prompt: given.map(([what, value]) => `${what}\t${value}\n`).join(''), rules };
 }
@@ -184,11 +186,19 @@ function absentPaths({ home, neighbour }: AuditWorld): string[] {
   return [...sockets, '/signalbox/gateway', socket, secret, login, home.steps, home.artefacts, ...others];
 }
 
-function environmentRules(rule: AddRules): void {
+/** The hosts that an allow-list names one by one, as a proxy is asked for them: a step that is carried there is looser. */
+function allowedTargets({ allow }: AuditWorld): string[] {
+  const hosts = allow.filter((entry) => /[.:]/.test(entry) && !entry.startsWith('*'));
+  return hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:443`));
+}
+
+function environmentRules({ allow }: AuditWorld, rule: AddRules): void {
+  const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'];
   const allowed = [
     ...['PATH', 'HOME', 'LANG', 'TERM', 'TZ', 'PWD', 'SHLVL', '_', 'OLDPWD'],
     ...['SIGNALBOX_STEP', 'SIGNALBOX_TASK_ID', 'SIGNALBOX_TASK_FILE'],
     ...['OPENAI_BASE_URL', 'OPENAI_API_KEY', 'ANTHROPIC_BASE_URL', 'ANTHROPIC_API_KEY'],
+    ...(allow.length === 0 ? [] : [...proxies, ...proxies.map((name) => name.toLowerCase()), 'NODE_USE_ENV_PROXY']),
   ];
   rule('environment', ['variables'], {
     expected: 'allowed names only',

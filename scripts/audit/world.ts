@@ -35,6 +35,8 @@ export interface AuditWorld {
   user: ContainerUser;
   /** What steps may use at most: the defaults, or what the configuration makes stricter. */
   limits: Record<keyof typeof CONTAINER_DEFAULTS, number>;
+  /** The allow-list of the configuration, if it has one. */
+  allow: readonly string[];
   /** What is to be tried from inside: pairs of what and value, see `inside.pl`. */
   reachable: [what: string, value: string][];
   /** The agent's turn of the other task. */
@@ -146,6 +148,7 @@ async function buildWorld(
     runtime: config.sandbox.runtime,
     user: sandbox.fileOwner ?? defaultUser(false),
     limits: mostOf(config),
+    allow: config.sandbox.allow ?? [],
     reachable: [
       ...services.reachable,
       ['connect', `another container ${other.address} ${OTHER_PORT}`],

@@ -22,6 +22,7 @@ import { readHistory } from '../../workers/runs/decoded-history.ts';
 import { GITHUB_TOKEN, PRIVATE_KEY, SHAPES } from '../support/canaries.ts';
 import { CliWorld, type CliResult } from '../support/cli.ts';
 import { describeWithDocker } from '../support/docker.ts';
+import { EngineWatch } from '../support/engine-watch.ts';
 import { removePins } from '../support/image-bench.ts';
 import { listenersOf } from '../support/listeners.ts';
 import { contentsBelow, found, needlesOf, openToOthers, textOf } from '../support/leftovers.ts';
@@ -83,6 +84,7 @@ function leavesNothing({ backend, encrypted }: Setting): void {
   let run: RunDescription;
   let serverPid: number;
   const said: string[] = [];
+  let engine: EngineWatch | null = null;
 
   const signalbox = async (...argv: string[]): Promise<CliResult> => {
     const result = await world.signalbox(...argv);
@@ -138,6 +140,7 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     world.task('001', 'files: { writes: [001.txt] }');
     world.task('002', `description: Bring marmalade, with ${GITHUB_TOKEN}\nfiles: { writes: [002.txt] }`);
     world.env['SIGNALBOX_HOOK'] = `cat >> ${world.root}/hook.jsonl; echo "$ACME_API_KEY"; exit 1`;
+    if (backend === 'docker') engine = await EngineWatch.start(world.home);
     if (encrypted) await signalbox('key', 'add');
     const started = await signalbox('server', 'start', '--detach', '-o', 'json');
     serverPid = z.object({ pid: z.number() }).parse(started.json?.result).pid;
@@ -160,6 +163,7 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
   }, PATIENCE);
 
   afterAll(async () => {
+    engine?.stop();
     await session.close();
     world.killWorkers();
     await world.signalbox('server', 'stop');
@@ -221,6 +225,18 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
   });
 
   if (backend === 'docker') {
+    test('tells the engine none, but in the environment of steps what the configuration gives them', async () => {
+      const given = needlesOf(ENVIRONMENT.FORWARDED_TOKEN);
+      const containers = (await engine?.inspected()) ?? [];
+      const asFile = (container: object): [string, Buffer] => ['container', Buffer.from(JSON.stringify(container))];
+      const others = needles().filter((needle) => !given.includes(needle));
+      expect(containers.length).toBeGreaterThanOrEqual(8);
+      expect(found(others, containers.map(asFile))).toEqual([]);
+      const withoutEnv = containers.map(({ Config, ...rest }) => ({ ...rest, Config: { ...Config, Env: [] } }));
+      expect(found(given, withoutEnv.map(asFile))).toEqual([]);
+      expect(found(given, containers.map(asFile))).not.toEqual([]);
+    });
+
     test('leaves no container, with a log of its own', async () => {
       const filters = { label: [`signalbox.home=${world.home}`] };
       expect(await new Docker().listContainers({ all: true, filters })).toEqual([]);
@@ -234,7 +250,8 @@ echo "$SIGNALBOX_ATTEMPT" > "$SIGNALBOX_TASK_ID.txt"\n`,
     expect([...new Set(addresses)]).toEqual(['127.0.0.1']);
   });
 
-  if (encrypted) {
+  // Where steps run changes nothing of this.
+  if (encrypted && backend === 'local') {
     test('is replayed from its encrypted histories', async () => {
       quietRuntime();
       const { worker: dataConverter } = dataConverters(homeOf(world.env), world.env, new Redactor());
@@ -307,6 +324,6 @@ async function gatewayPids(home: string): Promise<number[]> {
 
 describe('a run on the host, full of secrets', () => leavesNothing({ backend: 'local', encrypted: false }));
 describe('a run on the host with encrypted payloads', () => leavesNothing({ backend: 'local', encrypted: true }));
-describeWithDocker('a run in containers, full of secrets', () =>
-  leavesNothing({ backend: 'docker', encrypted: false }),
+describeWithDocker('a run in containers with encrypted payloads', () =>
+  leavesNothing({ backend: 'docker', encrypted: true }),
 );

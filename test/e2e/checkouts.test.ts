@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -234,6 +235,7 @@ END
 git init -q nested
 infect $PWD/nested/.git
 echo inside > nested/file.txt
+cp -r nested ${world.root}/infected
 infect $PWD/.git
 cp $PWD/.git/config $HOME/.gitconfig
 mv .git elsewhere.git
@@ -251,6 +253,9 @@ echo good > good.txt
     expect(files).toEqual(expect.arrayContaining(['good.txt', 'nested/file.txt', '.gitattributes']));
     expect(files.filter((file) => /(^|\/)\.git\//i.test(file))).toEqual([]);
     expect(readFileSync(path.join(world.repository, 'good.txt'), 'utf8')).toBe('good\n');
+    // What it planted is no dud: anybody else's git runs it.
+    spawnSync('git', ['status'], { cwd: path.join(world.root, 'infected'), timeout: 60_000 });
+    expect(readFileSync(canary, 'utf8')).toContain('evil.sh');
   },
   PATIENCE,
 );

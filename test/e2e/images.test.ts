@@ -6,6 +6,8 @@ import type { BuiltImage, ImagePruneReport, ImageView } from '../../workers/imag
 import { CliWorld, type CliResult } from '../support/cli.ts';
 import { describeWithDocker } from '../support/docker.ts';
 import { ImageBench, removePins } from '../support/image-bench.ts';
+import { contentsBelow, found } from '../support/leftovers.ts';
+import { digestOf, tinyImage, TinyRegistry } from '../support/tiny-image.ts';
 
 const PATIENCE = 180_000;
 
@@ -90,6 +92,33 @@ describeWithDocker('the image of a run', () => {
       const cleaned = await world.signalbox('clean', '--run', 'moved', '-o', 'json');
       expect(cleaned.stdout).toMatch(/image tag signalbox\/run-[0-9a-f]{8}:.*\.\.moved/);
       expect((await listed()).filter((view) => view.id === id)).toEqual([]);
+    },
+    PATIENCE,
+  );
+
+  test(
+    'of a registry is in the run’s record by its digest, and is brought back by that when its tag means another one',
+    async () => {
+      const registry = new TinyRegistry();
+      const name = `${await registry.start()}/${bench.name}`;
+      try {
+        const small = await bench.small('of the registry');
+        const digest = `${name}@${registry.publish(bench.name, 'v1', small)}`;
+        configure(`image: ${name}:v1`);
+        world.commit('an image of a registry');
+        const { image } = await start('registered');
+        expect(image).toEqual({ reference: `${name}:v1`, id: digestOf(small.config), digest });
+        registry.publish(bench.name, 'v1', await tinyImage('moved', 'amd64'));
+        await bench.remove(image?.id ?? '');
+        expect((await finish('registered')).code).toBe(0);
+        expect([got('registered', '001'), got('registered', '002')]).toEqual(Array(2).fill('of the registry\n'));
+        const described = await world.signalbox('run', 'describe', 'registered', '-o', 'json');
+        expect((described.json?.result as RunDescription).image).toEqual(image);
+        const manifests = [...contentsBelow(path.join(world.home, 'artefacts'))];
+        expect(found([JSON.stringify({ image }).slice(1, -1)], manifests)).toHaveLength(1);
+      } finally {
+        await registry.stop();
+      }
     },
     PATIENCE,
   );

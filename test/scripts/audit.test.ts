@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
 import { connectEngine } from '../../activities/sandbox/engine.ts';
 import { configSchema } from '../../core/config.ts';
+import { ensureImage } from '../../activities/sandbox/image.ts';
 import type { Assertion } from '../../scripts/audit/assertion.ts';
+import { otherContainer, OTHER_PORT } from '../../scripts/audit/canaries.ts';
 import { runAudit } from '../../scripts/audit/run-audit.ts';
 import { describeWithDocker } from '../support/docker.ts';
 
@@ -14,6 +16,9 @@ const AREAS = {
   ...{ step: 35, sidecar: 30, mounts: 7, user: 10, namespaces: 6, 'system calls': 30, 'proc and sys': 15 },
   ...{ files: 20, devices: 8, processes: 10, network: 15, environment: 2, limits: 7, kernel: 1 },
 };
+
+/** The line of a host that a configuration allows. */
+const CARRIED = new RegExp(`^network/through the gateway to [\\d.]+:${OTHER_PORT}$`);
 
 /** A network of an engine's ordinary kind. */
 const NETWORK = `signalbox-audit-test-${process.pid}`;
@@ -37,11 +42,15 @@ function tampering(what: 'step' | 'sidecar', change: (host: Docker.HostConfig) =
 
 describeWithDocker('the audit of a step', () => {
   const engine = connectEngine(process.env);
+  /** A host that a configuration allows. */
+  let allowed: Awaited<ReturnType<typeof otherContainer>>;
   beforeAll(async () => {
     await engine.createNetwork({ Name: NETWORK });
-  });
+    allowed = await otherContainer(engine, (await ensureImage({ engine })).reference);
+  }, 600_000);
   afterAll(async () => {
     await engine.getNetwork(NETWORK).remove();
+    await allowed.remove();
   });
 
   describe('with the default sandbox', () => {
@@ -63,7 +72,7 @@ describeWithDocker('the audit of a step', () => {
   });
 
   // What is loosened at once, and the lines that each of it has to turn red; no other line may be.
-  const TAMPERED: [string, { engine: Docker; sandbox?: unknown }, Record<string, (string | RegExp)[]>][] = [
+  const TAMPERED: [string, { engine: Docker; sandbox?: () => unknown }, Record<string, (string | RegExp)[]>][] = [
     [
       'a profile with holes',
       {
@@ -147,10 +156,10 @@ describeWithDocker('the audit of a step', () => {
       'a configuration that loosens',
       {
         engine,
-        sandbox: {
+        sandbox: () => ({
           ...{ env: ['AUDIT_SECRET'], tmpfs_size: '3GiB', shm_size: '128MiB', cap_add: ['NET_RAW'], read_only: false },
           ...{ security_opt: ['no-new-privileges=false'], devices: ['/dev/full'], ulimits: { fsize: '5GiB' } },
-        },
+        }),
       },
       {
         env: ['step/a secret of the worker', 'environment/variables', 'environment/a secret of the worker'],
@@ -163,12 +172,23 @@ describeWithDocker('the audit of a step', () => {
         'ulimits.fsize': ['step/limits', 'limits/file size', 'limits/write beyond the file size'],
       },
     ],
+    [
+      'an allow-list, with addresses that are private',
+      {
+        engine,
+        sandbox: () => ({
+          allow: [`${allowed.address}:${OTHER_PORT}`, '169.254.169.254:80', '10.255.255.1:443', 'npm'],
+          allow_private: [`${allowed.address}/32`],
+        }),
+      },
+      { 'the one that it may have, through the proxy only': [CARRIED] },
+    ],
   ];
 
-  describe.each(TAMPERED)('with %s', (_name, { engine: tampered, sandbox = {} }, holes) => {
+  describe.each(TAMPERED)('with %s', (_name, { engine: tampered, sandbox }, holes) => {
     let failed: string[];
     beforeAll(async () => {
-      const assertions = await runAudit({ engine: tampered, config: config(sandbox) });
+      const assertions = await runAudit({ engine: tampered, config: config(sandbox?.() ?? {}) });
       failed = assertions.filter(({ passed }) => !passed).map(nameOf);
     }, 600_000);
     const matches = (rule: string | RegExp, line: string): boolean =>

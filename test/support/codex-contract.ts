@@ -12,6 +12,8 @@ import { costOf } from '../../core/prices.ts';
 import { createSandbox } from '../../activities/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../../activities/sandbox/sandbox.ts';
 import { makeAgentWorld, MODEL_KEY, type AgentWorld } from './agent-world.ts';
+import { GITHUB_TOKEN } from './canaries.ts';
+import { contentsBelow, found, needlesOf } from './leftovers.ts';
 import { everyTurn, writeFile } from './model-scripts.ts';
 import type { ModelScript } from './scripted-model-server.ts';
 import type { TurnReaderInput } from './turn-reader.ts';
@@ -116,8 +118,11 @@ export function testCodex(backend: Sandbox['backend']): void {
     expect(world.model.aborted).toBe(0);
   });
 
-  test('starts nothing that the work tree configures, and shows its token to no command', async () => {
-    const agent = await start(everyTurn({ commands: ['env > env.txt'] }));
+  test('starts nothing that the work tree configures, shows its token to no command, and leaves no key in what it writes', async () => {
+    // The sources hold no secret, and neither does what the model is told to run.
+    const spill = `printf 'is it %s%s?\\n' '${GITHUB_TOKEN.slice(0, 12)}' '${GITHUB_TOKEN.slice(12)}'`;
+    const others = 'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n" | grep -a sbx1';
+    const agent = await start(everyTurn({ commands: ['env > env.txt', spill, others] }));
     const canary = path.join(world.home.root, 'canary');
     mkdirSync(path.join(world.workTree, '.codex'));
     writeFileSync(
@@ -131,6 +136,14 @@ export function testCodex(backend: Sandbox['backend']): void {
     expect(environment).toContain('SIGNALBOX_TASK_ID=001');
     expect(environment).not.toContain('SIGNALBOX_MODEL_TOKEN');
     expect(environment).not.toContain(MODEL_KEY);
+    expect(world.model.requests.at(-1)?.headers.authorization).toBe(`Bearer ${MODEL_KEY}`);
+    const attempt = [...contentsBelow(path.dirname(world.workTree))];
+    // What the agent saw is in its own home until the attempt ends.
+    expect(found([GITHUB_TOKEN], attempt).every((hit) => hit.includes('/agent-home/'))).toBe(true);
+    const records = [...contentsBelow(world.home.root)];
+    expect(found(['is it ***?'], records)).not.toEqual([]);
+    expect(found([...needlesOf(GITHUB_TOKEN), 'sbx1.'], records)).toEqual([]);
+    expect(found(needlesOf(MODEL_KEY), [...attempt, ...records])).toEqual([]);
   });
 
   test('fails with the words of the model server when that refuses', async () => {

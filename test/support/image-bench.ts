@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -11,7 +11,10 @@ import { ensureImage } from '../../activities/sandbox/image.ts';
 import { pinsAmong, unpinImage } from '../../activities/sandbox/image-pins.ts';
 import { followProgress } from '../../activities/sandbox/image-progress.ts';
 import { dockerAnswers } from './docker.ts';
-import { archiveOf, tinyImage } from './tiny-image.ts';
+import { archiveOf, imageOf, tinyImage, type TinyImage } from './tiny-image.ts';
+
+/** What steps need, and the agents and checks of tests call. */
+const SMALL = ['cat', 'cmp', 'cp', 'grep', 'head', 'rm', 'sleep', 'timeout', 'awk', 'git'];
 
 /** A repository with a Dockerfile, and images of a name that no other test has; all of it goes in the end. */
 export class ImageBench {
@@ -44,6 +47,29 @@ export class ImageBench {
     return (await this.engine.getImage(tag).inspect()).Id;
   }
 
+  /** Makes a small image in which steps run, out of what Signalbox's own one has; the engine does not have it yet. */
+  async small(marker: string): Promise<TinyImage> {
+    const directory = path.join(this.repository, 'small');
+    mkdirSync(directory, { recursive: true });
+    const script = `set -e; echo '${marker}' >/tmp/marker
+      programs="/bin/sh $(for tool in ${SMALL.join(' ')}; do command -v "$tool"; done)"
+      libraries=$(ldd $programs | grep -o '/lib[^ :]*' | sort -u)
+      tar -chf /small/layer.tar $programs $libraries -C /tmp marker`;
+    const container = await this.engine.createContainer({
+      ...{ Image: await this.worker(), Cmd: ['sh', '-c', script] },
+      HostConfig: { Binds: [`${directory}:/small`], NetworkMode: 'none' },
+    });
+    try {
+      await container.start();
+      const { StatusCode } = (await container.wait()) as { StatusCode: number };
+      if (StatusCode !== 0) throw new Error((await container.logs({ stderr: true })).toString());
+    } finally {
+      await container.remove({ force: true });
+    }
+    const { Arch } = await this.engine.version();
+    return imageOf(readFileSync(path.join(directory, 'layer.tar')), Arch);
+  }
+
   /** Loads an image for another processor. */
   async load(tag: string, architecture: string): Promise<void> {
     const archive = await archiveOf(await tinyImage('loaded', architecture), tag);
@@ -56,10 +82,15 @@ export class ImageBench {
   }
 
   async close(): Promise<void> {
-    for (const { RepoTags, RepoDigests } of await this.engine.listImages()) {
+    const images = (await this.engine.listImages()).map(({ Id, RepoTags, RepoDigests }) => {
       const names = [...((RepoTags as string[] | null) ?? []), ...((RepoDigests as string[] | null) ?? [])];
-      for (const name of names) if (name.includes(this.name)) await this.remove(name);
-    }
+      return { id: Id, names: names.filter((name) => name.includes(this.name)) };
+    });
+    const own = new Set(images.filter(({ names }) => names.length > 0).map(({ id }) => id));
+    // What a build that failed came to has no name, and keeps what it was built on.
+    for (const { Id, ParentId } of await this.engine.listImages({ filters: { dangling: ['true'] } }))
+      if (own.has(ParentId)) await this.remove(Id);
+    for (const { names } of images) for (const name of names) await this.remove(name);
     rmSync(this.repository, { recursive: true, force: true });
   }
 }

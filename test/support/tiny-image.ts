@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import tar from 'tar-stream';
 
-/** An image of one small file: nothing can run in it. */
+/** An image of one layer. */
 export interface TinyImage {
   /** Its configuration in JSON, whose digest is the image's id. */
   config: Buffer;
@@ -13,12 +13,16 @@ export interface TinyImage {
   layer: Buffer;
 }
 
-/** Makes an image with a file `/marker`. */
+/** Makes an image with a file `/marker`: nothing can run in it. */
 export async function tinyImage(marker: string, architecture: string): Promise<TinyImage> {
   const pack = tar.pack();
   pack.entry({ name: 'marker', mtime: new Date(0) }, marker);
   pack.finalize();
-  const layer = await buffer(pack);
+  return imageOf(await buffer(pack), architecture);
+}
+
+/** Makes an image of a layer. */
+export function imageOf(layer: Buffer, architecture: string): TinyImage {
   const rootfs = { type: 'layers', diff_ids: [digestOf(layer)] };
   return { config: Buffer.from(JSON.stringify({ architecture, os: 'linux', config: {}, rootfs })), layer };
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { joinUserBranch } from '../../../activities/git/candidate.ts';
 import { land, publish } from '../../../activities/git/landing.ts';
 import { inspectUserRepository } from '../../../activities/git/inspect-user-repository.ts';
+import { careless } from './canaries.ts';
 import { author, digest, git, makeFixture, put, type Fixture } from './support.ts';
 
 let fixture: Fixture;
@@ -150,6 +151,8 @@ describe('landing on a checkout of the branch', () => {
     git(fixture.userDirectory, 'config', 'receive.denyCurrentBranch', 'refuse');
     expect(await landing()).toEqual({ outcome: 'landed' });
     expect(existsSync(canary)).toBe(false);
+    careless(fixture.userDirectory, ['commit', '-q', '--allow-empty', '-m', 'Mine']);
+    expect(readFileSync(canary, 'utf8')).toMatch(/^reference-transaction$/m);
   });
 });
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -31,14 +32,19 @@ const env = {
   GIT_COMMITTER_EMAIL: 'user@example.org',
 };
 
+/** After so long, in milliseconds, a git that waits for something is taken for hung. */
+const PATIENCE = 60_000;
+
 /** Runs git as a person or an agent would, in a directory, with whatever configuration lies there. */
 export function git(cwd: string, ...args: string[]): string {
-  return execFileSync('git', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd();
+  const options = { cwd, env, encoding: 'utf8', timeout: PATIENCE } as const;
+  return execFileSync('git', args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd();
 }
 
 /** Like {@link git}, with standard input and more environment. */
 export function gitReading(cwd: string, input: string, more: Record<string, string>, ...args: string[]): string {
-  return execFileSync('git', args, { cwd, env: { ...env, ...more }, encoding: 'utf8', input, stdio: 'pipe' }).trimEnd();
+  const options = { cwd, env: { ...env, ...more }, encoding: 'utf8', timeout: PATIENCE } as const;
+  return execFileSync('git', args, { ...options, input, stdio: 'pipe' }).trimEnd();
 }
 
 /** Writes files below a directory, making theirs. */
@@ -85,7 +91,7 @@ export interface Fixture {
   base: string;
   /** Makes a workspace at `commit` (by default the base). */
   workspace(name?: string, commit?: string): Promise<Workspace & { directory: string }>;
-  /** Commits files on top of a commit, as if an agent's snapshot had been taken, and returns the commit. */
+  /** Commits files on top of a commit, as if an agent's snapshot had been taken, scripts executable; returns the commit. */
   commitFiles(parent: string, files: Record<string, string>): string;
   remove(): void;
 }
@@ -120,6 +126,8 @@ export async function makeFixture(
       git(clone, 'fetch', '-q', 'origin', '+refs/*:refs/all/*');
       git(clone, 'checkout', '-q', '--detach', parent);
       put(clone, changes);
+      for (const [name, text] of Object.entries(changes))
+        if (text.startsWith('#!')) chmodSync(path.join(clone, name), 0o755);
       git(clone, 'add', '-A');
       git(clone, 'commit', '-q', '-m', 'Change');
       git(clone, 'push', '-q', 'origin', `HEAD:refs/test/${clones}`);

@@ -116,6 +116,41 @@ describeWithDocker('the image of a project', () => {
 
   describeProblems();
 
+  test('Signalbox’s own is built on the base that build_args name, which must have the Node that they promise', async () => {
+    /** A base with something in the place of Node. */
+    const based = async (node: string): Promise<string> => {
+      bench.write('node/node', node, 0o755);
+      bench.write('node/Dockerfile', `FROM ${worker}\nCOPY node /usr/local/bin/node\n`);
+      return (await ensureProjectImage(request({ dockerfile: 'node/Dockerfile' }))).reference;
+    };
+    const old = await based('#!/bin/sh\necho v20.19.5\n');
+    for (const [found, BASE] of [
+      ['v20.19.5', old],
+      ['none', await based('#!/bin/sh\nexit 127\n')],
+    ] as const) {
+      await expect(ensureProjectImage(request({ build_args: { BASE } }))).rejects.toMatchObject({
+        code: 'environment',
+        message: expect.stringContaining(
+          `steps failed: a command ended with exit code 1: Node 24 is needed, and in the base there is ${found}\n`,
+        ),
+        hint: expect.stringMatching(/another base .*BASE.*NODE/),
+      });
+    }
+    const asked = request({ build_args: { BASE: old, NODE: '20' } });
+    const made = await ensureProjectImage(asked);
+    try {
+      expect(made).toMatchObject({ built: true, reference: expect.stringMatching(/^signalbox\/worker:[0-9a-f]{16}$/) });
+      const layersOf = async (image: string): Promise<string[]> =>
+        (await bench.engine.getImage(image).inspect()).RootFS.Layers ?? [];
+      const below = await layersOf(old);
+      expect((await layersOf(made.id)).slice(0, below.length)).toEqual(below);
+      expect(await ensureProjectImage(asked)).toMatchObject({ id: made.id, built: false });
+      expect((await ensureProjectImage(request({}))).reference).toBe(worker);
+    } finally {
+      await bench.remove(made.reference);
+    }
+  });
+
   test('a named image is what its tag means at that moment; where that is gone for good, it is said', async () => {
     const tag = `${bench.name}/named:latest`;
     const old = await bench.build(tag, 'one', worker);
