@@ -10,5 +10,5 @@ export default {
   reporters: ['default', '<rootDir>/test/support/count-reporter.mjs'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/examples', '<rootDir>/.quickstart'],
   testTimeout: 180_000,
-  maxWorkers: 2,
+  maxWorkers: 3,
 };
