@@ -171,6 +171,8 @@ export interface TrainActivities {
     | {
         outcome: 'accepted';
         commit: string;
+        /** The tip that it replaced; where others' commits came in with it, what the members were merged onto. */
+        base: string;
         /** Each member's own merge, by its key. */
         commits: Record<string, string>;
       }

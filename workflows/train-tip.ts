@@ -3,7 +3,7 @@ import { packMembers } from '../core/packed-train.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
 import { halt, tipHalt } from '../core/train-halt.ts';
 import type { Candidate, Waiting } from '../core/train-lane.ts';
-import { accepted, arrive, beginAccepting, mayGrow, moved } from '../core/train-landing.ts';
+import { accepted, arrive, beginAccepting, mayGrow, moved, type AcceptedCandidate } from '../core/train-landing.ts';
 import type { CheckReport } from '../core/checks.ts';
 import type { pauseRequest } from '../core/train-requests.ts';
 import { remoteActivities, trainActivities } from './activity-proxies.ts';
@@ -46,7 +46,7 @@ export class TrainTip {
     if (candidate === null) return false;
     try {
       const step = await this.#accept(`accept ${namesOf(members)}`, candidate, members, lane.ride.lane);
-      state.change((before) => (step === null ? moved(before) : accepted(before, step.commit, step.commits)));
+      state.change((before) => (step === null ? moved(before) : accepted(before, step)));
     } catch (error) {
       const why = errorHalt(error, 'checked work could not be accepted', candidate.tip);
       state.change((before) => halt(moved(before), why));
@@ -108,7 +108,7 @@ export class TrainTip {
     candidate: Candidate,
     members: readonly Waiting[] = [],
     lane: string | null = null,
-  ): Promise<{ commit: string; commits: Record<string, string> } | null> {
+  ): Promise<AcceptedCandidate | null> {
     const request = { repository: this.#repository, members: packMembers(members), candidate, lane };
     const step = await trainActivities(this.#repository, summary).accept(request);
     return step.outcome === 'moved' ? null : step;

@@ -233,7 +233,8 @@ export class FakeWorld {
         Promise.resolve(checkEvidence('failed_integration', failure, member.attempt, commit)),
       accept: (request) => {
         const members = unpackMembers(request.members);
-        const { commit, tip } = request.candidate;
+        const { commit, base, tip } = request.candidate;
+        const before = this.tip;
         // Nested prefixes: what has landed of them since is part of the candidate.
         if (tip !== this.tip && !commit.startsWith(this.tip)) return Promise.resolve({ outcome: 'moved' });
         this.tip = commit;
@@ -243,7 +244,7 @@ export class FakeWorld {
           this.working.delete(member.task);
           commits[memberKey(member)] = commitOf(members.slice(0, index + 1));
         }
-        return Promise.resolve({ outcome: 'accepted', commit, commits });
+        return Promise.resolve({ outcome: 'accepted', commit, base: base === tip ? before : base, commits });
       },
       land: async () => {
         this.calls.push('land');
