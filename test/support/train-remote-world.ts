@@ -62,6 +62,14 @@ export class TrainRemoteWorld {
     return new TrainRemoteWorld(world, members);
   }
 
+  /** Members whose requests can be merged by a person; or whose are open at all. */
+  withRequest(how: 'ready' | 'open'): RequestMember[] {
+    return this.members.filter((one) => {
+      const request = this.#open(one);
+      return request !== undefined && (how === 'open' || (!request.draft && one.kind !== 'ci-red'));
+    });
+  }
+
   /** The open request of a member, if there is one. */
   #open({ branch }: RequestMember): { number: number; draft: boolean } | undefined {
     return this.world.api.state.pulls.find(({ head, open }) => open && head === branch);

@@ -86,8 +86,8 @@ class History {
     else if (roll < 0.58) this.#commit('harmless', random.pick(PLACES));
     else if (roll < 0.61) this.#commit('broken', [random.pick(['', 'x/', 'y/'])]);
     else if (roll < 0.66) this.#commit('mended');
-    else if (roll < 0.69) await this.#takeBack();
-    else if (roll < 0.74) this.#edit();
+    else if (roll < 0.71) await this.#takeBack();
+    else if (roll < 0.75) this.#edit();
     else if (roll < 0.81) await driver.restartWorkers();
     else if (roll < 0.85) await driver.terminate();
     else if (roll < 0.9) await driver.resume();
@@ -223,7 +223,7 @@ describe('the train on real repositories, while workers die, people commit, edit
         const story = new Story();
         const run = random.pick(['r1', 'r2', null]);
         await story.play(`SIGNALBOX_TRAIN_SEED=${seed}`, async () => {
-          await new History(random, git, story).play(32, { run, long: seed % 3 === 1 });
+          await new History(random, git, story).play(40, { run, long: seed % 3 === 1 });
         });
       } finally {
         git.remove();

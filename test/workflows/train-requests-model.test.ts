@@ -63,14 +63,12 @@ class History {
     return heard;
   }
 
-  /** A member that waits for its request. */
-  #someone(): RequestMember | undefined {
-    const waiting = this.#driver.unanswered().filter((one) => !this.#driver.withdrawn.has(one));
-    return waiting[this.#random.integer(0, Math.max(0, waiting.length - 1))];
-  }
-
+  /** A person does something with the request of a member that waits for it. */
   #byHand(what: string, act: (one: RequestMember) => boolean): void {
-    const one = this.#someone();
+    const { answers, withdrawn } = this.#driver;
+    const requested = this.#far.withRequest(what === 'merges' ? 'ready' : 'open');
+    const waiting = requested.filter((one) => !answers.has(one) && !withdrawn.has(one));
+    const one = waiting[this.#random.integer(0, Math.max(0, waiting.length - 1))];
     if (one === undefined) return;
     this.#story.note(`a person ${what} ${one.member.task}${act(one) ? '' : ': not now'}`);
   }
@@ -94,14 +92,14 @@ class History {
     const [driver, random, far] = [this.#driver, this.#random, this.#far];
     const roll = random.next();
     const one = random.pick(far.members as [RequestMember, ...RequestMember[]]);
-    if (roll < 0.28) await driver.ask(driver.members.find((other) => !driver.submitted.has(other)) ?? one);
-    else if (roll < 0.33) await driver.withdraw(one);
-    else if (roll < 0.54) this.#check();
+    if (roll < 0.24) await driver.ask(driver.members.find((other) => !driver.submitted.has(other)) ?? one);
+    else if (roll < 0.29) await driver.withdraw(one);
+    else if (roll < 0.5) this.#check();
     else if (roll < 0.6) this.#byHand('merges', (other) => far.merge(other));
     else if (roll < 0.63) this.#byHand('closes', (other) => far.close(other));
-    else if (roll < 0.65) this.#byHand('pushes to the branch of', (other) => far.pushTo(other));
-    else if (roll < 0.7) this.#push('harmless');
-    else if (roll < 0.72) this.#push('broken');
+    else if (roll < 0.66) this.#byHand('pushes to the branch of', (other) => far.pushTo(other));
+    else if (roll < 0.71) this.#push('harmless');
+    else if (roll < 0.73) this.#push('broken');
     else if (roll < 0.75) this.#push('mended');
     else if (roll < 0.78) this.#edit();
     else if (roll < 0.83) far.cut(random.pick(['cut', 'late']), random.pick(['api', 'git']));
@@ -119,7 +117,7 @@ class History {
       for (let step = 0; step < steps; step += 1) {
         if (run !== null && step === Math.floor(steps / 2)) await driver.cancelRun(run);
         else await this.#step();
-        await pause(this.#random.integer(0, 400));
+        await pause(this.#random.integer(0, 500));
         await this.#listen();
       }
       await this.#settle();
@@ -206,7 +204,7 @@ describe('the train into a remote with pull requests, while people merge, close,
         const story = new Story();
         const run = random.pick(['r1', 'r2', null]);
         await story.play(`SIGNALBOX_TRAIN_SEED=${seed}`, async () => {
-          await new History(random, far, story).play(36, run);
+          await new History(random, far, story).play(44, run);
         });
       } finally {
         await far.world.close();
