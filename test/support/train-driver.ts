@@ -137,6 +137,10 @@ export class TrainDriver<M extends { member: TrainMember }> {
     if (isMove) for (const one of moved) this.#accepting.set(memberKey(one), Date.now());
   }
 
+  get wasTerminated(): boolean {
+    return this.#terminatedAt > 0;
+  }
+
   /** Was a train terminated after it began to accept this one, or to merge it? Only then does the next one not know of it. */
   mayHaveForgotten({ member }: M): boolean {
     return this.#terminatedAt >= (this.#accepting.get(memberKey(member)) ?? Infinity);

@@ -179,7 +179,9 @@ class History {
       const isForgotten = outcome === 'withdrawn' && this.#driver.mayHaveForgotten(one);
       const isTold = far.merged.has(one) || isForgotten || (times === 1) === (outcome === 'merged');
       expect([...told, times <= 1, isTold]).toEqual([...told, true, true]);
-      expect([...told, far.requestsOf(one) <= 1]).toEqual([...told, true]);
+      // A new train does not know a request that was closed while there was none, and shows what a person pushed.
+      const requests = far.closed.has(one) && this.#driver.wasTerminated ? 2 : 1;
+      expect([...told, far.requestsOf(one) <= requests]).toEqual([...told, true]);
       const isLeft = outcome === 'withdrawn' || !submitted.has(one) || far.closed.has(one);
       if (one.kind === 'good' && !isLeft && outcome !== 'merged') expect([...told, answers.get(one)]).toBeUndefined();
       if (['red', 'ci-red'].includes(one.kind)) expect(outcome).not.toBe('merged');
