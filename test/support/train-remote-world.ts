@@ -82,10 +82,10 @@ export class TrainRemoteWorld {
       const head = open ? state.tip(branch) : null;
       if (head === null) continue;
       const [known] = state.runs.get(head) ?? [];
-      const isRed = /^(?:broken|red-.*|ci-red-.*)$/m.test(state.git('ls-tree', '--name-only', head));
       if (known === undefined) state.report(head, { name: 'ci', status: 'queued', conclusion: null });
-      else if (known.status === 'queued' && isEnded())
-        state.report(head, { name: 'ci', conclusion: isRed ? 'failure' : 'success' });
+      if (known?.status !== 'queued' || !isEnded()) continue;
+      const isRed = /^(?:broken|red-.*|ci-red-.*)$/m.test(state.git('ls-tree', '--name-only', head));
+      state.report(head, { name: 'ci', conclusion: isRed ? 'failure' : 'success' });
     }
   }
 

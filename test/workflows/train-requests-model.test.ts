@@ -136,7 +136,8 @@ class History {
     const deadline = Date.now() + PATIENCE;
     while (!(await this.#isSettled())) {
       if (Date.now() > deadline) throw new Error('it does not come to an end');
-      await pause(100);
+      // People's git and the remote's answers share this process.
+      await pause(400);
     }
   }
 
