@@ -138,6 +138,11 @@ export function noteRequest(queue: TrainQueue, member: MemberId, { state, step }
   return isLeaving && step.do !== 'follow' ? withdraw(noted, member) : noted;
 }
 
+/** A member cannot be shown, for its branch holds what somebody else pushed: they may have merged that. */
+export function lookForMerge(queue: TrainQueue, member: MemberId): TrainQueue {
+  return updateRequest(queue, member, { todo: { do: 'look' } });
+}
+
 /** The request for which the train itself has to do something now. @param at milliseconds since the epoch */
 export function nextErrand(queue: TrainQueue, at: number): RequestedMember | null {
   if (queue.halt !== null) return null;
@@ -154,6 +159,8 @@ export function rebuildRequest(queue: TrainQueue, requested: RequestedMember, ti
   const { member } = requested;
   const request = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
   if (request === undefined) return queue;
+  // What it waits for is told already.
+  if (tip === requested.base && requested.todo?.do === 'look') return updateRequest(queue, member, { todo: null });
   if (tip === requested.base) {
     const reason = `${member.run.repository.branch} here has commits that the remote lacks`;
     const refusal = { outcome: 'refused', reason, hint: 'push them', passing: true } as const;
@@ -198,6 +205,7 @@ export function pauseRequest(
 ): TrainQueue {
   const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
   if (now === undefined) return queue;
+  if (now.todo?.do === 'look') return updateRequest(queue, member, { todo: null });
   const waits = why ?? now.request.waits;
   return leaveMerged(
     updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person } }),

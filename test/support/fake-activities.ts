@@ -49,8 +49,8 @@ export class FakeWorld {
   readonly far = new FakeRemote();
   /** Is the tree of this commit red? Its name lists the tasks that are merged in it. */
   isRed: (commit: string) => boolean = () => false;
-  /** Tasks whose work the tip holds already. */
-  readonly held = new Set<string>();
+  /** Tasks whose work a tip holds already: that tip, by the task. */
+  readonly held = new Map<string, string>();
   /** Commits whose integration checks hang until they are released. */
   readonly hanging = new Set<string>();
   /** Checks of the train that run now, and the most that there ever were at once. */
@@ -216,7 +216,7 @@ export class FakeWorld {
           const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
           // Only requests' commits are told apart by what they were made on: nested prefixes are, by what they begin with.
           const on = rest[0]?.ride.push === 'pull_request' && tip !== 'base' ? `-on-${tip}` : '';
-          const isHeld = rest.every(({ task }) => this.held.has(task));
+          const isHeld = rest.every(({ task }) => this.held.get(task) === tip);
           const commit = isHeld ? tip : `${commitOf(rest)}${on}`;
           return rest.length === 0 ? [] : [{ id, size: rest.length, commit }];
         });

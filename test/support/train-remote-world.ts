@@ -111,13 +111,9 @@ export class TrainRemoteWorld {
     return true;
   }
 
-  /** Whose branch holds what a person pushed there, while their request is open. */
+  /** Whose branch holds what a person pushed there. */
   withForeign(): RequestMember[] {
-    const { state } = this.world.api;
-    return this.members.filter((one) => {
-      const head = state.tip(one.branch);
-      return this.#open(one) !== undefined && head !== null && this.foreign.has(head);
-    });
+    return this.members.filter(({ branch }) => this.foreign.has(this.world.api.state.tip(branch) ?? ''));
   }
 
   /** A person takes away a branch that is not needed any more. */

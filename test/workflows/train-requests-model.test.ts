@@ -147,12 +147,15 @@ class History {
     const { queue } = await this.#listen();
     far.check(() => true);
     far.pushMain('mended');
-    // What Signalbox did not verify a person merges or closes themselves; then the branch is not needed any more.
-    for (const one of far.withForeign()) {
-      if (driver.answers.has(one)) continue;
-      const isMerged = this.#random.chance(0.5) && far.merge(one);
-      this.#story.note(`a person ${isMerged ? 'merges' : 'closes'} ${one.member.task}, and deletes its branch`);
-      if (!isMerged) far.close(one);
+    // What Signalbox did not verify a person merges or closes themselves; what they closed has no use for its branch.
+    for (const one of far.withForeign().filter((other) => !driver.answers.has(other) && !far.merged.has(other))) {
+      if (this.#random.chance(0.5) && far.merge(one)) {
+        this.#story.note(`a person merges ${one.member.task} as it is`);
+        continue;
+      }
+      this.#story.note(
+        `a person ${far.close(one) ? 'closes' : 'has closed'} ${one.member.task}, and deletes its branch`,
+      );
       far.deleteBranch(one);
     }
     if (queue?.halt != null || queue?.unlanded != null) await driver.resume();
@@ -180,8 +183,9 @@ class History {
       const isForgotten = outcome === 'withdrawn' && this.#driver.mayHaveForgotten(one);
       const isTold = far.merged.has(one) || isForgotten || (times === 1) === (outcome === 'merged');
       expect([...told, times <= 1, isTold]).toEqual([...told, true, true]);
-      // A new train does not know a request that was closed while there was none, and shows what a person pushed.
-      const requests = far.closed.has(one) && this.#driver.wasTerminated ? 2 : 1;
+      // A new train does not know a request that was over while there was none, and showed what a person pushed.
+      const isUnknown = this.#driver.wasTerminated && (far.closed.has(one) || far.merged.has(one));
+      const requests = isUnknown ? 2 : 1;
       expect([...told, far.requestsOf(one) <= requests]).toEqual([...told, true]);
       const isLeft = outcome === 'withdrawn' || !submitted.has(one) || far.closed.has(one);
       if (one.kind === 'good' && !isLeft && outcome !== 'merged') expect([...told, answers.get(one)]).toBeUndefined();
