@@ -16,8 +16,11 @@ import { TrainRemoteWorld, type RequestKind, type RequestMember } from '../suppo
 const SEEDS = Number(process.env['SIGNALBOX_TRAIN_SEEDS'] ?? 1);
 const FIRST_SEED = Number(process.env['SIGNALBOX_TRAIN_SEED'] ?? 1);
 
-/** How long a history may take to come to its end, milliseconds; what does not is told with its story. */
-const PATIENCE = 180_000;
+/**
+ * How long a history may take to come to its end, milliseconds; what does not is told with its story. What a remote refused
+ * a third time is left alone for five minutes.
+ */
+const PATIENCE = 400_000;
 
 let env: TestWorkflowEnvironment;
 let bundle: WorkflowBundleOption;
