@@ -17,8 +17,8 @@ import { until } from './until.ts';
 /** How often an activity's worker dies: before it does anything, and as often when all is done and nobody knows. */
 const DEADLY = 0.15;
 
-/** How often one takes its time, before as after, and how long at most, milliseconds. */
-const SLOW = { chance: 0.1, most: 500 };
+/** How often one takes its time, before as after, one that moves a branch more often; and how long at most, milliseconds. */
+const SLOW = { chance: 0.1, ofMoves: 0.4, most: 500 };
 
 type Activity = (input: unknown) => Promise<unknown>;
 
@@ -104,13 +104,14 @@ export class TrainDriver<M extends { member: TrainMember }> {
 
   #failing<T extends object>(activities: T): T {
     const entries = Object.entries(activities as Record<string, Activity>).map(([name, activity]) => {
+      const isMove = ['accept', 'land', 'mergeRequest'].includes(name);
+      const slow = isMove ? SLOW.ofMoves : SLOW.chance;
       const mayDie = async (when: string): Promise<void> => {
-        if (this.faults && this.#random.chance(SLOW.chance)) await sleep(this.#random.integer(0, SLOW.most));
+        if (this.faults && this.#random.chance(slow)) await sleep(this.#random.integer(0, SLOW.most));
         if (!this.faults || !this.#random.chance(DEADLY)) return;
         this.#story.note(`  ${name} dies ${when}`);
         throw ApplicationFailure.retryable(`${name} died`, 'died');
       };
-      const isMove = ['accept', 'land', 'mergeRequest'].includes(name);
       return [
         name,
         async (input: unknown): Promise<unknown> => {
