@@ -44,6 +44,7 @@ export class TrainDriver<M extends { member: TrainMember }> {
   /** When each member's last acceptance began, and when trains were terminated. */
   readonly #accepting = new Map<string, number>();
   #terminatedAt = 0;
+  #moving: TrainMember[] = [];
   #workers: { stop: () => Promise<void> } | null = null;
 
   constructor(parts: {
@@ -115,7 +116,9 @@ export class TrainDriver<M extends { member: TrainMember }> {
       return [
         name,
         async (input: unknown): Promise<unknown> => {
-          this.#begins(input as { members?: PackedMembers; member?: TrainMember }, isMove);
+          const moved = isMove ? movedBy(input as { members?: PackedMembers; member?: TrainMember }) : [];
+          for (const one of moved) this.#accepting.set(memberKey(one), Date.now());
+          this.#moving.push(...moved);
           if (isMove) this.moves.begun += 1;
           if (isMove) this.moves.underWay += 1;
           try {
@@ -126,6 +129,7 @@ export class TrainDriver<M extends { member: TrainMember }> {
             return result;
           } finally {
             if (isMove) this.moves.underWay -= 1;
+            this.#moving = this.#moving.filter((one) => !moved.includes(one));
           }
         },
       ];
@@ -133,9 +137,9 @@ export class TrainDriver<M extends { member: TrainMember }> {
     return Object.fromEntries(entries) as T;
   }
 
-  #begins({ members, member }: { members?: PackedMembers; member?: TrainMember }, isMove: boolean): void {
-    const moved = [...(members === undefined ? [] : unpackMembers(members)), ...(member === undefined ? [] : [member])];
-    if (isMove) for (const one of moved) this.#accepting.set(memberKey(one), Date.now());
+  /** Is work of a run being accepted, or merged on the remote, just now? */
+  isMoving(run: string): boolean {
+    return this.#moving.some((one) => one.run.run === run && !this.cancelledRuns.has(run));
   }
 
   get wasTerminated(): boolean {
@@ -255,4 +259,9 @@ export class TrainDriver<M extends { member: TrainMember }> {
       throw error;
     }
   }
+}
+
+/** The members that an activity moves a branch for. */
+function movedBy({ members, member }: { members?: PackedMembers; member?: TrainMember }): TrainMember[] {
+  return [...(members === undefined ? [] : unpackMembers(members)), ...(member === undefined ? [] : [member])];
 }
