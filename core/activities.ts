@@ -144,6 +144,8 @@ export type AcceptResult =
   | {
       outcome: 'accepted';
       commit: string;
+      /** The tip that it replaced; where others' commits came in with it, what the members were merged onto. */
+      base: string;
       /** Each member's own merge, by its key. */
       commits: Record<string, string>;
       /** What was asked for with it; `null` where it went wrong, which says nothing of the acceptance. */

@@ -14,7 +14,10 @@ export interface RemoteRefusal {
 
 /** What became of a push. `off`: the run's configuration does not ask for it. */
 export type PushAnswer =
-  { outcome: 'pushed' | 'already'; branch: string; commit: string } | { outcome: 'off' } | RemoteRefusal;
+  | { outcome: 'pushed' | 'already'; branch: string; commit: string }
+  | { outcome: 'off' }
+  /** `foreign`: the branch holds what somebody else pushed. */
+  | (RemoteRefusal & { foreign?: boolean });
 
 /** What became of opening or updating a pull request. */
 export type OpenAnswer =

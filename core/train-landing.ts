@@ -7,7 +7,6 @@ import {
   isRequested,
   longestGreen,
   rebuilt,
-  type Candidate,
   type Lane,
   type PrefixCheck,
   type Waiting,
@@ -51,17 +50,21 @@ export function mayGrow({ lanes }: TrainQueue): boolean {
   return lanes.some(({ checks }) => checks.some((check) => check.green) && checks.some((check) => !check.green));
 }
 
-/**
- * What was being accepted is: its members wait for nothing but the landing, and those behind them go on from there.
- *
- * @param commit the new accepted tip
- * @param commits each member's own merge, by its key
- */
-export function accepted(queue: TrainQueue, commit: string, commits: Readonly<Record<string, string>>): TrainQueue {
+/** What a candidate became when it was accepted. */
+export interface AcceptedCandidate {
+  /** The new accepted tip. */
+  commit: string;
+  /** The tip that it replaced; where others' commits came in with it, what its members were merged onto. */
+  base: string;
+  /** Each member's own merge, by its key. */
+  commits: Readonly<Record<string, string>>;
+}
+
+/** What was being accepted is: its members wait for nothing but the landing, and those behind them go on from there. */
+export function accepted(queue: TrainQueue, { commit, base, commits }: AcceptedCandidate): TrainQueue {
   const lane = queue.lanes.find((other) => other.accepting !== null);
   const check = lane?.checks.find((other) => other.id === lane.accepting);
   if (lane === undefined || check?.candidate == null) return queue;
-  const { candidate } = check;
   const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
   const members = lane.members.slice(0, check.size);
   const told = members.map((member): Arrival['told'][number] => {
@@ -76,7 +79,9 @@ export function accepted(queue: TrainQueue, commit: string, commits: Readonly<Re
     estimate: countFailures(queue.estimate, check.size, 0),
     lanes: queue.lanes.map((other) => {
       if (other === lane) return acceptedPrefix(lane, commit);
-      return isUntouched(other, lane, candidate) ? other : rebuilt(other);
+      // What others committed came in with it, or before it: that is news, unless the lane was built on the same.
+      const isKnown = base === queue.tip || base === other.base;
+      return areIndependent(other, lane) && isKnown ? other : rebuilt(other);
     }),
   });
 }
@@ -84,12 +89,6 @@ export function accepted(queue: TrainQueue, commit: string, commits: Readonly<Re
 /** Has what was accepted landed. */
 export function arrive(queue: TrainQueue, arrival: Arrival): TrainQueue {
   return { ...queue, arrivals: [...queue.arrivals, arrival] };
-}
-
-/** Does what is known of a lane hold on when that candidate of another one is accepted? */
-function isUntouched(lane: Lane, accepting: Lane, { base, tip }: Candidate): boolean {
-  // What others committed came in with it: that is news, unless the lane was built on the same.
-  return areIndependent(lane, accepting) && (base === tip || lane.base === base);
 }
 
 /** It could not be accepted: somebody moved the branch. Its members wait again, but for those who wanted to leave. */

@@ -21,8 +21,11 @@ export interface RequestedMember extends TrackedRequest {
   candidate: string;
   /** The commit that is on its branch on the remote. */
   pushed: string | null;
-  /** What the train itself has to do for it: follow the remote's merge of it, or make its candidate anew. */
-  todo: { do: 'follow'; commit: string } | { do: 'rebuild' } | null;
+  /**
+   * What the train itself has to do for it: follow the remote's merge of it, make its candidate anew, or look whether a
+   * person merged it as it is, because its branch holds what they pushed.
+   */
+  todo: { do: 'follow'; commit: string } | { do: 'rebuild' } | { do: 'look' } | null;
   /** Not before then is that done, milliseconds since the epoch; `null`: at once. */
   pause: number | null;
   /** It is in its lane again, since the branch on the remote has moved. */

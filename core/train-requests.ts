@@ -1,7 +1,16 @@
 import type { Evidence } from './evidence.ts';
 import { newRequest, reduceRequest, type RequestNews, type RequestState, type RequestTurn } from './pull-request.ts';
+import { arrive } from './train-landing.ts';
 import { emptyLane, isRequested, longestGreen, sameLane, without } from './train-lane.ts';
-import { answer, settle, withdraw, type RequestedMember, type TrainQueue } from './train-queue.ts';
+import {
+  answer,
+  runsOf,
+  settle,
+  withdraw,
+  type Arrival,
+  type RequestedMember,
+  type TrainQueue,
+} from './train-queue.ts';
 import { memberKey, type MemberId } from './train.ts';
 
 /** What is told of requests that the train itself has something to do for. */
@@ -14,6 +23,7 @@ const PAUSE = 30_000;
 
 /**
  * Takes green members that are merged through pull requests out of their lanes: from now on they wait for their requests.
+ * Those that the accepted tip holds already have nothing to wait for: a train that was terminated did not tell them.
  *
  * @param at milliseconds since the epoch
  */
@@ -25,11 +35,16 @@ export function handOver(queue: TrainQueue, at: number): TrainQueue {
   );
   // What was in its lane and is not there any more has had its answer.
   const requests = queue.requests.filter(({ member, isRebuilt }) => !isRebuilt || present.has(memberKey(member)));
+  const done: Arrival['told'] = [];
   const lanes = queue.lanes.map((lane) => {
     const [member] = lane.members;
     const candidate = longestGreen(lane)?.candidate;
     const isProven = ['proven', 'unproven'].includes(lane.canary.state);
     if (!isRequested(lane.ride) || !isProven || member === undefined || candidate == null) return lane;
+    if (candidate.commit === candidate.tip) {
+      done.push({ member, result: { outcome: 'merged', attempt: member.attempt, commit: candidate.tip } });
+      return without(lane, new Set([memberKey(member)]));
+    }
     const before = requests.findIndex((other) => memberKey(other.member) === memberKey(member));
     const request = { ...(requests[before]?.request ?? newRequest(candidate.commit, at)), waits: null };
     const next: RequestedMember = {
@@ -41,7 +56,8 @@ export function handOver(queue: TrainQueue, at: number): TrainQueue {
     else requests[before] = next;
     return without(lane, new Set([memberKey(member)]));
   });
-  return settle({ ...queue, lanes, requests });
+  const next = settle({ ...queue, lanes, requests });
+  return done.length === 0 ? next : arrive(next, { told: done, runs: runsOf(done.map(({ member }) => member)) });
 }
 
 /**
@@ -122,6 +138,11 @@ export function noteRequest(queue: TrainQueue, member: MemberId, { state, step }
   return isLeaving && step.do !== 'follow' ? withdraw(noted, member) : noted;
 }
 
+/** A member cannot be shown, for its branch holds what somebody else pushed: they may have merged that. */
+export function lookForMerge(queue: TrainQueue, member: MemberId): TrainQueue {
+  return updateRequest(queue, member, { todo: { do: 'look' } });
+}
+
 /** The request for which the train itself has to do something now. @param at milliseconds since the epoch */
 export function nextErrand(queue: TrainQueue, at: number): RequestedMember | null {
   if (queue.halt !== null) return null;
@@ -138,6 +159,8 @@ export function rebuildRequest(queue: TrainQueue, requested: RequestedMember, ti
   const { member } = requested;
   const request = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
   if (request === undefined) return queue;
+  // What it waits for is told already.
+  if (tip === requested.base && requested.todo?.do === 'look') return updateRequest(queue, member, { todo: null });
   if (tip === requested.base) {
     const reason = `${member.run.repository.branch} here has commits that the remote lacks`;
     const refusal = { outcome: 'refused', reason, hint: 'push them', passing: true } as const;
@@ -182,6 +205,7 @@ export function pauseRequest(
 ): TrainQueue {
   const now = queue.requests.find((other) => memberKey(other.member) === memberKey(member));
   if (now === undefined) return queue;
+  if (now.todo?.do === 'look') return updateRequest(queue, member, { todo: null });
   const waits = why ?? now.request.waits;
   return leaveMerged(
     updateRequest(queue, member, { pause: at + PAUSE, request: { ...now.request, waits, person } }),

@@ -29,7 +29,7 @@ export class TrainBuilder {
 
   /** What will have to be merged when that which is being accepted is, if nothing comes in between. */
   foresee(queue: TrainQueue): Merge | null {
-    const after = plan(accepted(queue, '', {}));
+    const after = plan(accepted(queue, { commit: '', base: queue.tip ?? '', commits: {} }));
     const [next] = after.planned;
     return next === undefined ? null : (mergeOf(after.queue, next)?.merge ?? null);
   }

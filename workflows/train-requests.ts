@@ -7,6 +7,7 @@ import type { RepositoryRef } from '../core/run-ref.ts';
 import {
   beginDraft,
   beginMerging,
+  lookForMerge,
   noteDraft,
   noteRequest,
   requestNews,
@@ -97,14 +98,20 @@ export class TrainRequests {
     try {
       await this.#inTurn(requested.member, async ({ run, task }, remote) => {
         let happened = event;
+        let isForeign = false;
         if (requested.pushed !== candidate) {
           const push = await remote.pushTask({ run, task, commit: candidate });
-          if (push.outcome === 'refused') happened = { type: 'refused', at: now(), refusal: push };
-          else this.#change((queue) => updateRequest(queue, member, { pushed: candidate }));
+          if (push.outcome === 'refused') {
+            happened = { type: 'refused', at: now(), refusal: push };
+            isForeign = push.foreign === true;
+          } else this.#change((queue) => updateRequest(queue, member, { pushed: candidate }));
         }
         const mayMerge = (): boolean => this.#beginMerging(member);
         const turn = await driveRequest(requested, happened, { remote, mayMerge, now });
-        return (queue) => noteRequest(queue, member, turn);
+        return (queue) => {
+          const noted = noteRequest(queue, member, turn);
+          return isForeign ? lookForMerge(noted, member) : noted;
+        };
       });
     } catch (error) {
       // It could not be carried out, again and again: it is tried later.

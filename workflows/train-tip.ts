@@ -58,7 +58,7 @@ export class TrainTip {
       const summary = `accept ${namesOf(members)}`;
       const step = await this.#accept(summary, candidate, { members, lane: lane.ride.lane, next });
       if (next !== null && step?.next != null) this.#builder.note(next, step.next);
-      state.change((before) => (step === null ? moved(before) : accepted(before, step.commit, step.commits)));
+      state.change((before) => (step === null ? moved(before) : accepted(before, step)));
     } catch (error) {
       const why = errorHalt(error, 'checked work could not be accepted', candidate.tip);
       state.change((before) => halt(moved(before), why));

@@ -142,7 +142,10 @@ export async function train(...args: TrainArguments): Promise<void> {
       if (await isOver()) await continueAsNew<typeof train>(...packTrain(input, state.queue));
       continue;
     }
+    const { arrivals } = state.queue;
     state.queue = handOver(state.queue, Date.now());
+    // Some may have their answer by that, or wait for nothing but a landing.
+    if (state.queue.outbox.length > 0 || state.queue.arrivals.length > arrivals.length) state.isChanged = true;
     if (state.queue.halt === null) requests.reconcile(state.queue);
     if (await tip.acceptGreen()) continue;
     const errand = nextErrand(state.queue, Date.now());

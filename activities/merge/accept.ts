@@ -17,9 +17,10 @@ export async function accept(host: ProjectHost, input: AcceptRequest, control: S
   const moved = await moveTip(place, input, members);
   if (moved === null) return { outcome: 'moved' };
   // They are the same commits as before; made again only where another process had made them.
-  const { merged } = await mergeMembers(place, moved.base, members);
+  const { merged } = await mergeMembers(place, moved.onto, members);
   const commits = Object.fromEntries(merged.map((one) => [memberKey(one.member), one.commit]));
-  return { outcome: 'accepted', commit: moved.commit, commits, next: await mergeNext(host, input, control) };
+  const next = await mergeNext(host, input, control);
+  return { outcome: 'accepted', commit: moved.commit, base: moved.base, commits, next };
 }
 
 /**
@@ -45,26 +46,35 @@ async function mergeNext(
 /** Where it is done. */
 type Place = Parameters<typeof mergeMembers>[0];
 
-/** Makes the candidate the accepted tip. @returns what the tip is now and was built on, or `null` if it was moved */
+/**
+ * Makes the candidate the accepted tip.
+ *
+ * @returns what the tip is now, what its members were merged onto, and the tip that it replaced, or that base where it
+ *   brought others' commits; `null` if the tip was moved
+ */
 async function moveTip(
   { host, bare, control }: Place,
   { repository, candidate, lane }: AcceptRequest,
   members: readonly TrainMember[],
-): Promise<{ commit: string; base: string } | null> {
+): Promise<{ commit: string; onto: string; base: string } | null> {
   const { branch } = repository;
   const { commit, base } = candidate;
   const now = bare.tip(branch);
-  if (now !== null && now !== candidate.tip && (await bare.isAncestor(commit, now))) return { commit, base };
+  if (now !== null && now !== candidate.tip && (await bare.isAncestor(commit, now)))
+    return { commit, onto: base, base };
   const { accepted, theirs } = await followUser({ bare, user: await host.user(repository), branch });
   // The tip may have gone on with the user's branch; but what they took out of it must not come back.
   const fits =
     (await bare.isAncestor(candidate.tip, accepted)) &&
     (await bare.isAncestor(accepted, candidate.commit)) &&
     (await bare.isAncestor(theirs, candidate.commit));
-  if (fits) return (await bare.moveTip(branch, commit, accepted)) ? { commit, base } : null;
+  if (fits && !(await bare.moveTip(branch, commit, accepted))) return null;
+  if (fits) return { commit, onto: base, base: (await bare.isAncestor(base, accepted)) ? accepted : base };
   if (lane === null || !(await bare.isAncestor(theirs, accepted))) return null;
   const again = await mergeInLane({ host, bare, control }, { candidate, lane, accepted }, members);
-  return again !== null && (await bare.moveTip(branch, again, accepted)) ? { commit: again, base: accepted } : null;
+  return again !== null && (await bare.moveTip(branch, again, accepted))
+    ? { commit: again, onto: accepted, base: accepted }
+    : null;
 }
 
 /**

@@ -31,11 +31,12 @@ export async function pushTaskBranch(push: BranchPush, ours: ReadonlySet<string>
   if (theirs === commit) return await done(push, 'already');
   const follows = theirs === null || (await contains(bare, commit, theirs));
   if (!follows && !ours.has(theirs) && bare.ref(trackingRef(name, branch)) !== theirs) {
-    return refused(
+    const refusal = refused(
       `somebody else pushed to ${branch} on ${name}: it holds ${theirs.slice(0, 10)}, which Signalbox did not make`,
       `Take what you need of it, then delete the branch ("git push ${name} --delete ${branch}").`,
       true,
     );
+    return { ...refusal, foreign: true };
   }
   return await send(push, theirs, 'replace');
 }

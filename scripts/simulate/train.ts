@@ -101,7 +101,8 @@ export function simulateTrain(scenario: TrainScenario): TrainOutcome {
       if (next.acceptance === null) break;
       // A name of its own, for what is in it is merged for good.
       tip = `tip-${++landings}`;
-      queue = accepted(next.queue, tip, {});
+      const base = next.acceptance.check.candidate?.base ?? '';
+      queue = accepted(next.queue, { commit: tip, base, commits: {} });
       queue = landed(queue, 1, { tip, landed: true, reason: null, hint: null, diverged: false }).queue;
     }
     for (const { result } of queue.outbox) outcome[result.outcome === 'merged' ? 'merged' : 'rejected'] += 1;

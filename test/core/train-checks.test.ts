@@ -160,7 +160,7 @@ describe('a halt', () => {
   test('lets what is being accepted come to its end', () => {
     let queue = planAndMerge(add(emptyTrain(), ['a', 'b', 'c'], { slots: 3 }));
     queue = beginAccepting(verdict(queue, 'base a', true)).queue;
-    queue = accepted(halt(queue, why), 'tip', {});
+    queue = accepted(halt(queue, why), { commit: 'tip', base: 'base', commits: {} });
     queue = arrived(queue);
     expect(outcomes(queue)).toEqual(['a merged']);
     expect(membersOf(queue).map(({ task }) => task)).toEqual(['b', 'c']);

@@ -23,7 +23,7 @@ describe('accepting', () => {
     const queue = verdicts(planAndMerge(train(['a', 'b', 'c'])));
     const { queue: begun, acceptance } = beginAccepting(queue);
     expect(acceptance!.members.map(({ task }) => task)).toEqual(['a', 'b', 'c']);
-    const waiting = accepted(begun, 'tip', { 'project..run..b..1': 'merge of b' });
+    const waiting = accepted(begun, { commit: 'tip', base: 'base', commits: { 'project..run..b..1': 'merge of b' } });
     expect(waiting).toMatchObject({ outbox: [], lanes: [], tip: 'tip' });
     const over = arrived(waiting);
     expect(over.outbox.map(({ result }) => result)).toEqual([
@@ -97,7 +97,7 @@ describe('a landing', () => {
     const [first, second] = [trainMember('a'), { ...trainMember('b'), run: { ...trainMember('b').run, run: 'other' } }];
     const accept = (before: TrainQueue): TrainQueue => {
       const { queue, acceptance } = beginAccepting(verdicts(planAndMerge(before)));
-      return accepted(queue, acceptance!.check.candidate!.commit, {});
+      return accepted(queue, { ...acceptance!.check.candidate!, commits: {} });
     };
     const both = accept(submit(accept(submit(emptyTrain(), first)), second));
     expect(both.arrivals).toHaveLength(2);
@@ -137,13 +137,31 @@ describe('what is known of a lane', () => {
     expect(queue.lanes[0]).toMatchObject({ red: 0, failure: null, base: null });
   });
 
+  test.each([
+    ['was built on it', 'user', 'user y1'],
+    ['was merged onto it when its checks had passed', 'landed', 'user y1'],
+  ])('blames nobody for what others committed, where an independent one lands that %s', (_, base, commit) => {
+    // One place: x2 waits while the checks of y1 run.
+    const ride = { slots: 1 };
+    let queue = verdicts(planAndMerge(train(['x1'], { ...ride, lane: 'x' })));
+    queue = submit(queue, trainMember('y1', { ...ride, lane: 'y' }));
+    queue = land(submit(queue, trainMember('x2', { ...ride, lane: 'x' })), 'landed');
+    expect(queue.lanes.find(({ ride: { lane } }) => lane === 'x')).toMatchObject({ confirmed: 'landed' });
+    queue = land(verdicts(planAndMerge(queue, base)), commit, 'user');
+    queue = verdicts(planAndMerge(queue, commit), ['x2']);
+    expect({ culprits: queue.culprits, jobs: jobs(queue) }).toMatchObject({
+      culprits: [],
+      jobs: [{ kind: 'tip', commit }],
+    });
+  });
+
   /** Lands the only member of another lane. */
   function landOther(queue: TrainQueue, lane: string | null, on: { base: string; tip: string }): TrainQueue {
     const check = { id: 99, size: 1, candidate: { commit: `${on.base} other`, ...on }, green: true };
     const lanes = queue.lanes.map((other) =>
       other.ride.lane === lane ? { ...other, base: on.base, checks: [check], accepting: check.id } : other,
     );
-    return accepted({ ...queue, lanes }, check.candidate.commit, {});
+    return accepted({ ...queue, lanes }, { ...check.candidate, commits: {} });
   }
 
   test('lets a culprit be told, also when nobody else waits', () => {

@@ -54,7 +54,7 @@ describe('the queue of a train', () => {
     const leaving = withdraw(queue, trainMember('a'));
     expect(leaving.outbox).toEqual([]);
     expect(withdraw(leaving, trainMember('a'))).toEqual(leaving);
-    const accepting = accepted(leaving, 'tip', {});
+    const accepting = accepted(leaving, { commit: 'tip', base: 'base', commits: {} });
     // It is on its way to the branch: it is told when that is over.
     expect(withdraw(accepting, trainMember('a'))).toEqual(accepting);
     expect(submit(accepting, trainMember('a'))).toEqual(accepting);

@@ -18,7 +18,7 @@ import {
 import { reduceRequest, type RequestEvent } from '../../core/pull-request.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
 import { integrationFailure } from '../support/train-evidence.ts';
-import { outcomes, planAndMerge } from '../support/train-steps.ts';
+import { arrived, outcomes, planAndMerge } from '../support/train-steps.ts';
 
 const member = trainMember('a', { push: 'pull_request', recheckTip: false });
 const opened = { number: 7, url: 'https://github.test/7', graceMs: 60_000 };
@@ -61,6 +61,18 @@ describe('a member that is merged through a pull request', () => {
       ...{ candidate: 'base a', pushed: 'work-a', isRebuilt: false },
       request: { number: 7, head: 'base a', madeReady: false, graceMs: 60_000 },
     });
+  });
+
+  test('whose work the tip holds already, since a person merged it while no train knew of it, is merged', () => {
+    const queue = planAndMerge(submit(emptyTrain(), member));
+    const held = {
+      ...queue.lanes[0]!.checks[0]!,
+      candidate: { commit: 'base', base: 'base', tip: 'base' },
+      green: true,
+    };
+    const over = arrived(handOver({ ...queue, lanes: [{ ...queue.lanes[0]!, checks: [held] }] }, 2000));
+    expect({ outcomes: outcomes(over), waiting: membersOf(over) }).toEqual({ outcomes: ['a merged'], waiting: [] });
+    expect(over.requests).toEqual([]);
   });
 
   test('takes its draft along when it is red here: the next attempt finds it on the remote', () => {

@@ -54,6 +54,8 @@ export class FakeWorld {
   readonly far = new FakeRemote();
   /** Is the tree of this commit red? Its name lists the tasks that are merged in it. */
   isRed: (commit: string) => boolean = () => false;
+  /** Tasks whose work a tip holds already: that tip, by the task. */
+  readonly held = new Map<string, string>();
   /** Commits whose integration checks hang until they are released. */
   readonly hanging = new Set<string>();
   /** Checks of the train that run now, and the most that there ever were at once. */
@@ -222,7 +224,8 @@ export class FakeWorld {
         Promise.resolve(checkEvidence('failed_integration', failure, member.attempt, commit)),
       accept: async (request) => {
         const members = unpackMembers(request.members);
-        const { commit, tip } = request.candidate;
+        const { commit, base, tip } = request.candidate;
+        const before = this.tip;
         // Nested prefixes: what has landed of them since is part of the candidate.
         if (tip !== this.tip && !commit.startsWith(this.tip)) return { outcome: 'moved' };
         this.tip = commit;
@@ -236,6 +239,7 @@ export class FakeWorld {
         return {
           outcome: 'accepted',
           commit,
+          base: base === tip ? before : base,
           commits,
           next: request.next === null ? null : this.#candidates(request.next),
         };
@@ -263,7 +267,9 @@ export class FakeWorld {
       const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
       // Only requests' commits are told apart by what they were made on: nested prefixes are, by what they begin with.
       const on = rest[0]?.ride.push === 'pull_request' && tip !== 'base' ? `-on-${tip}` : '';
-      return rest.length === 0 ? [] : [{ id, size: rest.length, commit: `${commitOf(rest)}${on}` }];
+      const isHeld = rest.every(({ task }) => this.held.get(task) === tip);
+      const commit = isHeld ? tip : `${commitOf(rest)}${on}`;
+      return rest.length === 0 ? [] : [{ id, size: rest.length, commit }];
     });
     return { kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts };
   }

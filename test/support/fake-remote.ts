@@ -12,6 +12,8 @@ export class FakeRemote {
   looks = 0;
   /** Refuses the next pushes of tasks. */
   refusals = 0;
+  /** Tasks whose branch holds what somebody else pushed. */
+  readonly foreign = new Set<string>();
   /** What a merge waits for. */
   beforeMerge: () => Promise<void> = () => Promise.resolve();
 
@@ -25,6 +27,7 @@ export class FakeRemote {
           this.refusals -= 1;
           return Promise.resolve(refused);
         }
+        if (this.foreign.has(task)) return Promise.resolve({ ...refused, foreign: true });
         for (const request of this.requests) if (request.task === task) request.head = commit;
         return Promise.resolve({ outcome: 'pushed', branch: task, commit });
       },

@@ -22,7 +22,20 @@ export class Story {
 }
 
 /** What everything in a history has in common, or nobody reads. */
-const OBVIOUS = ['repository', 'run', 'runs', 'rides', 'manifest', 'session', 'detail', 'output', 'known', 'url'];
+const OBVIOUS = [
+  'repository',
+  'run',
+  'runs',
+  'rides',
+  'ride',
+  'manifest',
+  'session',
+  'detail',
+  'output',
+  'known',
+  'url',
+  'command',
+];
 
 /** A value in short: commits by their first digits, without what is obvious. */
 export function inShort(value: unknown): string {

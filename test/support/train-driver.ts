@@ -18,8 +18,8 @@ import { until } from './until.ts';
 /** How often an activity's worker dies: before it does anything, and as often when all is done and nobody knows. */
 const DEADLY = 0.15;
 
-/** How often one takes its time, before as after, and how long at most, milliseconds. */
-const SLOW = { chance: 0.1, most: 500 };
+/** How often one takes its time, before as after, one that moves a branch more often; and how long at most, milliseconds. */
+const SLOW = { chance: 0.1, ofMoves: 0.4, most: 500 };
 
 type Activity = (input: unknown) => Promise<unknown>;
 
@@ -45,6 +45,7 @@ export class TrainDriver<M extends { member: TrainMember }> {
   /** When each member's last acceptance began, and when trains were terminated. */
   readonly #accepting = new Map<string, number>();
   #terminatedAt = 0;
+  #moving: TrainMember[] = [];
   #workers: { stop: () => Promise<void> } | null = null;
 
   constructor(parts: {
@@ -105,17 +106,20 @@ export class TrainDriver<M extends { member: TrainMember }> {
 
   #failing<T extends object>(activities: T): T {
     const entries = Object.entries(activities as Record<string, Activity>).map(([name, activity]) => {
+      const isMove = ['accept', 'land', 'mergeRequest'].includes(name);
+      const slow = isMove ? SLOW.ofMoves : SLOW.chance;
       const mayDie = async (when: string): Promise<void> => {
-        if (this.faults && this.#random.chance(SLOW.chance)) await sleep(this.#random.integer(0, SLOW.most));
+        if (this.faults && this.#random.chance(slow)) await sleep(this.#random.integer(0, SLOW.most));
         if (!this.faults || !this.#random.chance(DEADLY)) return;
         this.#story.note(`  ${name} dies ${when}`);
         throw ApplicationFailure.retryable(`${name} died`, 'died');
       };
-      const isMove = ['accept', 'land', 'mergeRequest'].includes(name);
       return [
         name,
         async (input: unknown): Promise<unknown> => {
-          this.#begins(input as { members?: PackedMembers; member?: TrainMember }, isMove);
+          const moved = isMove ? movedBy(input as { members?: PackedMembers; member?: TrainMember }) : [];
+          for (const one of moved) this.#accepting.set(memberKey(one), Date.now());
+          this.#moving.push(...moved);
           if (isMove) this.moves.begun += 1;
           if (isMove) this.moves.underWay += 1;
           try {
@@ -126,6 +130,7 @@ export class TrainDriver<M extends { member: TrainMember }> {
             return result;
           } finally {
             if (isMove) this.moves.underWay -= 1;
+            this.#moving = this.#moving.filter((one) => !moved.includes(one));
           }
         },
       ];
@@ -133,9 +138,13 @@ export class TrainDriver<M extends { member: TrainMember }> {
     return Object.fromEntries(entries) as T;
   }
 
-  #begins({ members, member }: { members?: PackedMembers; member?: TrainMember }, isMove: boolean): void {
-    const moved = [...(members === undefined ? [] : unpackMembers(members)), ...(member === undefined ? [] : [member])];
-    if (isMove) for (const one of moved) this.#accepting.set(memberKey(one), Date.now());
+  /** Is work of a run being accepted, or merged on the remote, just now? */
+  isMoving(run: string): boolean {
+    return this.#moving.some((one) => one.run.run === run && !this.cancelledRuns.has(run));
+  }
+
+  get wasTerminated(): boolean {
+    return this.#terminatedAt > 0;
   }
 
   /** Was a train terminated after it began to accept this one, or to merge it? Only then does the next one not know of it. */
@@ -251,4 +260,9 @@ export class TrainDriver<M extends { member: TrainMember }> {
       throw error;
     }
   }
+}
+
+/** The members that an activity moves a branch for. */
+function movedBy({ members, member }: { members?: PackedMembers; member?: TrainMember }): TrainMember[] {
+  return [...(members === undefined ? [] : unpackMembers(members)), ...(member === undefined ? [] : [member])];
 }

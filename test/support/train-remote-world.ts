@@ -62,6 +62,14 @@ export class TrainRemoteWorld {
     return new TrainRemoteWorld(world, members);
   }
 
+  /** Members whose requests can be merged by a person; or whose are open at all. */
+  withRequest(how: 'ready' | 'open'): RequestMember[] {
+    return this.members.filter((one) => {
+      const request = this.#open(one);
+      return request !== undefined && (how === 'open' || (!request.draft && one.kind !== 'ci-red'));
+    });
+  }
+
   /** The open request of a member, if there is one. */
   #open({ branch }: RequestMember): { number: number; draft: boolean } | undefined {
     return this.world.api.state.pulls.find(({ head, open }) => open && head === branch);
@@ -74,10 +82,10 @@ export class TrainRemoteWorld {
       const head = open ? state.tip(branch) : null;
       if (head === null) continue;
       const [known] = state.runs.get(head) ?? [];
-      const isRed = /^(?:broken|red-.*|ci-red-.*)$/m.test(state.git('ls-tree', '--name-only', head));
       if (known === undefined) state.report(head, { name: 'ci', status: 'queued', conclusion: null });
-      else if (known.status === 'queued' && isEnded())
-        state.report(head, { name: 'ci', conclusion: isRed ? 'failure' : 'success' });
+      if (known?.status !== 'queued' || !isEnded()) continue;
+      const isRed = /^(?:broken|red-.*|ci-red-.*)$/m.test(state.git('ls-tree', '--name-only', head));
+      state.report(head, { name: 'ci', conclusion: isRed ? 'failure' : 'success' });
     }
   }
 
@@ -103,13 +111,9 @@ export class TrainRemoteWorld {
     return true;
   }
 
-  /** Whose branch holds what a person pushed there, while their request is open. */
+  /** Whose branch holds what a person pushed there. */
   withForeign(): RequestMember[] {
-    const { state } = this.world.api;
-    return this.members.filter((one) => {
-      const head = state.tip(one.branch);
-      return this.#open(one) !== undefined && head !== null && this.foreign.has(head);
-    });
+    return this.members.filter(({ branch }) => this.foreign.has(this.world.api.state.tip(branch) ?? ''));
   }
 
   /** A person takes away a branch that is not needed any more. */

@@ -18,10 +18,17 @@ export function planAndMerge(before: TrainQueue, base = 'base', tip = base): Tra
   }, queue);
 }
 
-/** Accepts what is ready, and lands it. @param commit the new tip; by default the candidate */
-export function land(before: TrainQueue, commit?: string): TrainQueue {
+/**
+ * Accepts what is ready, and lands it.
+ *
+ * @param commit the new tip; by default the candidate
+ * @param onto what it was merged onto in the end; by default what the candidate was
+ */
+export function land(before: TrainQueue, commit?: string, onto?: string): TrainQueue {
   const { queue, acceptance } = beginAccepting(before);
-  return arrived(accepted(queue, commit ?? acceptance!.check.candidate!.commit, {}));
+  const { candidate } = acceptance!.check;
+  const { base } = candidate!;
+  return arrived(accepted(queue, { commit: commit ?? candidate!.commit, base: onto ?? base, commits: {} }));
 }
 
 /** A landing of all that is accepted is over. */

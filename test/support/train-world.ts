@@ -60,7 +60,10 @@ export class TrainWorld {
   user: string[] = ['base'];
   builds: Build[] = [];
   /** What is being accepted; once that was done, with the new tip, or `null` where the branch had moved. */
-  accepting: { acceptance: Acceptance; outcome: { commit: string | null } | null } | null = null;
+  accepting: {
+    acceptance: Acceptance;
+    outcome: { commit: null } | { commit: string; base: string } | null;
+  } | null = null;
   /** Jobs that were begun: also those that nobody wants any more. */
   readonly begun = new Map<number, Job>();
   #proven: boolean;
@@ -301,6 +304,8 @@ export class TrainWorld {
     const { checks } = lane.ride;
     expect(this.#green).toContain(this.#part(candidate.commit, lane.ride));
     const commit = [...tokens(this.tip), ...fresh].join(' ');
+    const brought = tokens(candidate.base).filter((token) => !tokens(this.tip).includes(token));
+    const base = brought.length === 0 ? this.tip : candidate.base;
     expect(this.isGreen(commit, checks)).toBe(true);
     if (this.#plan.ride.canary === 'block') expect(this.#canaries).toContain(true);
     if (this.#plan.ride.canary === 'warn') expect(this.#canaries.size).toBeGreaterThan(0);
@@ -315,14 +320,14 @@ export class TrainWorld {
     this.#green.add(this.#part(commit, lane.ride));
     this.tip = commit;
     this.user = [...this.user, ...tokens(commit).filter((token) => !this.user.includes(token))];
-    accepting.outcome = { commit };
+    accepting.outcome = { commit, base };
   }
 
   acceptingOver(): void {
     if (this.accepting?.outcome == null) return;
-    const { commit } = this.accepting.outcome;
+    const { outcome } = this.accepting;
     this.accepting = null;
-    this.#step(commit === null ? moved(this.queue) : accepted(this.queue, commit, {}));
+    this.#step(outcome.commit === null ? moved(this.queue) : accepted(this.queue, { ...outcome, commits: {} }));
   }
 
   /** A landing is over that brought so many arrivals to the user's branch. */

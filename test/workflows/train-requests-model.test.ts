@@ -16,8 +16,11 @@ import { TrainRemoteWorld, type RequestKind, type RequestMember } from '../suppo
 const SEEDS = Number(process.env['SIGNALBOX_TRAIN_SEEDS'] ?? 1);
 const FIRST_SEED = Number(process.env['SIGNALBOX_TRAIN_SEED'] ?? 1);
 
-/** How long a history may take to come to its end, milliseconds; what does not is told with its story. */
-const PATIENCE = 180_000;
+/**
+ * How long a history may take to come to its end, milliseconds; what does not is told with its story. What a remote refused
+ * a third time is left alone for five minutes.
+ */
+const PATIENCE = 400_000;
 
 let env: TestWorkflowEnvironment;
 let bundle: WorkflowBundleOption;
@@ -63,14 +66,12 @@ class History {
     return heard;
   }
 
-  /** A member that waits for its request. */
-  #someone(): RequestMember | undefined {
-    const waiting = this.#driver.unanswered().filter((one) => !this.#driver.withdrawn.has(one));
-    return waiting[this.#random.integer(0, Math.max(0, waiting.length - 1))];
-  }
-
+  /** A person does something with the request of a member that waits for it. */
   #byHand(what: string, act: (one: RequestMember) => boolean): void {
-    const one = this.#someone();
+    const { answers, withdrawn } = this.#driver;
+    const requested = this.#far.withRequest(what === 'merges' ? 'ready' : 'open');
+    const waiting = requested.filter((one) => !answers.has(one) && !withdrawn.has(one));
+    const one = waiting[this.#random.integer(0, Math.max(0, waiting.length - 1))];
     if (one === undefined) return;
     this.#story.note(`a person ${what} ${one.member.task}${act(one) ? '' : ': not now'}`);
   }
@@ -94,14 +95,14 @@ class History {
     const [driver, random, far] = [this.#driver, this.#random, this.#far];
     const roll = random.next();
     const one = random.pick(far.members as [RequestMember, ...RequestMember[]]);
-    if (roll < 0.28) await driver.ask(driver.members.find((other) => !driver.submitted.has(other)) ?? one);
-    else if (roll < 0.33) await driver.withdraw(one);
-    else if (roll < 0.54) this.#check();
+    if (roll < 0.24) await driver.ask(driver.members.find((other) => !driver.submitted.has(other)) ?? one);
+    else if (roll < 0.29) await driver.withdraw(one);
+    else if (roll < 0.5) this.#check();
     else if (roll < 0.6) this.#byHand('merges', (other) => far.merge(other));
     else if (roll < 0.63) this.#byHand('closes', (other) => far.close(other));
-    else if (roll < 0.65) this.#byHand('pushes to the branch of', (other) => far.pushTo(other));
-    else if (roll < 0.7) this.#push('harmless');
-    else if (roll < 0.72) this.#push('broken');
+    else if (roll < 0.66) this.#byHand('pushes to the branch of', (other) => far.pushTo(other));
+    else if (roll < 0.71) this.#push('harmless');
+    else if (roll < 0.73) this.#push('broken');
     else if (roll < 0.75) this.#push('mended');
     else if (roll < 0.78) this.#edit();
     else if (roll < 0.83) far.cut(random.pick(['cut', 'late']), random.pick(['api', 'git']));
@@ -117,9 +118,11 @@ class History {
     await driver.startWorkers();
     try {
       for (let step = 0; step < steps; step += 1) {
-        if (run !== null && step === Math.floor(steps / 2)) await driver.cancelRun(run);
-        else await this.#step();
-        await pause(this.#random.integer(0, 400));
+        // The worst moment is when work of it is just being taken; that may not come.
+        const isDue = run !== null && step > steps / 4 && (driver.isMoving(run) || step > steps / 2);
+        if (isDue) await driver.cancelRun(run);
+        await this.#step();
+        await pause(this.#random.integer(0, 500));
         await this.#listen();
       }
       await this.#settle();
@@ -138,7 +141,8 @@ class History {
     const deadline = Date.now() + PATIENCE;
     while (!(await this.#isSettled())) {
       if (Date.now() > deadline) throw new Error('it does not come to an end');
-      await pause(100);
+      // People's git and the remote's answers share this process.
+      await pause(400);
     }
   }
 
@@ -148,12 +152,15 @@ class History {
     const { queue } = await this.#listen();
     far.check(() => true);
     far.pushMain('mended');
-    // What Signalbox did not verify a person merges or closes themselves; then the branch is not needed any more.
-    for (const one of far.withForeign()) {
-      if (driver.answers.has(one)) continue;
-      const isMerged = this.#random.chance(0.5) && far.merge(one);
-      this.#story.note(`a person ${isMerged ? 'merges' : 'closes'} ${one.member.task}, and deletes its branch`);
-      if (!isMerged) far.close(one);
+    // What Signalbox did not verify a person merges or closes themselves; what they closed has no use for its branch.
+    for (const one of far.withForeign().filter((other) => !driver.answers.has(other) && !far.merged.has(other))) {
+      if (this.#random.chance(0.5) && far.merge(one)) {
+        this.#story.note(`a person merges ${one.member.task} as it is`);
+        continue;
+      }
+      this.#story.note(
+        `a person ${far.close(one) ? 'closes' : 'has closed'} ${one.member.task}, and deletes its branch`,
+      );
       far.deleteBranch(one);
     }
     if (queue?.halt != null || queue?.unlanded != null) await driver.resume();
@@ -181,7 +188,10 @@ class History {
       const isForgotten = outcome === 'withdrawn' && this.#driver.mayHaveForgotten(one);
       const isTold = far.merged.has(one) || isForgotten || (times === 1) === (outcome === 'merged');
       expect([...told, times <= 1, isTold]).toEqual([...told, true, true]);
-      expect([...told, far.requestsOf(one) <= 1]).toEqual([...told, true]);
+      // A new train does not know a request that was over while there was none, and showed what a person pushed.
+      const isUnknown = this.#driver.wasTerminated && (far.closed.has(one) || far.merged.has(one));
+      const requests = isUnknown ? 2 : 1;
+      expect([...told, far.requestsOf(one) <= requests]).toEqual([...told, true]);
       const isLeft = outcome === 'withdrawn' || !submitted.has(one) || far.closed.has(one);
       if (one.kind === 'good' && !isLeft && outcome !== 'merged') expect([...told, answers.get(one)]).toBeUndefined();
       if (['red', 'ci-red'].includes(one.kind)) expect(outcome).not.toBe('merged');
@@ -206,7 +216,7 @@ describe('the train into a remote with pull requests, while people merge, close,
         const story = new Story();
         const run = random.pick(['r1', 'r2', null]);
         await story.play(`SIGNALBOX_TRAIN_SEED=${seed}`, async () => {
-          await new History(random, far, story).play(36, run);
+          await new History(random, far, story).play(44, run);
         });
       } finally {
         await far.world.close();

@@ -182,4 +182,56 @@ describe('a train into a remote with pull requests', () => {
       expect(remote.calls.filter((call) => call === 'merge b')).toHaveLength(1);
     });
   });
+
+  test('a task that is withdrawn when its merge cannot be followed is told at once that it is merged', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      world.isRed = (commit) => commit === 'remote-merge-a';
+      const member = await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.phase === 'waiting');
+      world.far.merge(1);
+      await until(({ halt, requests }) => halt?.kind === 'tip' && requests[0]?.pause !== null);
+      await handle().signal('withdraw', member);
+      const queue = await until(({ answered, outbox }) => answered.length === 1 && outbox.length === 0);
+      expect(answers(queue)).toEqual(['a merged']);
+      expect(world.tip).toBe('base');
+    });
+  });
+
+  test('a task whose work the tip holds already, as a new train finds, is merged without another request', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      world.held.set('a', 'base');
+      await submit('a', REQUESTED);
+      const queue = await until(({ answered, outbox }) => answered.length === 1 && outbox.length === 0);
+      expect(answers(queue)).toEqual(['a merged']);
+      expect(world.far.calls.filter((call) => call.endsWith(' ready'))).toEqual([]);
+      expect(world.landings).toBe(1);
+    });
+  });
+
+  test('a task whose branch a person pushed to, and merged, is found merged without a push', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const remote = world.far;
+      remote.foreign.add('a');
+      remote.tip = 'merged by hand';
+      world.held.set('a', 'merged by hand');
+      await submit('a', REQUESTED);
+      const queue = await until(({ answered, outbox }) => answered.length === 1 && outbox.length === 0);
+      expect(answers(queue)).toEqual(['a merged']);
+      expect([world.tip, remote.requests]).toEqual(['merged by hand', []]);
+    });
+  });
+
+  test('a task whose branch a person pushed to waits for them, and is merged when the branch is free', async () => {
+    await withTrain(env, async ({ world, submit, until }) => {
+      const remote = world.far;
+      remote.foreign.add('a');
+      await submit('a', REQUESTED);
+      await until(({ requests }) => requests[0]?.request.refusals === 1 && requests[0].todo === null);
+      expect(remote.calls.filter((call) => call === 'follow')).toHaveLength(1);
+      remote.foreign.clear();
+      await until(() => remote.requests.length === 1);
+      remote.pass('a');
+      expect(answers(await until(isEmpty))).toEqual(['a merged']);
+    });
+  });
 });

@@ -188,6 +188,23 @@ describe('lanes', () => {
     expect(world.git('ls-files').split('\n')).toEqual(expect.arrayContaining(['server/s', 'web/w']));
   });
 
+  test('tell what they replaced: the last tip of the train, or what a person committed to another lane meanwhile', async () => {
+    const scripts = { w: 'mkdir web; echo w > web/w', s: 'mkdir server; echo s > server/s' };
+    world = await projectWorld(scripts, { train: { lanes } });
+    const [web, server] = [await finished('w'), await finished('s')];
+    const first = world.git('rev-parse', 'main');
+    const [ofWeb, ofServer] = [await merged(web), await merged(server)];
+    expect(await advance(ofServer, server)).toMatchObject({ outcome: 'accepted', base: first });
+    world.write('server/by-hand', 'x\n');
+    world.git('add', 'server');
+    world.git('commit', '-q', '-m', 'by hand');
+    const theirs = world.git('rev-parse', 'main');
+    expect(await advance(ofWeb, web)).toMatchObject({ outcome: 'accepted', base: theirs });
+    // What the tip holds already makes no other one.
+    const tip = world.git('rev-parse', 'main');
+    expect(await merged(web)).toEqual({ commit: tip, base: tip, tip });
+  });
+
   test('do not land unchecked on what a person committed outside of all lanes', async () => {
     const scripts = { w: 'mkdir web; echo w > web/w', s: 'mkdir server; echo s > server/s' };
     world = await projectWorld(scripts, { train: { lanes } });
