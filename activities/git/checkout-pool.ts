@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { SignalboxError } from '../../core/failures.ts';
 import type { BareRepository } from './bare-repository.ts';
-import { makeCleanTree } from './clean-tree.ts';
+import { makeCleanTree, scrubTree, type Scrubbed } from './clean-tree.ts';
 import type { Owner } from './tree-scan.ts';
 import { removeAll } from './remove-tree.ts';
 import { diskFailure } from '../system-errors.ts';
@@ -17,6 +17,9 @@ export interface Checkout {
   /** True when the key held it already: it is as its step left it, or uses it now. */
   reused: boolean;
 }
+
+/** How long what was found of a free slot is believed, in milliseconds. */
+const BELIEVED = 2000;
 
 const readySchema = z.object({ key: z.string(), commit: z.string() });
 
@@ -31,6 +34,8 @@ export class CheckoutPool {
   private readonly leased: string;
   private readonly owner: Owner | undefined;
   private readonly underWay = new Map<string, Promise<Checkout>>();
+  /** By the paths of free slots that were just given back. */
+  private readonly scrubbed = new Map<string, Promise<(Scrubbed & { at: number }) | null>>();
 
   constructor(options: { bare: BareRepository; directory: string; owner?: Owner }) {
     this.bare = options.bare;
@@ -56,18 +61,32 @@ export class CheckoutPool {
     return work;
   }
 
-  /** Gives a key's checkout back; does nothing when it has none. It is cleaned when it is next acquired. */
+  /**
+   * Gives a key's checkout back; does nothing when it has none. It is cleaned when it is next acquired; that begins at once,
+   * since mostly somebody waits for it.
+   */
   release(key: string): void {
     const slot = this.slotOf(key);
     // First, so that the slot cannot be taken for a prepared one if the key acquires again.
     rmSync(path.join(slot, 'ready'), { force: true });
-    moveIfThere(slot, path.join(this.free, randomUUID()));
+    const free = path.join(this.free, randomUUID());
+    if (moveIfThere(slot, free)) this.scrub(free);
+  }
+
+  /** Cleans a free slot. Where another process takes it meanwhile, nothing is found at its path any more. */
+  private scrub(slot: string): void {
+    const scrubbing = scrubTree(path.join(slot, 'tree'), path.join(slot, 'index')).then(
+      (found) => ({ ...found, at: Date.now() }),
+      () => null,
+    );
+    this.scrubbed.set(slot, scrubbing);
+    setTimeout(() => this.scrubbed.delete(slot), 2 * BELIEVED).unref();
   }
 
   /** Moves the tree and index of a free slot into `directory`, if there is one. */
   takeSpare(directory: string): boolean {
     const draft = path.join(directory, `spare-${randomUUID()}`);
-    if (!this.claim(draft)) return false;
+    if (!this.names().some((name) => moveIfThere(path.join(this.free, name), draft))) return false;
     for (const name of ['tree', 'index']) moveIfThere(path.join(draft, name), path.join(directory, name));
     removeAll(draft);
     return true;
@@ -90,9 +109,19 @@ export class CheckoutPool {
     return path.join(this.leased, createHash('sha256').update(key).digest('hex').slice(0, 32));
   }
 
-  /** Renames some free slot to `target`; false when none is free. */
-  private claim(target: string): boolean {
-    return readdirSync(this.free).some((name) => moveIfThere(path.join(this.free, name), target));
+  private names(): string[] {
+    return readdirSync(this.free);
+  }
+
+  /** Renames some free slot to `target`. @returns whether there was one, and what is known of it */
+  private async claim(target: string): Promise<{ found: boolean; scrubbed: Scrubbed | null }> {
+    for (const name of this.names()) {
+      const slot = path.join(this.free, name);
+      const known = (await this.scrubbed.get(slot)) ?? null;
+      if (!moveIfThere(slot, target)) continue;
+      return { found: true, scrubbed: known !== null && Date.now() - known.at < BELIEVED ? known : null };
+    }
+    return { found: false, scrubbed: null };
   }
 
   private async prepare(
@@ -110,11 +139,12 @@ export class CheckoutPool {
       throw new SignalboxError('refused', `${key} holds a checkout of ${held.commit}; release it first`);
     }
     try {
-      const found = existsSync(slot) || (from !== null && this.give(from, slot)) || this.claim(slot);
+      const isThere = existsSync(slot) || (from !== null && this.give(from, slot));
+      const { found, scrubbed } = isThere ? { found: true, scrubbed: null } : await this.claim(slot);
       if (!found) mkdirSync(slot, { recursive: true });
       const common = { bare: this.bare, tree: directory, indexFile: path.join(slot, 'index'), commit };
       const own = this.owner === undefined ? {} : { owner: this.owner };
-      await makeCleanTree({ ...common, ...own, ...(signal === undefined ? {} : { signal }) });
+      await makeCleanTree({ ...common, ...own, scrubbed, ...(signal === undefined ? {} : { signal }) });
       writeOwnGit({ ...common, branch: null, ...own });
       writeFileSync(`${ready}.new`, JSON.stringify({ key, commit }));
       renameSync(`${ready}.new`, ready);

@@ -6,13 +6,16 @@ import { Piscina } from 'piscina';
 import type { BareRepository } from './bare-repository.ts';
 import type { Owner, settle, scrub, ScannedTree } from './tree-scan.ts';
 
+/** What was found of a tree when all that does not belong there was removed: see `tree-scan.ts`. */
+export type Scrubbed = Awaited<ReturnType<typeof scrub>>;
+
 /** How long a thread stays without work, in milliseconds. */
 const IDLE = 60_000;
 
 let threads: Piscina | null = null;
 
 /** Looks at every file of a tree in another thread: a worker has heartbeats to send, and other trees to look at. */
-async function scan(what: 'scrub', tree: ScannedTree): ReturnType<typeof scrub>;
+async function scan(what: 'scrub', tree: ScannedTree): Promise<Scrubbed>;
 async function scan(what: 'settle', tree: ScannedTree): ReturnType<typeof settle>;
 async function scan(what: 'scrub' | 'settle', tree: ScannedTree): Promise<unknown> {
   threads ??= new Piscina({
@@ -25,6 +28,11 @@ async function scan(what: 'scrub' | 'settle', tree: ScannedTree): Promise<unknow
   return answer;
 }
 
+/** Removes from a tree what is not surely what its index says. Nobody may work in it. */
+export async function scrubTree(tree: string, indexFile: string): Promise<Scrubbed> {
+  return await scan('scrub', { tree, indexFile });
+}
+
 /** Where a tree and its index are, and what they shall become. */
 export interface CleanTree {
   bare: BareRepository;
@@ -34,6 +42,8 @@ export interface CleanTree {
   indexFile: string;
   commit: string;
   owner?: Owner;
+  /** What {@link scrubTree} found just now. */
+  scrubbed?: Scrubbed | null;
   signal?: AbortSignal;
 }
 
@@ -48,6 +58,7 @@ export async function makeCleanTree({
   indexFile,
   commit,
   owner,
+  scrubbed = null,
   signal,
 }: CleanTree): Promise<string | null> {
   // Left by a process that was killed; nobody else works on this index.
@@ -58,7 +69,7 @@ export async function makeCleanTree({
     mkdirSync(tree, { recursive: true, mode: 0o755 });
   }
   mkdirSync(path.dirname(indexFile), { recursive: true });
-  const { held, usable } = await scan('scrub', { tree, indexFile });
+  const { held, usable } = scrubbed ?? (await scrubTree(tree, indexFile));
   if (!usable) {
     // Out of the way, and a fresh tree.
     renameSync(tree, `${tree}.unusable-${randomUUID()}`);
