@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { RepositoryRef } from '../core/run-ref.ts';
 import { landed } from '../core/train-landing.ts';
+import { isBusy } from '../core/train-lane.ts';
 import type { LandingNews } from '../core/train.ts';
 import { trainActivities } from './activity-proxies.ts';
 import type { TrainNews } from './train-news.ts';
@@ -9,6 +10,9 @@ import type { TrainState } from './train-state.ts';
 
 /** Milliseconds between two landings: other tools look at the branch, and a person may work in the checkout. */
 const LANDING_INTERVAL = 1000;
+
+/** Milliseconds that checks have to themselves when they begin: each makes a checkout, and a landing reads all of one. */
+const CHECKS_FIRST = 250;
 
 /** Brings the accepted tip to the user's branch, one landing at a time, while what comes next is checked already. */
 export class TrainLander {
@@ -39,7 +43,8 @@ export class TrainLander {
   /** Lands the accepted tip, or finds out why it cannot; what waits for that is told. No other landing may be under way. */
   async land(): Promise<LandingNews> {
     this.#isLanding = true;
-    const wait = this.#landedAt + LANDING_INTERVAL - Date.now();
+    const isChecking = this.#state.queue.lanes.some(isBusy);
+    const wait = Math.max(this.#landedAt + LANDING_INTERVAL - Date.now(), isChecking ? CHECKS_FIRST : 0);
     if (wait > 0) await sleep(wait);
     // The tip that is landed holds all of these; more may be accepted meanwhile.
     const { arrivals } = this.#state.queue;

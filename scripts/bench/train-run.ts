@@ -15,7 +15,7 @@ import { queueQuery, submitSignal } from '../../workflows/messages.ts';
 const GLANCE = 10;
 
 /** How often the train is asked how far it is, milliseconds. */
-const QUESTION = 250;
+const QUESTION = 1000;
 
 /** Submits members to the real train, and follows what becomes of them. */
 export class TrainRun {
@@ -50,6 +50,11 @@ export class TrainRun {
     return (performance.now() - began) / 1000;
   }
 
+  /** Ends the train: the next one begins without knowing how many fail, as each of those that are simulated. */
+  async end(): Promise<void> {
+    await this.#train().terminate('measured');
+  }
+
   /** Fails if anything but the good members has landed, or not each of them once. */
   async requireLanded(failing: readonly boolean[]): Promise<void> {
     const [first] = this.#members;
@@ -74,14 +79,18 @@ export class TrainRun {
   }
 
   async #untilEmpty(interval: number): Promise<void> {
-    const { id, branch } = this.#members[0]?.run.repository ?? { id: '', branch: '' };
-    const train: WorkflowHandle = this.#client.workflow.getHandle(trainWorkflowId(id, branch));
+    const train = this.#train();
     for (;;) {
       const queue: TrainQueue = await train.query(queueQuery);
       if (queue.halt !== null) throw new SignalboxError('internal', `the train stands: ${queue.halt.reason}`);
       if (membersOf(queue).length === 0) return;
       await sleep(interval);
     }
+  }
+
+  #train(): WorkflowHandle {
+    const { id, branch } = this.#members[0]?.run.repository ?? { id: '', branch: '' };
+    return this.#client.workflow.getHandle(trainWorkflowId(id, branch));
   }
 
   async #lastLanding(over: AbortSignal): Promise<number> {

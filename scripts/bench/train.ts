@@ -68,6 +68,7 @@ export async function measureTrain(world: BenchWorld, size: TrainSize): Promise<
       const run = new TrainRun(session.client, bare, list);
       const took = together ? await run.together() : await run.oneByOne();
       await run.requireLanded(failing);
+      await run.end();
       return took / seconds;
     };
     await ride('warm', 0, 1, true);
