@@ -26,8 +26,9 @@ const RETRIES = [2, 4, 8, 15, 30];
 /** Seconds between looks at a branch that does not go with the train, the longest. */
 const SLOWEST = 300;
 
-/** Tasks that finish in one moment ride together. */
+/** Tasks that finish in one moment ride together: so long after the last, if no more come, and at most so often. */
 const GATHERING = '100ms';
+const MOST_WAITS = 5;
 
 /**
  * The train into one branch: merges finished tasks onto candidates, checks exactly those trees, several at once, accepts
@@ -64,6 +65,15 @@ export async function train(...args: TrainArguments): Promise<void> {
     const isDone = (): boolean => news.isIdle() && requests.isIdle() && lander.isIdle() && allHandlersFinished();
     await condition(() => state.isChanged || isDone());
     return !state.isChanged;
+  };
+
+  /** Waits while more keep coming, but not for long. */
+  const gather = async (): Promise<void> => {
+    for (let waits = 0; waits < MOST_WAITS; waits += 1) {
+      const before = membersOf(state.queue).length;
+      await sleep(GATHERING);
+      if (membersOf(state.queue).length === before) return;
+    }
   };
 
   /** Tries again to land; joins what the user committed meanwhile if that is what keeps the two apart. */
@@ -155,7 +165,7 @@ export async function train(...args: TrainArguments): Promise<void> {
     }
     if (isGathering && state.queue.lanes.length > 0) {
       // The first of them would otherwise be checked alone.
-      await sleep(GATHERING);
+      await gather();
       isGathering = false;
     }
     const next = plan(state.queue);
