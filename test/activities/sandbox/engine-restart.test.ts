@@ -80,7 +80,7 @@ describeWithOwnEngine('a Docker daemon that restarts in the middle of a step', (
   test.each([
     ['that was killed', () => engine.kill(), AWAY],
     // It still tells that the container has ended.
-    ['that was stopped', () => engine.terminate(), { lost: true }],
+    ['that was stopped', () => engine.terminate(), { lost: true, exitCode: null, outOfMemory: false, ended: false }],
   ])(
     'reports the step as lost where a daemon %s ends what it ran, and does not run it again',
     async (_how, stop, told) => {
