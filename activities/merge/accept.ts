@@ -2,6 +2,7 @@ import type { AcceptRequest, AcceptResult, CandidatesResult } from '../../core/a
 import { mergeSettings } from '../../core/config.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
+import { distinctRuns } from '../../core/train-queue.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
 import { followUser } from '../git/base-commit.ts';
 import { changedPaths } from '../git/diff.ts';
@@ -34,9 +35,12 @@ async function mergeNext(
 ): Promise<CandidatesResult | null> {
   if (next === null) return null;
   try {
-    const { config } = await host.manifests.manifest(next.run);
-    const { signer = null } = await new MergeCommits(host).policy(next.run);
-    if (signer !== null || mergeSettings(config).drivers.some(({ command }) => command !== undefined)) return null;
+    const commits = new MergeCommits(host);
+    for (const run of distinctRuns(unpackMembers(next.members).map((member) => member.run))) {
+      const { config } = await host.manifests.manifest(run);
+      const { signer = null } = await commits.policy(run);
+      if (signer !== null || mergeSettings(config).drivers.some(({ command }) => command !== undefined)) return null;
+    }
     return await makeCandidates(host, { repository, ...next }, control);
   } catch {
     return null;
