@@ -15,10 +15,14 @@ import { inspectUserRepository } from './git/inspect-user-repository.ts';
 import type { UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
+import { RecentMap } from './recent-map.ts';
 import { environmentRedactor } from './redaction/environment-secrets.ts';
 import type { Redactor } from './redaction/redactor.ts';
 import { UsageLedger } from './records/usage-ledger.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
+
+/** How many merges are remembered. */
+const MERGES = 2000;
 
 /** The parts of the outside world that a host's activities work with. */
 export interface ProjectHostOptions {
@@ -57,7 +61,7 @@ export class ProjectHost {
   /** What checks said about trees. */
   readonly verdicts: VerdictStore;
   /** Merges that were made, by what was merged onto what: a candidate that lands is made once more. */
-  readonly merges = new Map<string, MergeResult>();
+  readonly merges = new RecentMap<string, MergeResult>(MERGES);
   readonly #repositories = new Map<string, Promise<BareRepository>>();
   readonly #pools = new Map<string, Promise<CheckoutPool>>();
   readonly #users = new Map<string, Promise<UserRepository>>();

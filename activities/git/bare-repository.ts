@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import path from 'node:path';
 import { CommandFailedError, SignalboxError } from '../../core/failures.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
+import { RecentMap } from '../recent-map.ts';
 import { requireGit, runGit, type GitOptions, type GitResult } from './git-command.ts';
 import { diskFailure } from '../system-errors.ts';
 import { parseCommit, readLooseObject, type CommitInfo } from './objects.ts';
@@ -49,7 +50,7 @@ export class BareRepository {
   readonly gitDir: string;
   private readonly refWriter: RefWriter;
   private readonly imports = new KeyedMutex();
-  private readonly commits = new Map<string, CommitInfo>();
+  private readonly commits = new RecentMap<string, CommitInfo>(REMEMBERED);
 
   private constructor(gitDir: string) {
     this.gitDir = gitDir;
@@ -189,7 +190,6 @@ export class BareRepository {
   }
 
   private remember(commit: string, info: CommitInfo): CommitInfo {
-    if (this.commits.size >= REMEMBERED) this.commits.clear();
     this.commits.set(commit, info);
     return info;
   }

@@ -1,3 +1,4 @@
+import { RecentMap } from '../recent-map.ts';
 import type { BareRepository } from './bare-repository.ts';
 import { writeLooseObject } from './objects.ts';
 import { readTree, serializeTree, TREE_MODE, type TreeEntry } from './tree-objects.ts';
@@ -8,7 +9,7 @@ const NEAR = 500;
 /** How many directories are remembered for a repository: those of the last merges are those of the next. */
 const REMEMBERED = 500;
 
-const remembered = new WeakMap<BareRepository, Map<string, TreeEntry[]>>();
+const remembered = new WeakMap<BareRepository, RecentMap<string, TreeEntry[]>>();
 
 /**
  * The tree of a merge that asks for no decision: no path was changed on both sides, not even alike, and where both changed
@@ -88,7 +89,7 @@ async function mergeDirectory(
   }
   const entries = [...merged.values()];
   const tree = writeLooseObject(bare.gitDir, 'tree', serializeTree(entries));
-  remember(bare, tree, entries);
+  treesOf(bare).set(tree, entries);
   return tree;
 }
 
@@ -115,18 +116,14 @@ function byName(entries: readonly TreeEntry[]): Map<string, TreeEntry> {
 }
 
 async function entriesOf(bare: BareRepository, tree: string): Promise<TreeEntry[]> {
-  const entries = remembered.get(bare)?.get(tree) ?? (await readTree(bare, tree, 'latin1'));
-  remember(bare, tree, entries);
+  const trees = treesOf(bare);
+  const entries = trees.get(tree) ?? (await readTree(bare, tree, 'latin1'));
+  trees.set(tree, entries);
   return entries;
 }
 
-function remember(bare: BareRepository, tree: string, entries: TreeEntry[]): void {
-  const trees = remembered.get(bare) ?? new Map<string, TreeEntry[]>();
+function treesOf(bare: BareRepository): RecentMap<string, TreeEntry[]> {
+  const trees = remembered.get(bare) ?? new RecentMap<string, TreeEntry[]>(REMEMBERED);
   remembered.set(bare, trees);
-  trees.delete(tree);
-  trees.set(tree, entries);
-  for (const oldest of trees.keys()) {
-    if (trees.size <= REMEMBERED) break;
-    trees.delete(oldest);
-  }
+  return trees;
 }

@@ -1,6 +1,5 @@
 import type { AcceptRequest, AcceptResult, CandidatesResult } from '../../core/activities.ts';
 import { mergeSettings } from '../../core/config.ts';
-import { matchesGlob } from '../../core/globs.ts';
 import { unpackMembers } from '../../core/packed-train.ts';
 import { distinctRuns } from '../../core/train-queue.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
@@ -10,6 +9,7 @@ import type { ProjectHost } from '../project-host.ts';
 import type { StepControl } from '../step-control.ts';
 import { MergeCommits } from './merge-commits.ts';
 import { makeCandidates, mergeMembers } from './merge-members.ts';
+import { lanesOfPaths } from './ride.ts';
 
 /** Accepts a green candidate. */
 export async function accept(host: ProjectHost, input: AcceptRequest, control: StepControl): Promise<AcceptResult> {
@@ -98,11 +98,7 @@ async function mergeInLane(
   const { merged, conflicts, cut } = await mergeMembers(place, accepted, members);
   const commit = merged.at(-1)?.commit;
   if (commit === undefined || conflicts.length > 0 || cut !== null) return null;
-  const options = { ignoreCase: config.repository.ignore_case ?? false, cache: new Map() };
-  const lanesOf = (path: string): string[] =>
-    config.train.lanes
-      .filter(({ paths }) => paths.some((glob) => matchesGlob(glob, path, options)))
-      .map(({ name }) => name);
+  const lanesOf = lanesOfPaths(config);
   const differs = await changedPaths(bare, candidate.commit, commit);
   const isElsewhere = ({ path }: { path: string }): boolean => {
     const its = lanesOf(path);

@@ -96,9 +96,6 @@ interface Merging {
   commits: MergeCommits;
 }
 
-/** How many merges are remembered. */
-const KEPT = 2000;
-
 async function mergeMember(merging: Merging, tip: string, member: TrainMember): Promise<MergeResult> {
   const key = [merging.bare.gitDir, tip, member.commit, memberKey(member)].join(' ');
   const { merges } = merging.host;
@@ -106,10 +103,6 @@ async function mergeMember(merging: Merging, tip: string, member: TrainMember): 
   if (before !== undefined) return before;
   const merge = await mergeNow(merging, tip, member);
   if (merge.kind === 'merged') merges.set(key, merge);
-  for (const oldest of merges.keys()) {
-    if (merges.size <= KEPT) break;
-    merges.delete(oldest);
-  }
   return merge;
 }
 

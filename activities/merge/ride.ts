@@ -1,3 +1,4 @@
+import type { Config } from '../../core/config.ts';
 import { matchesGlob } from '../../core/globs.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { Task } from '../../core/task-file.ts';
@@ -29,8 +30,14 @@ export function rideOf(manifest: RunManifest, task: Task, changed: readonly stri
 
 /** The lane whose globs match all of the paths, if there is one. */
 export function laneOf({ config }: RunManifest, changed: readonly string[]): string | null {
-  const options = { ignoreCase: config.repository.ignore_case ?? false, cache: new Map() };
-  const isIn = (paths: readonly string[]): boolean =>
-    changed.every((name) => paths.some((glob) => matchesGlob(glob, name, options)));
-  return changed.length === 0 ? null : (config.train.lanes.find(({ paths }) => isIn(paths))?.name ?? null);
+  const lanesOf = lanesOfPaths(config);
+  const [first = [], ...others] = changed.map(lanesOf);
+  return first.find((lane) => others.every((lanes) => lanes.includes(lane))) ?? null;
+}
+
+/** Tells in which lanes a path is, in the configuration's order. */
+export function lanesOfPaths({ repository, train }: Config): (path: string) => string[] {
+  const options = { ignoreCase: repository.ignore_case ?? false, cache: new Map() };
+  return (path) =>
+    train.lanes.filter(({ paths }) => paths.some((glob) => matchesGlob(glob, path, options))).map(({ name }) => name);
 }

@@ -2,6 +2,7 @@ import { SignalboxError } from '../../core/failures.ts';
 import type { RunManifest } from '../../core/run-manifest.ts';
 import type { RunRef } from '../../core/run-ref.ts';
 import type { Task } from '../../core/task-file.ts';
+import { RecentMap } from '../recent-map.ts';
 import type { ArtefactStore } from './artefact-store.ts';
 
 /** How many runs' manifests are kept in memory. */
@@ -10,7 +11,7 @@ const KEPT = 16;
 /** Reads what runs are pinned to. A manifest never changes, so one that was read is kept. */
 export class ManifestReader {
   readonly #store: ArtefactStore;
-  readonly #kept = new Map<string, Promise<RunManifest>>();
+  readonly #kept = new RecentMap<string, Promise<RunManifest>>(KEPT);
   readonly #onRead: (manifest: RunManifest) => void;
 
   /** @param onRead told of each manifest before anybody has it */
@@ -32,7 +33,6 @@ export class ManifestReader {
     });
     this.#kept.set(sha256, read);
     read.catch(() => this.#kept.delete(sha256));
-    for (const oldest of this.#kept.keys()) if (this.#kept.size > KEPT) this.#kept.delete(oldest);
     return await read;
   }
 

@@ -7,7 +7,7 @@ import { Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { asActivities } from '../../activities/activity-failure.ts';
 import { hostQueue, trainWorkflowId } from '../../core/ids.ts';
 import { unpackMembers, type PackedMembers } from '../../core/packed-train.ts';
-import type { TrainQueue } from '../../core/train-queue.ts';
+import { membersOf, type TrainQueue } from '../../core/train-queue.ts';
 import { memberKey, type TrainMember, type TrainResult } from '../../core/train.ts';
 import type { Random } from '../../scripts/simulate/random.ts';
 import { TEST_QUEUE } from './test-queue.ts';
@@ -183,6 +183,45 @@ export class TrainDriver<M extends { member: TrainMember }> {
     const leaving = this.unanswered().filter(({ member }) => member.run.run === run);
     this.cancelledRuns.add(run);
     await Promise.all(leaving.map((one) => this.withdraw(one)));
+  }
+
+  /**
+   * Plays a history.
+   *
+   * @param steps how many, with a pause of up to so many milliseconds after each; the run is cancelled half-way, if any is
+   * @param look after each step and its pause
+   */
+  async play(
+    steps: { count: number; pause: number; run: string | null },
+    step: () => Promise<void>,
+    look: () => Promise<void>,
+  ): Promise<void> {
+    const { count, pause, run } = steps;
+    for (let done = 0; done < count; done += 1) {
+      // The worst moment is when work of it is just being taken; that may not come.
+      const isDue = run !== null && done > count / 4 && (this.isMoving(run) || done > count / 2);
+      if (isDue) await this.cancelRun(run);
+      await step();
+      await sleep(this.#random.integer(0, pause));
+      await look();
+    }
+  }
+
+  /** Waits until all is settled. @param looks how often is looked, and for how long at most, milliseconds */
+  async settle(looks: { every: number; patience: number }, isSettled: () => Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + looks.patience;
+    while (!(await isSettled())) {
+      if (Date.now() > deadline) throw new Error('it does not come to an end');
+      await sleep(looks.every);
+    }
+  }
+
+  /** Lets those ask again that wait for an answer and are not in the train. @returns those that wait for one */
+  async askMissing(queue: TrainQueue | null, isRunning: boolean): Promise<M[]> {
+    const waiting = this.waiting();
+    const there = queue !== null && isRunning ? membersOf(queue).map(memberKey) : [];
+    for (const one of waiting) if (!there.includes(memberKey(one.member))) await this.ask(one);
+    return waiting;
   }
 
   async resume(): Promise<void> {

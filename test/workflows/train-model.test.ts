@@ -2,8 +2,6 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { createTrainActivities } from '../../activities/merge/train-activities.ts';
-import { membersOf } from '../../core/train-queue.ts';
-import { memberKey } from '../../core/train.ts';
 import { Random } from '../../scripts/simulate/random.ts';
 import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { realServer } from '../support/real-server.ts';
@@ -25,8 +23,6 @@ beforeAll(async () => {
   env = await realServer({});
 });
 afterAll(() => env.teardown());
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Where somebody commits: in no lane, in one, in two, or in both at once with what is in none. */
 const PLACES: readonly [Part[], ...Part[][]] = [[''], [''], ['x/'], ['y/'], ['x/', 'y/'], ['', 'x/', 'y/']];
@@ -125,15 +121,14 @@ class History {
     const driver = this.#driver;
     await driver.startWorkers();
     try {
-      for (let step = 0; step < steps; step += 1) {
-        // The worst moment is when work of it is just being taken; that may not come.
-        const isDue = run !== null && step > steps / 4 && (driver.isMoving(run) || step > steps / 2);
-        if (isDue) await driver.cancelRun(run);
-        await this.#step();
-        await pause(this.#random.integer(0, 300));
-        this.#git.tidy();
-        await this.#listen();
-      }
+      await driver.play(
+        { count: steps, pause: 300, run },
+        async () => await this.#step(),
+        async () => {
+          this.#git.tidy();
+          await this.#listen();
+        },
+      );
       if (long) await driver.makeLong();
       await this.#settle();
     } finally {
@@ -147,11 +142,7 @@ class History {
     this.#story.note('nothing goes wrong any more');
     this.#driver.faults = false;
     if (this.#git.isEdited) this.#edit();
-    const deadline = Date.now() + PATIENCE;
-    while (!(await this.#isSettled())) {
-      if (Date.now() > deadline) throw new Error('it does not come to an end');
-      await pause(50);
-    }
+    await this.#driver.settle({ every: 50, patience: PATIENCE }, () => this.#isSettled());
   }
 
   async #isSettled(): Promise<boolean> {
@@ -163,9 +154,7 @@ class History {
     // A person looks after it; by itself it tries less and less often.
     if (queue?.halt != null || queue?.unlanded != null) await driver.resume();
     const isTidy = this.#git.tidy();
-    const waiting = driver.waiting();
-    const there = queue !== null && isRunning ? membersOf(queue).map(memberKey) : [];
-    for (const one of waiting) if (!there.includes(memberKey(one.member))) await driver.ask(one);
+    const waiting = await driver.askMissing(queue, isRunning);
     const isLanded = queue?.unlanded === null;
     // Whoever asks next finds it not landed, and lands it.
     if (waiting.length === 0 && !isLanded && !isRunning) {

@@ -3,10 +3,8 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import type { WorkflowBundleOption } from '@temporalio/worker';
 import { createTrainActivities } from '../../activities/merge/train-activities.ts';
 import { createRemoteActivities } from '../../activities/remotes/remote-activities.ts';
-import { membersOf } from '../../core/train-queue.ts';
-import { memberKey } from '../../core/train.ts';
 import { Random } from '../../scripts/simulate/random.ts';
-import { bundleWorkflows } from '../../workers/workflow-bundle.ts';
+import { workflowBundle } from '../../workers/workflow-bundle.ts';
 import { realServer } from '../support/real-server.ts';
 import { Story } from '../support/story.ts';
 import { TrainDriver } from '../support/train-driver.ts';
@@ -25,12 +23,10 @@ const PATIENCE = 400_000;
 let env: TestWorkflowEnvironment;
 let bundle: WorkflowBundleOption;
 beforeAll(async () => {
-  bundle = await bundleWorkflows();
+  bundle = await workflowBundle(process.env);
   env = await realServer({});
 });
 afterAll(() => env.teardown());
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A history of one seed: the real train, a real git server, a stand-in for GitHub, and everything that may come between. */
 class History {
@@ -117,14 +113,13 @@ class History {
     const driver = this.#driver;
     await driver.startWorkers();
     try {
-      for (let step = 0; step < steps; step += 1) {
-        // The worst moment is when work of it is just being taken; that may not come.
-        const isDue = run !== null && step > steps / 4 && (driver.isMoving(run) || step > steps / 2);
-        if (isDue) await driver.cancelRun(run);
-        await this.#step();
-        await pause(this.#random.integer(0, 500));
-        await this.#listen();
-      }
+      await driver.play(
+        { count: steps, pause: 500, run },
+        async () => await this.#step(),
+        async () => {
+          await this.#listen();
+        },
+      );
       await this.#settle();
     } finally {
       await driver.end();
@@ -138,12 +133,8 @@ class History {
     this.#driver.faults = false;
     this.#far.mendLines();
     if (this.#far.isEdited) this.#edit();
-    const deadline = Date.now() + PATIENCE;
-    while (!(await this.#isSettled())) {
-      if (Date.now() > deadline) throw new Error('it does not come to an end');
-      // People's git and the remote's answers share this process.
-      await pause(400);
-    }
+    // People's git and the remote's answers share this process.
+    await this.#driver.settle({ every: 400, patience: PATIENCE }, () => this.#isSettled());
   }
 
   async #isSettled(): Promise<boolean> {
@@ -164,9 +155,7 @@ class History {
       far.deleteBranch(one);
     }
     if (queue?.halt != null || queue?.unlanded != null) await driver.resume();
-    const waiting = driver.waiting();
-    const there = queue !== null && isRunning ? membersOf(queue).map(memberKey) : [];
-    for (const one of waiting) if (!there.includes(memberKey(one.member))) await driver.ask(one);
+    const waiting = await driver.askMissing(queue, isRunning);
     return waiting.length === 0 && (queue?.unlanded === null || !isRunning);
   }
 
