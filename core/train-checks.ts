@@ -1,6 +1,5 @@
 import type { CheckFailure } from './checks.ts';
 import type { Evidence } from './evidence.ts';
-import { failureRate } from './ladder.ts';
 import { halt, tipHalt } from './train-halt.ts';
 import * as rules from './train-lane.ts';
 import type { BuiltPrefixes, Lane, PrefixCheck, Waiting } from './train-lane.ts';
@@ -31,7 +30,7 @@ export function plan(queue: TrainQueue): { queue: TrainQueue; planned: PlannedCh
     if (lane === undefined) continue;
     const rivals = next.filter((other) => other !== lane && !rules.areIndependent(other, lane));
     if (rivals.some((other) => rules.isBusy(other) || (other.members[0]?.arrival ?? Infinity) < age)) continue;
-    const sizes = rules.prefixesToCheck(lane, free, places, failureRate(queue.estimate));
+    const sizes = rules.prefixesToCheck(lane, free, places, queue.belief);
     if (sizes.length === 0) continue;
     const checks = sizes.map((size): PrefixCheck => ({ id: ++serial, size, candidate: null, green: false }));
     free -= checks.length;

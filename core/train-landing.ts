@@ -1,4 +1,4 @@
-import { countFailures } from './ladder.ts';
+import { learn } from './failure-belief.ts';
 import type { RunRef } from './run-ref.ts';
 import { halt } from './train-halt.ts';
 import {
@@ -76,7 +76,7 @@ export function accepted(queue: TrainQueue, { commit, base, commits }: AcceptedC
     ...arrive(queue, { told, runs: runsOf(members) }),
     tip: commit,
     leaving: [],
-    estimate: countFailures(queue.estimate, check.size, 0),
+    belief: learn(queue.belief, check.size, 0),
     lanes: queue.lanes.map((other) => {
       if (other === lane) return acceptedPrefix(lane, commit);
       // What others committed came in with it, or before it: that is news, unless the lane was built on the same.

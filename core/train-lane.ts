@@ -1,4 +1,5 @@
 import type { CheckFailure } from './checks.ts';
+import type { FailureBelief } from './failure-belief.ts';
 import { rungs } from './ladder.ts';
 import { memberKey, type Ride, type TrainMember } from './train.ts';
 
@@ -102,15 +103,15 @@ export function longestGreen(lane: Lane): PrefixCheck | undefined {
  * The prefixes to check now. While a red segment is searched, a round is waited for: what comes of it decides where to
  * look next. Otherwise a free place takes what has come since, on top of what is being checked.
  */
-export function prefixesToCheck(lane: Lane, free: number, places: number, rate: number): number[] {
+export function prefixesToCheck(lane: Lane, free: number, places: number, belief: FailureBelief): number[] {
   if (lane.accepting !== null || lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
   // A pull request shows its own work only: it is checked on the tip, without the others.
   const most = isRequested(lane.ride) ? 1 : (lane.cut ?? Infinity);
   const waiting = Math.min(lane.members.length, most);
   if (waiting === 0) return [];
-  if (lane.checks.length === 0) return rungs({ waiting, red: lane.red }, free, places, rate);
+  if (lane.checks.length === 0) return rungs({ waiting, red: lane.red }, free, places, belief);
   if (lane.red > 0 || lane.checks.some((check) => check.green)) return [];
-  const top = rungs({ waiting, red: 0 }, places, places, rate).at(-1) ?? 0;
+  const top = rungs({ waiting, red: 0 }, places, places, belief).at(-1) ?? 0;
   return top > Math.max(...lane.checks.map((check) => check.size)) ? [top] : [];
 }
 

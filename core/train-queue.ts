@@ -1,5 +1,5 @@
 import type { CheckFailure } from './checks.ts';
-import { countFailures, UNKNOWN_FAILURES, type FailureEstimate } from './ladder.ts';
+import { learn, UNKNOWN_FAILURES, type FailureBelief } from './failure-belief.ts';
 import type { TrackedRequest } from './request-drive.ts';
 import type { RunRef } from './run-ref.ts';
 import { emptyLane, isBusy, longestGreen, sameLane, without, type Lane, type Waiting } from './train-lane.ts';
@@ -59,7 +59,8 @@ export interface TrainQueue {
   requests: RequestedMember[];
   /** What is accepted and waits for its landing, in order. */
   arrivals: Arrival[];
-  estimate: FailureEstimate;
+  /** How likely members are to fail. */
+  belief: FailureBelief;
   /** Answers that are to be sent. */
   outbox: Told[];
   /** The last answers, so that a doubled `submit` or a late `withdraw` gets the same one again. */
@@ -88,7 +89,7 @@ export function emptyTrain(): TrainQueue {
     culprits: [],
     requests: [],
     arrivals: [],
-    estimate: UNKNOWN_FAILURES,
+    belief: UNKNOWN_FAILURES,
     outbox: [],
     answered: [],
     leaving: [],
@@ -197,14 +198,14 @@ function idOf({ run, task, attempt }: MemberId): MemberId {
  * known of the base, it is to be checked; the first green prefix waits for the canary.
  */
 export function settle(queue: TrainQueue): TrainQueue {
-  let { serial, estimate } = queue;
+  let { serial, belief } = queue;
   const culprits = [...queue.culprits];
   const settled = queue.lanes.map((lane): Lane => {
     const [first] = lane.members;
     if (lane.red === 1 && lane.failure !== null && first !== undefined && lane.accepting === null) {
       if (!lane.ride.recheckTip || lane.confirmed === lane.base) {
         culprits.push({ id: ++serial, member: first, ...lane.failure });
-        estimate = countFailures(estimate, 0, 1);
+        belief = learn(belief, 0, 1);
         return without(lane, new Set([memberKey(first)]));
       }
       return lane.tipCheck === null ? { ...lane, tipCheck: ++serial } : lane;
@@ -217,5 +218,5 @@ export function settle(queue: TrainQueue): TrainQueue {
   });
   const isNeeded = (lane: Lane): boolean =>
     lane.members.length > 0 || isBusy(lane) || culprits.some(({ member }) => sameLane(member.ride, lane.ride));
-  return { ...queue, lanes: settled.filter(isNeeded), culprits, estimate, serial };
+  return { ...queue, lanes: settled.filter(isNeeded), culprits, belief, serial };
 }

@@ -1,12 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { countFailures, failureRate, rungs, UNKNOWN_FAILURES } from '../../core/ladder.ts';
+import { UNKNOWN_FAILURES, type FailureBelief } from '../../core/failure-belief.ts';
+import { rungs } from '../../core/ladder.ts';
 
 /** Which members are red, from the first on, and how likely that is. */
 interface Case {
   red: boolean[];
   chance: number;
 }
+
+/** Nothing else is thought possible. */
+const surely = (rate: number): FailureBelief => [{ rate, weight: 1 }];
 
 /** Everything that can be true of so many members. */
 function casesOf(members: number, rate: number): Case[] {
@@ -82,7 +86,7 @@ function ofLadder(known: Knowledge, places: number, rate: number): number {
   const waiting = cases[0]!.red.length;
   if (waiting === 0) return 0;
   const total = cases.reduce((sum, { chance }) => sum + chance, 0);
-  return after(known, rungs({ waiting, red }, places, places, rate)).reduce((sum, next) => {
+  return after(known, rungs({ waiting, red }, places, places, surely(rate))).reduce((sum, next) => {
     const chance = next.cases.reduce((of, one) => of + one.chance, 0) / total;
     return sum + chance * ofLadder(next, places, rate);
   }, 1);
@@ -92,7 +96,9 @@ const states = fc
   .record({ waiting: fc.integer({ min: 1, max: 1200 }), share: fc.double({ min: 0, max: 1, noNaN: true }) })
   .map(({ waiting, share }) => ({ waiting, red: Math.round(share * Math.min(250, waiting)) }));
 const slots = fc.integer({ min: 1, max: 5 });
-const rates = fc.double({ min: 0, max: 1, noNaN: true });
+const beliefs = fc
+  .uniqueArray(fc.double({ min: 0.001, max: 0.5, noNaN: true }), { minLength: 1, maxLength: 4 })
+  .map((rates): FailureBelief => rates.map((rate) => ({ rate, weight: 1 / rates.length })));
 
 describe('the ladder', () => {
   test.each([1, 2, 3])('needs as few rounds as any choice of prefixes can, with %i places', (places) => {
@@ -106,8 +112,8 @@ describe('the ladder', () => {
 
   test('asks for prefixes of growing length, as many as there are places, shorter than what is red', () => {
     fc.assert(
-      fc.property(states, slots, slots, rates, (state, free, places, rate) => {
-        const chosen = rungs(state, Math.min(free, places), places, rate);
+      fc.property(states, slots, slots, beliefs, (state, free, places, belief) => {
+        const chosen = rungs(state, Math.min(free, places), places, belief);
         if (state.red === 1) {
           expect(chosen).toEqual([]);
           return;
@@ -124,52 +130,48 @@ describe('the ladder', () => {
 
   test('looks no further ahead where failures are likelier', () => {
     const longest = [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5].map((rate) =>
-      Math.max(...rungs({ waiting: 200, red: 0 }, 2, 2, rate)),
+      Math.max(...rungs({ waiting: 200, red: 0 }, 2, 2, surely(rate))),
     );
     expect(longest).toEqual([...longest].sort((one, other) => other - one));
     expect(longest[0]).toBe(200);
     // Next to nothing is green together: single steps, as many as there are places.
-    expect(rungs({ waiting: 200, red: 0 }, 2, 2, 0.5)).toEqual([1, 2]);
+    expect(rungs({ waiting: 200, red: 0 }, 2, 2, surely(0.5))).toEqual([1, 2]);
   });
 
   test('is a window of single steps where a fifth fails: the first alone, and ahead of it no more than a few', () => {
     // The same however many wait; only what ends the queue is planned to its end.
-    for (let waiting = 8; waiting <= 250; waiting += 1) expect(rungs({ waiting, red: 0 }, 2, 2, 0.2)).toEqual([1, 4]);
-    for (const red of [3, 4, 5, 6]) expect(rungs({ waiting: 50, red }, 2, 2, 0.2)).toEqual([1, 2]);
-    for (let red = 7; red <= 40; red += 1) expect(rungs({ waiting: 50, red }, 2, 2, 0.2)).toEqual([1, 4]);
+    for (let waiting = 8; waiting <= 250; waiting += 1)
+      expect(rungs({ waiting, red: 0 }, 2, 2, surely(0.2))).toEqual([1, 4]);
+    for (const red of [3, 4, 5, 6]) expect(rungs({ waiting: 50, red }, 2, 2, surely(0.2))).toEqual([1, 2]);
+    for (let red = 7; red <= 40; red += 1) expect(rungs({ waiting: 50, red }, 2, 2, surely(0.2))).toEqual([1, 4]);
+  });
+
+  test('with nothing known tries fifty whole, and beside them a prefix that is green even where many fail', () => {
+    const [short, whole, ...more] = rungs({ waiting: 50, red: 0 }, 2, 2, UNKNOWN_FAILURES);
+    expect([whole, more]).toEqual([50, []]);
+    expect(short).toBeGreaterThanOrEqual(5);
+    expect(short).toBeLessThanOrEqual(15);
+    // The mean of what is believed, taken for certain, would not.
+    const mean = UNKNOWN_FAILURES.reduce((sum, { rate, weight }) => sum + rate * weight, 0);
+    expect(rungs({ waiting: 50, red: 0 }, 2, 2, surely(mean)).at(-1)).toBeLessThan(30);
   });
 
   test('takes a queue that hardly fails whole, and never more than a payload can name', () => {
-    expect(rungs({ waiting: 40, red: 0 }, 2, 2, 0.001).at(-1)).toBe(40);
-    expect(rungs({ waiting: 5000, red: 0 }, 2, 2, 0.001).at(-1)).toBe(250);
+    expect(rungs({ waiting: 40, red: 0 }, 2, 2, surely(0.001)).at(-1)).toBe(40);
+    expect(rungs({ waiting: 5000, red: 0 }, 2, 2, surely(0.001)).at(-1)).toBe(250);
   });
 
   test('halves a red segment with one place, in blocks where it is long', () => {
-    expect(rungs({ waiting: 8, red: 8 }, 1, 1, 0.001)).toEqual([4]);
-    expect(rungs({ waiting: 3, red: 2 }, 2, 2, 0.1)).toEqual([1]);
-    const [half] = rungs({ waiting: 1000, red: 240 }, 1, 1, 0.001);
+    expect(rungs({ waiting: 8, red: 8 }, 1, 1, surely(0.001))).toEqual([4]);
+    expect(rungs({ waiting: 3, red: 2 }, 2, 2, surely(0.1))).toEqual([1]);
+    const [half] = rungs({ waiting: 1000, red: 240 }, 1, 1, surely(0.001));
     expect(half! % 5).toBe(0);
     // All splits between a third and two thirds are about as good.
     expect(Math.abs(half! - 120)).toBeLessThanOrEqual(40);
   });
 
   test('has nothing to ask when nobody waits, or a single one is red', () => {
-    expect(rungs({ waiting: 0, red: 0 }, 2, 2, 0.1)).toEqual([]);
-    expect(rungs({ waiting: 9, red: 1 }, 2, 2, 0.1)).toEqual([]);
-  });
-});
-
-describe('the estimate of failures', () => {
-  test('starts at three in a hundred and follows what is seen', () => {
-    expect(failureRate(UNKNOWN_FAILURES)).toBeCloseTo(0.03);
-    expect(failureRate(countFailures(UNKNOWN_FAILURES, 50, 0))).toBeLessThan(0.015);
-    expect(failureRate(countFailures(UNKNOWN_FAILURES, 0, 5))).toBeGreaterThan(0.15);
-  });
-
-  test('forgets what is long ago', () => {
-    let estimate = countFailures(UNKNOWN_FAILURES, 0, 100);
-    for (let seen = 0; seen < 400; seen += 1) estimate = countFailures(estimate, 1, 0);
-    expect(failureRate(estimate)).toBeLessThan(0.05);
-    expect(estimate.green + estimate.red).toBeLessThanOrEqual(100.000001);
+    expect(rungs({ waiting: 0, red: 0 }, 2, 2, surely(0.1))).toEqual([]);
+    expect(rungs({ waiting: 9, red: 1 }, 2, 2, surely(0.1))).toEqual([]);
   });
 });

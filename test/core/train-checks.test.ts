@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { learn, UNKNOWN_FAILURES } from '../../core/failure-belief.ts';
 import { blamed, canaryShown, checked, jobs, merged, notMerged, plan, type Job } from '../../core/train-checks.ts';
 import { halt, resume } from '../../core/train-halt.ts';
 import { accepted, beginAccepting } from '../../core/train-landing.ts';
@@ -95,7 +96,7 @@ describe('a red check', () => {
     expect(commits(queue)).toEqual(['tip: base']);
     queue = verdict(queue, 'base', true);
     expect(commits(queue)).toEqual(['culprit: base a']);
-    expect(queue.estimate.red).toBeGreaterThan(1);
+    expect(queue.belief).toEqual(learn(UNKNOWN_FAILURES, 0, 1));
     // It holds up nobody.
     queue = planAndMerge(add(queue, ['b']));
     expect(commits(queue)).toEqual(['candidate: base b', 'culprit: base a']);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { learn } from '../../core/failure-belief.ts';
 import { blamed, checked, jobs, merged, plan } from '../../core/train-checks.ts';
 import { accepted, beginAccepting, landed, landingNews, mayGrow, moved } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, type TrainQueue } from '../../core/train-queue.ts';
@@ -77,9 +78,8 @@ describe('accepting', () => {
 
   test('of green members makes a failure less likely', () => {
     const before = train(['a', 'b', 'c']);
-    const { estimate } = land(verdicts(planAndMerge(before)));
-    expect(estimate.green).toBeCloseTo(before.estimate.green + 3);
-    expect(estimate.red).toBe(before.estimate.red);
+    const { belief } = land(verdicts(planAndMerge(before)));
+    expect(belief).toEqual(learn(before.belief, 3, 0));
   });
 
   test('of members whose checks prove nothing says so, where that is not forbidden', () => {

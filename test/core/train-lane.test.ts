@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { FailureBelief } from '../../core/failure-belief.ts';
 import {
   areIndependent,
   built,
@@ -18,7 +19,7 @@ import { memberKey, type Ride } from '../../core/train.ts';
 import { trainMember } from '../../scripts/simulate/train.ts';
 import { integrationFailure } from '../support/train-evidence.ts';
 
-const RATE = 0.03;
+const RATE: FailureBelief = [{ rate: 0.03, weight: 1 }];
 
 /** A lane with so many members and checks of these sizes, which have been merged. */
 function lane(members: number, sizes: readonly number[] = [], ride: Partial<Ride> = {}): Lane {
