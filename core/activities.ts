@@ -146,7 +146,7 @@ export type AcceptResult =
       commit: string;
       /** The tip that it replaced; where others' commits came in with it, what the members were merged onto. */
       base: string;
-      /** Each member's own merge, by its key. */
+      /** Each member's own merge, by its key, where they were merged anew. */
       commits: Record<string, string>;
       /** What was asked for with it; `null` where it went wrong, which says nothing of the acceptance. */
       next: CandidatesResult | null;

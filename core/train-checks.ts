@@ -15,11 +15,30 @@ export interface PlannedChecks {
  * Plans the checks that have a free place. Lanes that depend on one another take turns, the one with the oldest member
  * first, and only when the others' checks have come to their end.
  */
-export function plan(queue: TrainQueue): { queue: TrainQueue; planned: PlannedChecks[] } {
-  if (queue.halt !== null) return { queue, planned: [] };
+export function plan(queue: TrainQueue): Plan {
+  return planFor(queue, () => true);
+}
+
+/** Plans what is merged already, behind what is being accepted. */
+export function planBehind(queue: TrainQueue): TrainQueue {
+  return planFor(queue, (lane) => lane.accepting !== null).queue;
+}
+
+/** The state with new checks in it. */
+export interface Plan {
+  queue: TrainQueue;
+  /** What is to be merged for them. */
+  planned: PlannedChecks[];
+  /** Are there new ones for which nothing is to be merged? */
+  begun: boolean;
+}
+
+function planFor(queue: TrainQueue, isMeant: (lane: Lane) => boolean): Plan {
+  if (queue.halt !== null) return { queue, planned: [], begun: false };
   const places = Math.max(1, ...queue.lanes.map((lane) => lane.ride.slots));
   const planned: PlannedChecks[] = [];
   let free = places - running(queue).length;
+  let begun = false;
   let { serial } = queue;
   const next = [...queue.lanes];
   const order = next
@@ -27,17 +46,21 @@ export function plan(queue: TrainQueue): { queue: TrainQueue; planned: PlannedCh
     .sort((a, b) => a.age - b.age);
   for (const { index, age } of order) {
     const lane = next[index];
-    if (lane === undefined) continue;
+    if (lane === undefined || !isMeant(lane)) continue;
     const rivals = next.filter((other) => other !== lane && !rules.areIndependent(other, lane));
     if (rivals.some((other) => rules.isBusy(other) || (other.members[0]?.arrival ?? Infinity) < age)) continue;
     const sizes = rules.prefixesToCheck(lane, free, places, queue.belief);
     if (sizes.length === 0) continue;
-    const checks = sizes.map((size): PrefixCheck => ({ id: ++serial, size, candidate: null, green: false }));
+    const checks = sizes.map((size): PrefixCheck => {
+      return { id: ++serial, size, candidate: rules.chained(lane, size), green: false };
+    });
     free -= checks.length;
     next[index] = { ...lane, checks: [...lane.checks, ...checks] };
-    planned.push({ checks: checks.map(({ id, size }) => ({ id, size })) });
+    const unmerged = checks.filter(({ candidate }) => candidate === null);
+    if (unmerged.length < checks.length) begun = true;
+    if (unmerged.length > 0) planned.push({ checks: unmerged.map(({ id, size }) => ({ id, size })) });
   }
-  return { queue: { ...queue, lanes: next, serial }, planned };
+  return { queue: { ...queue, lanes: next, serial }, planned, begun };
 }
 
 /** The lane that checks were planned for, as it is by now: some of it may have been withdrawn, or all. */

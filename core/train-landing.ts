@@ -56,7 +56,7 @@ export interface AcceptedCandidate {
   commit: string;
   /** The tip that it replaced; where others' commits came in with it, what its members were merged onto. */
   base: string;
-  /** Each member's own merge, by its key. */
+  /** Each member's own merge, by its key, where they were merged anew. */
   commits: Readonly<Record<string, string>>;
 }
 
@@ -67,9 +67,10 @@ export function accepted(queue: TrainQueue, { commit, base, commits }: AcceptedC
   if (lane === undefined || check?.candidate == null) return queue;
   const warnings = lane.canary.state === 'unproven' ? { warnings: [UNPROVEN] } : {};
   const members = lane.members.slice(0, check.size);
-  const told = members.map((member): Arrival['told'][number] => {
+  const merges = lane.chain?.commits[check.size - 1] === commit ? lane.chain.commits : [];
+  const told = members.map((member, index): Arrival['told'][number] => {
     const { attempt } = member;
-    const merge = commits[memberKey(member)] ?? commit;
+    const merge = commits[memberKey(member)] ?? merges[index] ?? commit;
     return { member, result: { outcome: 'merged', attempt, commit: merge, ...warnings } };
   });
   return settle({

@@ -1,5 +1,5 @@
 import type { CheckFailure } from './checks.ts';
-import type { FailureBelief } from './failure-belief.ts';
+import { learn, type FailureBelief } from './failure-belief.ts';
 import { rungs } from './ladder.ts';
 import { memberKey, type Ride, type TrainMember } from './train.ts';
 
@@ -29,6 +29,14 @@ export interface PrefixCheck {
 /** What is known of the checks themselves, by the canary. */
 export type CanaryState = { state: 'unknown' | 'proven' | 'unproven' } | { state: 'running'; id: number };
 
+/** Members merged one after the other. */
+export interface MergedChain {
+  /** The accepted tip when they were. */
+  tip: string;
+  /** The commit of each, with all before it: a prefix of them needs no merging. */
+  commits: string[];
+}
+
 /**
  * Members that are checked together, in the order in which they came: those of one definition of checks, and of one
  * lane. All checks of a lane are of nested prefixes: a green one is accepted whole and shortens the others.
@@ -43,6 +51,8 @@ export interface Lane {
   checks: PrefixCheck[];
   /** What candidates were last built on; `null` if none was, or it has moved. */
   base: string | null;
+  /** The first members, merged onto `base` one after the other; `null` if none is. */
+  chain: MergedChain | null;
   /** A base that was green by itself since the last halt: what is red on it is the members' doing. */
   confirmed: string | null;
   /** The check of the base alone, while it runs. */
@@ -65,6 +75,7 @@ export function emptyLane(ride: Ride): Lane {
     failure: null,
     checks: [],
     base: null,
+    chain: null,
     confirmed: null,
     tipCheck: null,
     canary: { state: ride.canary === 'off' ? 'proven' : 'unknown' },
@@ -104,15 +115,35 @@ export function longestGreen(lane: Lane): PrefixCheck | undefined {
  * look next. Otherwise a free place takes what has come since, on top of what is being checked.
  */
 export function prefixesToCheck(lane: Lane, free: number, places: number, belief: FailureBelief): number[] {
-  if (lane.accepting !== null || lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
+  if (lane.tipCheck !== null || lane.red === 1 || free < 1) return [];
   // A pull request shows its own work only: it is checked on the tip, without the others.
   const most = isRequested(lane.ride) ? 1 : (lane.cut ?? Infinity);
   const waiting = Math.min(lane.members.length, most);
   if (waiting === 0) return [];
+  if (lane.accepting !== null) return prefixesBehind(lane, waiting, free, places, belief);
   if (lane.checks.length === 0) return rungs({ waiting, red: lane.red }, free, places, belief);
   if (lane.red > 0 || lane.checks.some((check) => check.green)) return [];
   const top = rungs({ waiting, red: 0 }, places, places, belief).at(-1) ?? 0;
   return top > Math.max(...lane.checks.map((check) => check.size)) ? [top] : [];
+}
+
+/**
+ * The prefixes to check while one is being accepted: what will be checked next, if it is merged already. It is merged onto
+ * what is being accepted, and ended if that comes to nothing.
+ */
+function prefixesBehind(lane: Lane, waiting: number, free: number, places: number, belief: FailureBelief): number[] {
+  const [accepting, ...more] = lane.checks;
+  if (accepting === undefined || more.length > 0) return [];
+  const { size } = accepting;
+  const rest = { waiting: waiting - size, red: Math.max(0, lane.red - size) };
+  const next = rungs(rest, free, places, learn(belief, size, 0)).map((rung) => size + rung);
+  return next.every((prefix) => chained(lane, prefix) !== null) ? next : [];
+}
+
+/** The candidate of a prefix that is merged already; `null` if it is not. */
+export function chained({ base, chain }: Lane, size: number): Candidate | null {
+  const commit = chain?.commits[size - 1];
+  return chain === null || commit === undefined || base === null ? null : { commit, base, tip: chain.tip };
 }
 
 /** Takes members out. What is known, or being found out, of a prefix that held one of them is void. */
@@ -127,6 +158,7 @@ export function without(lane: Lane, keys: ReadonlySet<string>): Lane {
     // Nobody is left to be blamed.
     tipCheck: members.length === 0 ? null : lane.tipCheck,
     checks: lane.checks.filter((check) => check.size <= first),
+    chain: lane.chain === null ? null : { ...lane.chain, commits: lane.chain.commits.slice(0, first) },
     red,
     failure: red === 0 ? null : lane.failure,
     cut: lane.cut !== null && lane.cut > first ? null : lane.cut,
@@ -137,8 +169,10 @@ export function without(lane: Lane, keys: ReadonlySet<string>): Lane {
 export interface BuiltPrefixes {
   base: string;
   tip: string;
-  /** By the id of the check: how many members it has in the end, and its commit. One that is left out cannot be built. */
-  prefixes: { id: number; size: number; commit: string }[];
+  /** By the id of the check: how many members it has in the end. One that is left out cannot be built. */
+  prefixes: { id: number; size: number }[];
+  /** See {@link MergedChain}. */
+  commits: string[];
   /** See {@link Lane.cut}. */
   cut: number | null;
 }
@@ -147,7 +181,8 @@ export interface BuiltPrefixes {
  * Takes up the candidates of checks that were begun. On another base than before, what was known is void; except where
  * the base moved only by other lanes, of which this one is independent.
  */
-export function built(lane: Lane, { base, tip, prefixes, cut }: BuiltPrefixes, movedByOthers: boolean): Lane {
+export function built(lane: Lane, made: BuiltPrefixes, movedByOthers: boolean): Lane {
+  const { base, tip, prefixes, commits, cut } = made;
   const moved = lane.base !== null && lane.base !== base;
   const keep = !moved || (movedByOthers && lane.ride.lane !== null);
   const sizes = new Set<number>();
@@ -158,13 +193,17 @@ export function built(lane: Lane, { base, tip, prefixes, cut }: BuiltPrefixes, m
       sizes.add(check.size);
       return [check];
     }
-    if (sizes.has(prefix.size) || prefix.size === 0) return [];
+    const commit = commits[prefix.size - 1];
+    if (sizes.has(prefix.size) || commit === undefined) return [];
     sizes.add(prefix.size);
-    return [{ ...check, size: prefix.size, candidate: { commit: prefix.commit, base, tip } }];
+    return [{ ...check, size: prefix.size, candidate: { commit, base, tip } }];
   });
+  // Of those behind, somebody may have left since.
+  const longest = Math.max(0, ...checks.filter(({ id }) => prefixes.some((one) => one.id === id)).map(({ size }) => size));
+  const chain = { tip, commits: commits.slice(0, longest) };
   const confirmed = keep && lane.confirmed !== null && lane.confirmed === lane.base ? base : lane.confirmed;
   const known = keep ? {} : { red: 0, failure: null };
-  return { ...lane, ...known, checks, base, confirmed, cut };
+  return { ...lane, ...known, checks, base, chain, confirmed, cut };
 }
 
 /** A prefix is green: it lands next, and shorter ones need no verdict of their own. */
@@ -193,13 +232,24 @@ export function acceptedPrefix(lane: Lane, commit: string): Lane {
   const size = lane.checks.find((check) => check.id === lane.accepting)?.size ?? 0;
   const red = Math.max(0, lane.red - size);
   const cut = lane.cut === null || lane.cut <= size ? null : lane.cut - size;
+  // In a lane of its own it may have been merged anew.
+  const isChained = lane.chain?.commits[size - 1] === commit;
+  const chain = isChained ? { tip: commit, commits: lane.chain?.commits.slice(size) ?? [] } : null;
+  const checks = lane.checks
+    .filter((check) => check.size > size)
+    .map(({ candidate, ...check }): PrefixCheck => ({
+      ...check,
+      size: check.size - size,
+      candidate: isChained && candidate !== null ? { ...candidate, base: commit, tip: commit } : candidate,
+    }));
   return {
     ...lane,
     members: lane.members.slice(size),
-    checks: lane.checks.filter((check) => check.size > size).map((check) => ({ ...check, size: check.size - size })),
+    checks,
     red,
     failure: red === 0 ? null : lane.failure,
     base: commit,
+    chain,
     confirmed: commit,
     accepting: null,
     cut,
@@ -215,6 +265,7 @@ export function rebuilt(lane: Lane): Lane {
     failure: null,
     checks: [],
     base: null,
+    chain: null,
     confirmed: null,
     tipCheck: null,
     accepting: null,

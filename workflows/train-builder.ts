@@ -4,6 +4,7 @@ import type { RepositoryRef } from '../core/run-ref.ts';
 import { laneOf, merged, notMerged, plan, type PlannedChecks } from '../core/train-checks.ts';
 import { halt } from '../core/train-halt.ts';
 import { accepted } from '../core/train-landing.ts';
+import type { Candidate } from '../core/train-lane.ts';
 import type { TrainQueue } from '../core/train-queue.ts';
 import { trainActivities } from './activity-proxies.ts';
 import { namesOf } from './train-lander.ts';
@@ -28,8 +29,8 @@ export class TrainBuilder {
   }
 
   /** What will have to be merged when that which is being accepted is, if nothing comes in between. */
-  foresee(queue: TrainQueue): Merge | null {
-    const after = plan(accepted(queue, { commit: '', base: queue.tip ?? '', commits: {} }));
+  foresee(queue: TrainQueue, { commit }: Candidate): Merge | null {
+    const after = plan(accepted(queue, { commit, base: queue.tip ?? '', commits: {} }));
     const [next] = after.planned;
     return next === undefined ? null : (mergeOf(after.queue, next)?.merge ?? null);
   }

@@ -2,6 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { AcceptResult } from '../core/activities.ts';
 import { packMembers } from '../core/packed-train.ts';
 import type { RepositoryRef, RunRef } from '../core/run-ref.ts';
+import { planBehind } from '../core/train-checks.ts';
 import { halt, tipHalt } from '../core/train-halt.ts';
 import type { Candidate, Waiting } from '../core/train-lane.ts';
 import { accepted, arrive, beginAccepting, mayGrow, moved } from '../core/train-landing.ts';
@@ -41,20 +42,26 @@ export class TrainTip {
     this.#builder = builder;
   }
 
-  /** Accepts what is green. @returns whether anything was ready */
-  async acceptGreen(): Promise<boolean> {
+  /**
+   * Accepts what is green.
+   *
+   * @param carryOut starts the checks that are to run by now: what comes next is begun while this is accepted
+   * @returns whether anything was ready
+   */
+  async acceptGreen(carryOut: () => void): Promise<boolean> {
     const state = this.#state;
     if (beginAccepting(state.queue).acceptance === null) return false;
     if (mayGrow(state.queue)) await condition(() => !mayGrow(state.queue), SETTLING);
     const { queue, acceptance } = beginAccepting(state.queue);
     // It may have been withdrawn meanwhile.
     if (acceptance === null) return true;
-    state.queue = queue;
     const { members, lane, check } = acceptance;
     const { candidate } = check;
     if (candidate === null) return false;
+    state.queue = planBehind(queue);
+    carryOut();
     try {
-      const next = this.#builder.foresee(queue);
+      const next = this.#builder.foresee(state.queue, candidate);
       const summary = `accept ${namesOf(members)}`;
       const step = await this.#accept(summary, candidate, { members, lane: lane.ride.lane, next });
       if (next !== null && step?.next != null) this.#builder.note(next, step.next);

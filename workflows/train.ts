@@ -157,7 +157,7 @@ export async function train(...args: TrainArguments): Promise<void> {
     // Some may have their answer by that, or wait for nothing but a landing.
     if (state.queue.outbox.length > 0 || state.queue.arrivals.length > arrivals.length) state.isChanged = true;
     if (state.queue.halt === null) requests.reconcile(state.queue);
-    if (await tip.acceptGreen()) continue;
+    if (await tip.acceptGreen(() => runner.reconcile(state.queue))) continue;
     const errand = nextErrand(state.queue, Date.now());
     if (errand !== null) {
       await runErrand(errand);
@@ -170,8 +170,9 @@ export async function train(...args: TrainArguments): Promise<void> {
     }
     const next = plan(state.queue);
     state.queue = next.queue;
+    if (next.begun) runner.reconcile(state.queue);
     for (const checks of next.planned) await builder.build(checks, joinHint);
-    if (next.planned.length > 0) continue;
+    if (next.begun || next.planned.length > 0) continue;
     // Not before: who waits for the next checks waits longer than who waits for this.
     lander.reconcile();
     if (await waitForMore()) return;

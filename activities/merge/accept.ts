@@ -4,11 +4,12 @@ import { unpackMembers } from '../../core/packed-train.ts';
 import { distinctRuns } from '../../core/train-queue.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
 import { followUser } from '../git/base-commit.ts';
+import type { BareRepository } from '../git/bare-repository.ts';
 import { changedPaths } from '../git/diff.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { StepControl } from '../step-control.ts';
 import { MergeCommits } from './merge-commits.ts';
-import { makeCandidates, mergeMembers } from './merge-members.ts';
+import { makeCandidates, mergeMembers, type MergedMembers } from './merge-members.ts';
 import { lanesOfPaths } from './ride.ts';
 
 /** Accepts a green candidate. */
@@ -17,11 +18,10 @@ export async function accept(host: ProjectHost, input: AcceptRequest, control: S
   const place = { host, bare: await host.bare(input.repository), control };
   const moved = await moveTip(place, input, members);
   if (moved === null) return { outcome: 'moved' };
-  // They are the same commits as before; made again only where another process had made them.
-  const { merged } = await mergeMembers(place, moved.onto, members);
-  const commits = Object.fromEntries(merged.map((one) => [memberKey(one.member), one.commit]));
+  const { commit, base, merges } = moved;
+  const commits = Object.fromEntries(merges.map((one) => [memberKey(one.member), one.commit]));
   const next = await mergeNext(host, input, control);
-  return { outcome: 'accepted', commit: moved.commit, base: moved.base, commits, next };
+  return { outcome: 'accepted', commit, base, commits, next };
 }
 
 /**
@@ -41,31 +41,39 @@ async function mergeNext(
       const { signer = null } = await commits.policy(run);
       if (signer !== null || mergeSettings(config).drivers.some(({ command }) => command !== undefined)) return null;
     }
-    return await makeCandidates(host, { repository, ...next }, control);
+    return await makeCandidates(host, { repository, ...next }, control, commits);
   } catch {
     return null;
   }
 }
 
 /** Where it is done. */
-type Place = Parameters<typeof mergeMembers>[0];
+interface Place {
+  host: ProjectHost;
+  bare: BareRepository;
+  control: StepControl;
+}
 
-/**
- * Makes the candidate the accepted tip.
- *
- * @returns what the tip is now, what its members were merged onto, and the tip that it replaced, or that base where it
- *   brought others' commits; `null` if the tip was moved
- */
+/** A tip that was moved. */
+interface MovedTip {
+  commit: string;
+  /** The tip that it replaced, or what the members were merged onto, where that brought others' commits. */
+  base: string;
+  /** The members, if they were merged anew. */
+  merges: MergedMembers['merged'];
+}
+
+/** Makes the candidate the accepted tip. @returns `null` if the tip was moved */
 async function moveTip(
   { host, bare, control }: Place,
   { repository, candidate, lane }: AcceptRequest,
   members: readonly TrainMember[],
-): Promise<{ commit: string; onto: string; base: string } | null> {
+): Promise<MovedTip | null> {
   const { branch } = repository;
   const { commit, base } = candidate;
   const now = bare.tip(branch);
   if (now !== null && now !== candidate.tip && (await bare.isAncestor(commit, now)))
-    return { commit, onto: base, base };
+    return { commit, base, merges: [] };
   const { accepted, theirs } = await followUser({ bare, user: await host.user(repository), branch });
   // The tip may have gone on with the user's branch; but what they took out of it must not come back.
   const fits =
@@ -73,12 +81,12 @@ async function moveTip(
     (await bare.isAncestor(accepted, candidate.commit)) &&
     (await bare.isAncestor(theirs, candidate.commit));
   if (fits && !(await bare.moveTip(branch, commit, accepted))) return null;
-  if (fits) return { commit, onto: base, base: (await bare.isAncestor(base, accepted)) ? accepted : base };
+  if (fits) return { commit, base: (await bare.isAncestor(base, accepted)) ? accepted : base, merges: [] };
   if (lane === null || !(await bare.isAncestor(theirs, accepted))) return null;
   const again = await mergeInLane({ host, bare, control }, { candidate, lane, accepted }, members);
-  return again !== null && (await bare.moveTip(branch, again, accepted))
-    ? { commit: again, onto: accepted, base: accepted }
-    : null;
+  const last = again?.at(-1);
+  if (again === null || last === undefined || !(await bare.moveTip(branch, last.commit, accepted))) return null;
+  return { commit: last.commit, base: accepted, merges: again };
 }
 
 /**
@@ -90,12 +98,12 @@ async function mergeInLane(
   place: Place,
   { candidate, lane, accepted }: { candidate: AcceptRequest['candidate']; lane: string; accepted: string },
   members: readonly TrainMember[],
-): Promise<string | null> {
+): Promise<MergedMembers['merged'] | null> {
   const { host, bare } = place;
   const [first] = members;
   if (first === undefined || !(await bare.isAncestor(candidate.base, accepted))) return null;
   const { config } = await host.manifests.manifest(first.run);
-  const { merged, conflicts, cut } = await mergeMembers(place, accepted, members);
+  const { merged, conflicts, cut } = await mergeMembers({ ...place, commits: new MergeCommits(host) }, accepted, members);
   const commit = merged.at(-1)?.commit;
   if (commit === undefined || conflicts.length > 0 || cut !== null) return null;
   const lanesOf = lanesOfPaths(config);
@@ -104,5 +112,5 @@ async function mergeInLane(
     const its = lanesOf(path);
     return its.length > 0 && !its.includes(lane);
   };
-  return differs.every(isElsewhere) ? commit : null;
+  return differs.every(isElsewhere) ? merged : null;
 }

@@ -26,12 +26,13 @@ export async function makeCandidates(
   host: ProjectHost,
   request: CandidatesRequest,
   control: StepControl,
+  commits = new MergeCommits(host),
 ): Promise<CandidatesResult> {
   const { repository, run, prefixes } = request;
   const { branch } = repository;
   const bare = await host.bare(repository);
   const user = await host.user(repository);
-  const policy = () => new MergeCommits(host).policy(run);
+  const policy = () => commits.policy(run);
   const base = await findBase({ bare, user, branch, policy });
   if ('kind' in base) {
     const what = `your new commits on ${branch} conflict with accepted work that has not reached it`;
@@ -39,7 +40,7 @@ export async function makeCandidates(
     return { kind: 'conflict', tip: bare.tip(branch) ?? '', reason: summary, detail };
   }
   const members = unpackMembers(request.members);
-  const { merged, conflicts, cut } = await mergeMembers({ host, bare, control }, base.commit, members);
+  const { merged, conflicts, cut } = await mergeMembers({ host, bare, control, commits }, base.commit, members);
   const left = new Set(conflicts.map(({ member }) => memberKey(member)));
   return {
     kind: 'merged',
@@ -48,8 +49,9 @@ export async function makeCandidates(
     prefixes: prefixes.flatMap(({ id, size }) => {
       const asked = members.slice(0, size).filter((member) => !left.has(memberKey(member))).length;
       const reached = Math.min(asked, merged.length);
-      return reached === 0 ? [] : [{ id, size: reached, commit: merged[reached - 1]?.commit ?? base.commit }];
+      return reached === 0 ? [] : [{ id, size: reached }];
     }),
+    commits: merged.map(({ commit }) => commit),
     cut,
     conflicts: conflicts.map(({ member: { run, task, attempt }, evidence }) => ({
       member: { run, task, attempt },
@@ -64,11 +66,10 @@ export async function makeCandidates(
  * one may yet turn out to be red.
  */
 export async function mergeMembers(
-  place: { host: ProjectHost; bare: BareRepository; control: StepControl },
+  merging: Merging,
   base: string,
   members: readonly TrainMember[],
 ): Promise<MergedMembers> {
-  const merging = { ...place, commits: new MergeCommits(place.host) };
   const done: MergedMembers = { merged: [], conflicts: [], cut: null };
   let tip = base;
   for (const member of members) {
@@ -88,7 +89,7 @@ export async function mergeMembers(
   return done;
 }
 
-/** What merging a member takes. */
+/** What merging members takes. */
 interface Merging {
   host: ProjectHost;
   bare: BareRepository;

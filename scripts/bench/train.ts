@@ -141,10 +141,10 @@ async function gitWork(world: BenchWorld, size: TrainSize): Promise<Verdict[]> {
   const request = { repository: ref, run, members: packed, prefixes };
   const built = await inActivity(() => activities.candidates(request));
   const merged = performance.now();
-  const [prefix] = built.kind === 'merged' ? built.prefixes : [];
-  if (built.kind !== 'merged' || prefix?.size !== members.length)
+  const commit = built.kind === 'merged' ? built.commits[members.length - 1] : undefined;
+  if (built.kind !== 'merged' || commit === undefined)
     throw new SignalboxError('internal', 'the members could not be merged');
-  const candidate = { commit: prefix.commit, base: built.base, tip: built.tip };
+  const candidate = { commit, base: built.base, tip: built.tip };
   const acceptance = { repository: ref, members: packed, candidate, lane: null, next: null };
   const step = await inActivity(() => activities.accept(acceptance));
   const landing = await inActivity(() => activities.land({ repository: ref }));

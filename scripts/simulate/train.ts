@@ -118,16 +118,9 @@ function begin(before: TrainQueue, tip: string): TrainQueue {
     const lane = laneOf(next, one);
     if (lane === undefined) return next;
     const { checks } = one;
-    const prefixes = checks.map(({ id, size }) => ({
-      id,
-      size,
-      commit: [tip, ...lane.members.slice(0, size).map(memberKey)].join(' '),
-    }));
-    return merged(
-      next,
-      checks.map(({ id }) => id),
-      { base: tip, tip, prefixes, cut: null, conflicts: [] },
-    );
+    const ids = checks.map(({ id }) => id);
+    const commits = lane.members.map((_, index) => [tip, ...lane.members.slice(0, index + 1).map(memberKey)].join(' '));
+    return merged(next, ids, { base: tip, tip, prefixes: [...checks], commits, cut: null, conflicts: [] });
   }, queue);
 }
 

@@ -51,16 +51,16 @@ describe('merging', () => {
 
   test('sends a member in conflict back, and checks the others without it', () => {
     const conflicts = [{ member: membersOf(begun)[0]!, evidence: conflictEvidence() }];
-    const prefixes = [{ id: ids.at(-1)!, size: 3, commit: 'base b c d' }];
-    const queue = merged(begun, ids, { ...built, conflicts, prefixes });
+    const prefixes = [{ id: ids.at(-1)!, size: 3 }];
+    const queue = merged(begun, ids, { ...built, conflicts, prefixes, commits: ['base b', 'base b c', 'base b c d'] });
     expect(outcomes(queue)).toEqual(['a rejected']);
     expect(membersOf(queue).map(({ task }) => task)).toEqual(['b', 'c', 'd']);
     expect(commits(queue)).toEqual(['candidate: base b c d']);
   });
 
   test('lets one wait that only conflicts with those before it, until they have landed', () => {
-    const prefixes = ids.map((id) => ({ id, size: 2, commit: 'base a b' }));
-    let queue = merged(begun, ids, { ...built, prefixes, cut: 2 });
+    const prefixes = ids.map((id) => ({ id, size: 2 }));
+    let queue = merged(begun, ids, { ...built, prefixes, commits: ['base a', 'base a b'], cut: 2 });
     expect(commits(queue)).toEqual(['candidate: base a b']);
     expect(plan(queue).planned).toEqual([]);
     queue = land(verdict(queue, 'base a b', true));
@@ -71,9 +71,24 @@ describe('merging', () => {
     let queue = planAndMerge(add(emptyTrain(), ['a', 'b', 'c'], { slots: 1 }));
     queue = verdict(queue, jobs(queue)[0]!.commit, false);
     expect(queue.lanes[0]!.red).toBeGreaterThan(1);
+    queue = { ...queue, lanes: queue.lanes.map((lane) => ({ ...lane, chain: null })) };
     queue = planAndMerge(queue, 'base2');
     expect(queue.lanes[0]!.red).toBe(0);
     expect(queue.lanes[0]!.failure).toBeNull();
+  });
+
+  test('is not done again for what is searched inside of it', () => {
+    const long = planAndMerge(add(emptyTrain(), ['a', 'b', 'c', 'd', 'e', 'f', 'g'], { slots: 1 }));
+    const { commit } = jobs(long)[0]!;
+    const { queue, planned, begun: isBegun } = plan(verdict(long, commit, false));
+    expect([planned, isBegun]).toEqual([[], true]);
+    const [search] = jobs(queue);
+    expect(commit.startsWith(`${search!.commit} `)).toBe(true);
+    // Somebody who leaves takes the rest of it along.
+    const [, second] = membersOf(long);
+    const left = withdraw(verdict(long, commit, false), second!);
+    expect(left.lanes[0]!.chain!.commits).toEqual(['base a']);
+    expect(plan(left).planned.length).toBe(1);
   });
 
   test('that cannot be gives the places free', () => {

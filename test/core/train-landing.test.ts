@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { learn } from '../../core/failure-belief.ts';
-import { blamed, checked, jobs, merged, plan } from '../../core/train-checks.ts';
+import { blamed, checked, jobs, merged, plan, planBehind, type Job } from '../../core/train-checks.ts';
 import { accepted, beginAccepting, landed, landingNews, mayGrow, moved } from '../../core/train-landing.ts';
 import { emptyTrain, membersOf, submit, type TrainQueue } from '../../core/train-queue.ts';
 import type { Ride } from '../../core/train.ts';
@@ -52,8 +52,9 @@ describe('accepting', () => {
     queue = checked(queue, jobs(queue)[0]!.id, null);
     expect(beginAccepting(queue).acceptance).toBeNull();
     const { id } = queue.lanes[0]!.checks.find(({ candidate }) => candidate === null)!;
-    const prefixes = [{ id, size: 2, commit: 'base a b' }];
-    queue = merged(queue, [id], { base: 'base', tip: 'base', prefixes, cut: null, conflicts: [] });
+    const commits = ['base a', 'base a b'];
+    const made = { base: 'base', tip: 'base', prefixes: [{ id, size: 2 }], commits, cut: null, conflicts: [] };
+    queue = merged(queue, [id], made);
     expect(beginAccepting(queue).acceptance!.members.map(({ task }) => task)).toEqual(['a']);
   });
 
@@ -74,6 +75,55 @@ describe('accepting', () => {
       expect(queue.outbox).toEqual([]);
     }
     expect(queue.halt?.kind).toBe('error');
+  });
+
+  describe('of a green prefix before a red one', () => {
+    const tasks = [...'abcdefghijklmnopqrst'];
+    const built = planAndMerge(train(tasks, { slots: 2 }));
+    const [short, long] = jobs(built) as [Job, Job];
+    const searching = checked(checked(built, long.id, integrationFailure()), short.id, null);
+    const accepting = beginAccepting(searching).queue;
+    const behind = planBehind(accepting);
+    const begun = jobs(behind);
+
+    test('lets the search behind it begin meanwhile, on what is merged already', () => {
+      expect(begun.length).toBeGreaterThan(0);
+      for (const { commit } of begun) {
+        expect(commit.startsWith(`${short.commit} `)).toBe(true);
+        expect(long.commit.startsWith(`${commit} `)).toBe(true);
+      }
+      // The same that would be checked if it were accepted first.
+      const after = accepted(accepting, { commit: short.commit, base: 'base', commits: {} });
+      expect(jobs(plan(after).queue).map(({ commit }) => commit)).toEqual(begun.map(({ commit }) => commit));
+    });
+
+    test('leaves the search as it is, on the new tip', () => {
+      const after = accepted(behind, { commit: short.commit, base: 'base', commits: {} });
+      expect(jobs(after).map(({ id, commit }) => [id, commit])).toEqual(begun.map(({ id, commit }) => [id, commit]));
+      for (const { candidate } of after.lanes[0]!.checks)
+        expect(candidate).toMatchObject({ base: short.commit, tip: short.commit });
+      expect(plan(after)).toMatchObject({ planned: [], begun: false });
+    });
+
+    test('ends the search if it cannot be accepted', () => {
+      expect(jobs(moved(behind))).toEqual([]);
+    });
+
+    test('tells each task the commit that merged it', () => {
+      const { arrivals } = accepted(behind, { commit: short.commit, base: 'base', commits: {} });
+      const told = arrivals.flatMap((arrival) => arrival.told);
+      expect(told.map(({ result }) => result.outcome === 'merged' && result.commit)).toEqual(
+        told.map((_, at) => ['base', ...tasks.slice(0, at + 1)].join(' ')),
+      );
+    });
+
+    test('starts nothing that is not merged: who is behind a culprit, and other lanes', () => {
+      const other = plan(submit(accepting, trainMember('z', { checks: 'other' })));
+      expect(jobs(planBehind(submit(accepting, trainMember('z', { checks: 'other' })))).length).toBe(begun.length);
+      expect(other.planned).toEqual([]);
+      const gone = { ...accepting, lanes: accepting.lanes.map((lane) => ({ ...lane, chain: null })) };
+      expect(jobs(planBehind(gone))).toEqual([]);
+    });
   });
 
   test('of green members makes a failure less likely', () => {

@@ -82,7 +82,8 @@ describe('the queue of a train', () => {
     const { queue, planned } = plan(submit(emptyTrain(), trainMember('a')));
     const ids = planned.flatMap(({ checks }) => checks.map(({ id }) => id));
     const gone = withdraw(queue, trainMember('a'));
-    const prefixes = ids.map((id) => ({ id, size: 1, commit: 'c' }));
-    expect(merged(gone, ids, { base: 'base', tip: 'base', prefixes, cut: null, conflicts: [] })).toEqual(gone);
+    const prefixes = ids.map((id) => ({ id, size: 1 }));
+    const made = { base: 'base', tip: 'base', prefixes, commits: ['c'], cut: null, conflicts: [] };
+    expect(merged(gone, ids, made)).toEqual(gone);
   });
 });

@@ -263,15 +263,19 @@ export class FakeWorld {
       return [{ member: { run, task, attempt }, evidence: conflict(attempt) }];
     });
     const left = new Set(conflicts.map(({ member }) => memberKey(member)));
-    const prefixes = request.prefixes.flatMap(({ id, size }) => {
-      const rest = members.slice(0, size).filter((member) => !left.has(memberKey(member)));
+    const kept = members.filter((member) => !left.has(memberKey(member)));
+    const commits = kept.map((_, index) => {
+      const rest = kept.slice(0, index + 1);
       // Only requests' commits are told apart by what they were made on: nested prefixes are, by what they begin with.
       const on = rest[0]?.ride.push === 'pull_request' && tip !== 'base' ? `-on-${tip}` : '';
       const isHeld = rest.every(({ task }) => this.held.get(task) === tip);
-      const commit = isHeld ? tip : `${commitOf(rest)}${on}`;
-      return rest.length === 0 ? [] : [{ id, size: rest.length, commit }];
+      return isHeld ? tip : `${commitOf(rest)}${on}`;
     });
-    return { kind: 'merged', base: tip, tip, prefixes, cut: null, conflicts };
+    const prefixes = request.prefixes.flatMap(({ id, size }) => {
+      const fit = members.slice(0, size).filter((member) => !left.has(memberKey(member))).length;
+      return fit === 0 ? [] : [{ id, size: fit }];
+    });
+    return { kind: 'merged', base: tip, tip, prefixes, commits, cut: null, conflicts };
   }
 
   #land(): LandingNews {

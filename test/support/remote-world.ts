@@ -72,7 +72,7 @@ export async function remoteWorld(
       const result = await world.train('candidates', request);
       if (result.kind === 'conflict') throw new Error(result.reason);
       const { base, tip } = result;
-      return { commit: result.prefixes.at(-1)?.commit ?? base, base, tip };
+      return { commit: result.commits.at(-1) ?? base, base, tip };
     },
     advance: (candidate, ...members) => acceptAndLand(world, candidate, members),
     far: (...args) => api.state.git(...args),

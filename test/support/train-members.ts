@@ -40,8 +40,8 @@ export function trainMembers(of: () => ProjectWorld): TrainMembers {
 
   /** The candidate of all these members; without any, the user's own commits joined. */
   async function merged(...members: TrainMember[]): Promise<Candidate> {
-    const { base, tip, prefixes } = await prefixesOf(...members);
-    return { commit: prefixes.at(-1)?.commit ?? base, base, tip };
+    const { base, tip, commits } = await prefixesOf(...members);
+    return { commit: commits.at(-1) ?? base, base, tip };
   }
 
   async function advance(candidate: Candidate, ...members: TrainMember[]): Promise<Advanced> {

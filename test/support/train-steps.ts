@@ -8,13 +8,9 @@ export function planAndMerge(before: TrainQueue, base = 'base', tip = base): Tra
   return planned.reduce((next, one) => {
     const { members } = laneOf(queue, one)!;
     const { checks } = one;
-    const prefixes = checks.map(({ id, size }) => ({
-      id,
-      size,
-      commit: [base, ...members.slice(0, size).map(({ task }) => task)].join(' '),
-    }));
+    const commits = members.map((_, index) => [base, ...members.slice(0, index + 1).map(({ task }) => task)].join(' '));
     const ids = checks.map(({ id }) => id);
-    return merged(next, ids, { base, tip, prefixes, cut: null, conflicts: [] });
+    return merged(next, ids, { base, tip, prefixes: [...checks], commits, cut: null, conflicts: [] });
   }, queue);
 }
 

@@ -190,9 +190,10 @@ export class TrainWorld {
       const real = sizes[size] ?? done.length;
       const isCut = cut !== null && size > real + conflicts.length;
       if (isCut && !cuts && index > 0) return [];
-      return [{ id, size: real, commit: [...base, ...done.slice(0, real).map(memberKey)].join(' ') }];
+      return [{ id, size: real }];
     });
-    build.result = { base: base.join(' '), tip: this.tip, prefixes, cut, conflicts };
+    const commits = done.map((_, at) => [...base, ...done.slice(0, at + 1).map(memberKey)].join(' '));
+    build.result = { base: base.join(' '), tip: this.tip, prefixes, commits, cut, conflicts };
   }
 
   #conflict(key: string, others: readonly string[]): boolean {

@@ -116,15 +116,17 @@ describe('several members', () => {
   test('make nested candidates, each with a merge of its own', async () => {
     world = await projectWorld({ a: 'echo A > a.txt', b: 'echo B > b.txt', c: 'echo C > c.txt' });
     const members = [await finished('a'), await finished('b'), await finished('c')];
-    const { prefixes } = await prefixesOf(...members);
+    const { prefixes, commits } = await prefixesOf(...members);
     expect(prefixes.map(({ id, size }) => [id, size])).toEqual([1, 2, 3].map((size) => [size, size]));
-    const [first, , third] = prefixes.map(({ commit }) => commit);
+    const [first, , third] = commits;
     const advanced = await advance(await merged(...members), ...members);
     expect(advanced).toMatchObject({ outcome: 'accepted', commit: third, landing: { landed: true } });
     expect(world.git('log', '--first-parent', '--format=%s', '-3')).toBe(
       ['c', 'b', 'a'].map((task) => `Merge task ${task}: task-${task}`).join('\n'),
     );
-    expect(Object.values(advanced.outcome === 'accepted' ? advanced.commits : {})[0]).toBe(first);
+    // They are what was merged for the candidates: nothing is to be told anew.
+    expect(advanced).toMatchObject({ commits: {} });
+    expect(world.git('rev-parse', 'main~2')).toBe(first);
   });
 
   test('of which one conflicts with another end before it; with the tip itself, it alone is sent back', async () => {

@@ -4,7 +4,6 @@ import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { taskHistory } from '../../../activities/git/merged-tasks.ts';
 import { mergeMessage } from '../../../core/merge-message.ts';
 import { packMembers } from '../../../core/packed-train.ts';
-import { memberKey } from '../../../core/train.ts';
 import { projectWorld, type ProjectWorld } from '../../support/project-world.ts';
 import { trainMembers } from '../../support/train-members.ts';
 
@@ -23,7 +22,7 @@ describe('the train’s activities', () => {
     const { commit } = candidate;
     expect(await world.train('check', checkOf(member, commit))).toMatchObject({ failure: null });
     const advanced = await advance(candidate, member);
-    expect(advanced).toMatchObject({ commit, commits: { [memberKey(member)]: commit } });
+    expect(advanced).toMatchObject({ commit, commits: {} });
     expect(advanced).toMatchObject({ outcome: 'accepted', landing: { landed: true, tip: commit } });
     expect(world.git('rev-parse', 'main')).toBe(commit);
     expect(world.git('status', '--porcelain')).toBe('');
@@ -44,7 +43,7 @@ describe('the train’s activities', () => {
       const request = { repository: run.repository, members: packMembers([first]), candidate, lane: null, next };
       const step = await world.train('accept', request);
       const then = await prefixesOf(second);
-      const along = { kind: 'merged', base: candidate.commit, prefixes: [{ id: 7, commit: then.prefixes[0]?.commit }] };
+      const along = { kind: 'merged', base: candidate.commit, prefixes: [{ id: 7, size: 1 }], commits: then.commits };
       expect(step).toMatchObject({ outcome: 'accepted', next: drivers.length === 0 ? along : null });
       if (drivers.length === 0) world.remove();
     }
