@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignalboxError } from '../../core/failures.ts';
 import { environmentOf, processesCarrying } from '../process-environments.ts';
@@ -9,16 +11,29 @@ const hasProc = process.platform === 'linux';
 /**
  * Every process that carries `SIGNALBOX_STEP=<name>`, exactly, in its environment, whatever session it went to.
  *
- * @param home the step's $HOME: another Signalbox on this machine may have a step of that name, which has another
+ * @param home the step's $HOME, for those of a step on the host alone: another Signalbox on this machine may have a step of
+ * that name, which has another home, or is in a container
  */
 export function processesOfStep(name: string, home?: string): number[] {
   const entry = `SIGNALBOX_STEP=${name}`;
-  if (!hasProc) return processesCarrying(entry);
+  if (!hasProc || home === undefined) return processesCarrying(entry);
+  const container = containerSeenFrom('/');
   const isOfAnother = (pid: number): boolean => {
     const own = /(?:^|\0)HOME=([^\0]*)/.exec(environmentOf(pid))?.[1] ?? '';
-    return home !== undefined && own.endsWith(`/${name}/home`) && own !== Buffer.from(home).toString('latin1');
+    const hasOtherHome = own.endsWith(`/${name}/home`) && own !== Buffer.from(home).toString('latin1');
+    return hasOtherHome || containerSeenFrom(`/proc/${pid}/root`) !== container;
   };
   return processesCarrying(entry).filter((pid) => !isOfAnother(pid));
+}
+
+/** Which step's container a root directory is that of: what its `once` is mounted from, or `null` outside of them. */
+function containerSeenFrom(root: string): string | null {
+  try {
+    const { dev, ino } = statSync(path.join(root, 'signalbox/once'));
+    return `${dev}:${ino}`;
+  } catch {
+    return null;
+  }
 }
 
 /**

@@ -28,7 +28,8 @@ export function createStepBench(): StepBench {
     step(command, { task = 'T-1', id, ...over } = {}) {
       const owner = { project: 'bench', run: 'r1', task, attempt: 1 };
       return {
-        name: stepName(owner, id ?? `step-${++number}`),
+        // Of this process: other tests that run at the same time look for processes by their steps' names.
+        name: stepName(owner, id ?? `step-${process.pid}-${++number}`),
         owner,
         execution: 'execution-1',
         kind: 'check',

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
@@ -139,6 +139,21 @@ describeWithDocker('docker sandbox', () => {
     const hidden = 'while grep -q . /proc/$!/environ; do :; done';
     const result = await sandbox.run(bench.step(`env -i setsid sleep 300 & ${hidden}; echo over`));
     expect([out(result), result.signal]).toEqual(['over\n', 'SIGKILL']);
+  });
+
+  test('a step on the host, of another Signalbox, ends nothing in a container whose step has the same name', async () => {
+    const other = createStepBench();
+    const host = await sandboxOf('local', other.home);
+    try {
+      const spec = bench.step('touch inside; until [ -e leave ]; do sleep 0.02; done; exit 3');
+      const running = sandbox.run(spec);
+      await until(() => existsSync(path.join(bench.workTree, 'inside')));
+      expect(await host.run({ ...spec, command: 'true', workTree: other.workTree })).toMatchObject({ exitCode: 0 });
+      writeFileSync(path.join(bench.workTree, 'leave'), '');
+      expect(await running).toMatchObject({ exitCode: 3, signal: null });
+    } finally {
+      other.remove();
+    }
   });
 
   test('a container that somebody starts a second time does not run its command again', async () => {
