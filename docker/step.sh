@@ -37,15 +37,16 @@ sb_command() {
 # clearing its environment is killed with everything else, and the step then counts as killed.
 sb_main() {
   (sb_command "$@" 4>&- 5>&- 6>&-)
-  echo $? >&4
-  # What was ended from outside has no such file; see `DockerStep`.
-  true 2>/dev/null >/signalbox/once/over
+  sb_status=$?
+  echo "$sb_status" >&4
+  # What was ended from outside has no such file of the status that the engine tells; see `DockerStep`.
+  true 2>/dev/null >"/signalbox/once/over-$sb_status"
   for sb_file in $(grep -l SIGNALBOX_STEP= /proc/[0-9]*/environ 2>/dev/null); do
     sb_pid=${sb_file#/proc/}
     kill -s KILL "${sb_pid%/environ}" 2>/dev/null
   done
   # A program of its own, since a mere subshell would keep copies of our pipes.
-  sh -c 'sleep 2; kill -KILL -1' </dev/null >/dev/null 2>&1 4>&- 5>&- 6>&- &
+  sh -c 'sleep 2; true >/signalbox/once/over-137; kill -KILL -1' </dev/null >/dev/null 2>&1 4>&- 5>&- 6>&- &
 }
 
 # Passes on the first bytes of its input at once, and reads and drops the rest.

@@ -65,13 +65,14 @@ export class DockerStep {
   }
 
   /**
-   * Was the container ended under its command by something that is neither the step nor us? A daemon that restarts kills what
-   * it ran, or finds it dead after the machine was down, and the engine's status is then no word about the command. The
-   * entry's files are ones that the step can write: faking them makes one failure look like another, and none a success.
+   * Was the container ended by something that is neither the step nor us? A daemon that restarts kills what it ran, or finds it
+   * dead after the machine was down: its status is then no word about the command, whose entry has noted no end, or another
+   * one. The entry's files are ones that the step can write: faking them makes one failure look like another, and none a
+   * success.
    */
   private isCutOff({ ExitCode, OOMKilled }: ContainerInspectInfo['State']): boolean {
-    const began = this.directory.has('once/started') && !this.directory.has('once/over');
-    return began && ExitCode !== 0 && !OOMKilled && !this.directory.has('ended');
+    const began = this.directory.has('once/started');
+    return began && !this.directory.has(`once/over-${ExitCode}`) && !OOMKilled && !this.directory.has('ended');
   }
 
   /** Kills the container; the engine answers when it has ended. */

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type Docker from 'dockerode';
@@ -134,11 +134,26 @@ describeWithDocker('docker sandbox', () => {
     expect([seen, result.attached, result.exitCode]).toEqual(['alone\n', true, 0]);
   });
 
+  // It hides only once its environment is empty; before that it is killed like any other.
+  const HIDE = 'env -i setsid /bin/sleep 300 & while grep -q . /proc/$!/environ; do :; done';
+
   test('a process that hides, and keeps the output open, cannot keep the step from ending', async () => {
-    // It hides only once its environment is empty; before that it is killed like any other.
-    const hidden = 'while grep -q . /proc/$!/environ; do :; done';
-    const result = await sandbox.run(bench.step(`env -i setsid sleep 300 & ${hidden}; echo over`));
+    const result = await sandbox.run(bench.step(`${HIDE}; echo over`));
     expect([out(result), result.signal]).toEqual(['over\n', 'SIGKILL']);
+  });
+
+  test('a container that is killed when its command has ended, and before the engine is told how, is lost', async () => {
+    // The entry gives what hides two seconds to end; here, more than the test takes.
+    const patient = path.join(bench.workTree, 'patient');
+    mkdirSync(patient);
+    writeFileSync(path.join(patient, 'sleep'), '#!/bin/sh\nexec /bin/sleep 300\n', { mode: 0o755 });
+    const spec = bench.step(`${HIDE}; exit 0`, { env: { PATH: `${patient}:/usr/bin:/bin` } });
+    const running = sandbox.run(spec);
+    const once = new StepDirectory(bench.home.steps, spec.name).file('once');
+    await until(() => existsSync(once) && readdirSync(once).some((name) => name.startsWith('over')));
+    await until(async () => (await sandbox.list()).length === 1);
+    await engine.getContainer(containerName(bench.home, spec.name)).kill();
+    expect(await running).toMatchObject({ lost: true, exitCode: null, signal: null });
   });
 
   test('a step on the host, of another Signalbox, ends nothing in a container whose step has the same name', async () => {
