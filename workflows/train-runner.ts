@@ -9,6 +9,9 @@ import { trainActivities } from './activity-proxies.ts';
 /** How long a check that is not wanted any more is left to end by itself. */
 const ENDING = '500ms';
 
+/** How long what is wrong with a culprit waits: next checks begin at the same time, and others wait for those. */
+const OTHERS_FIRST = '500ms';
+
 /**
  * Carries out the checks that the train's state says are to run: starts what is new in it, ends what is no longer there,
  * and tells it the verdicts. Whoever continues the train starts them again, and so attaches to the running steps.
@@ -89,6 +92,7 @@ export class TrainRunner {
       case 'culprit': {
         const what = `what is wrong with ${task} ${member.name}`.slice(0, 100);
         const { failure } = job;
+        await sleep(OTHERS_FIRST);
         const evidence = await trainActivities(this.#repository, what).blame({ member, commit, failure, session });
         return (queue) => blamed(queue, id, evidence);
       }
