@@ -7,6 +7,7 @@ import type { RemoteRefusal } from '../../core/remote.ts';
 import { apiUrl } from '../../core/remote-host.ts';
 import { isLoopback } from '../../core/remote-url.ts';
 import { refused } from './git-remote.ts';
+import { isAbsence, isLimit, statusOf, wordsOf } from './github-errors.ts';
 import { tokenHint, type RemoteAccess } from './remote-access.ts';
 import { withoutSecret } from './token.ts';
 
@@ -165,14 +166,14 @@ export class GitHubClient {
     } catch (error) {
       const status = statusOf(error);
       if (status === null) throw error;
-      return this.#refusal(what, status, error as Answered);
+      return this.#refusal(what, status, error);
     }
   }
 
-  #refusal(what: string, status: number, error: Answered): RemoteRefusal {
+  #refusal(what: string, status: number, error: unknown): RemoteRefusal {
     const { host, credential, remote } = this.#access;
     const said = headAndTail(withoutSecret(wordsOf(error), credential), 600);
-    if (status === 429 || (status === 403 && isLimit(error))) {
+    if (isLimit(error)) {
       return refused(`${host} limits how much is asked: could not ${what} (${said})`, null, true);
     }
     if (status === 401) {
@@ -212,34 +213,4 @@ async function aborted(asked: Promise<unknown>, signal: AbortSignal): Promise<ne
       () => signal.removeEventListener('abort', abort),
     );
   });
-}
-
-/** What octokit throws when it was answered, and a network error, to which it gives the status 500. */
-interface Answered {
-  message: string;
-  response?: { headers: Record<string, string | number | undefined>; data?: unknown };
-}
-
-/** The HTTP status that an error of octokit's stands for, or `null` for another error. */
-export function statusOf(error: unknown): number | null {
-  if (!(error instanceof Error)) return null;
-  if (error.name === 'GraphqlResponseError') return 422;
-  return 'status' in error && typeof error.status === 'number' && error.name === 'HttpError' ? error.status : null;
-}
-
-/** Is the answer that there is no such thing (any more), or none for this token or plan? */
-function isAbsence(error: unknown): boolean {
-  const status = statusOf(error);
-  return status === 404 || status === 410 || (status === 403 && !isLimit(error as Answered));
-}
-
-/** Was too much asked, by the hour or at once? */
-function isLimit({ message, response }: Answered): boolean {
-  return response?.headers['x-ratelimit-remaining'] === '0' || /secondary rate|rate limit/i.test(message);
-}
-
-/** What GitHub says against a request, without the address of its manual. */
-export function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message.replace(/ - https:\/\/docs\.github\.com\S*/g, '');
 }

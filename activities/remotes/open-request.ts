@@ -1,6 +1,7 @@
 import type { OpenAnswer } from '../../core/remote.ts';
 import { requestBody, requestTitle, type RequestReport } from '../../core/request-body.ts';
-import { statusOf, wordsOf, type GitHubClient } from './github-client.ts';
+import type { GitHubClient } from './github-client.ts';
+import { statusOf, wordsOf } from './github-errors.ts';
 
 /** What a task's pull request is to be. */
 export interface RequestWish {

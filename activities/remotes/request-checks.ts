@@ -19,7 +19,8 @@ const PASSED = ['success', 'neutral', 'skipped'];
 /** It waits for a person, who may let it run. */
 const WAITS = ['action_required'];
 
-/** Most checks that are read, pages of 100; and most that are told of each kind. */
+/** How many are read at once, the most that GitHub gives; most such pages; and most checks that are told of each kind. */
+const PAGE = 100;
 const MOST_PAGES = 10;
 const MOST_TOLD = 3;
 /** Most characters of a failed check's output, and of a log in it. */
@@ -58,28 +59,28 @@ export async function requestChecks(
 }
 
 async function checkRuns(client: GitHubClient, ref: string, signal: AbortSignal): Promise<OneCheck[]> {
-  const runs: OneCheck[] = [];
-  for (let page = 1; page <= MOST_PAGES; page += 1) {
-    const answer = await client.read(
-      'GET /repos/{owner}/{repo}/commits/{ref}/check-runs',
-      { ref, per_page: 100, page },
-      signal,
-    );
-    for (const { id, name, status, conclusion, html_url: url, output, app } of answer.check_runs) {
-      const ended = status === 'completed' && conclusion !== null && !WAITS.includes(conclusion);
-      const state = !ended ? 'pending' : PASSED.includes(conclusion) ? 'passed' : 'failed';
-      const summary = output.title ?? conclusion ?? status;
-      const text = [output.summary, output.text].filter((part) => part !== null && part !== '').join('\n\n');
-      runs.push({ name, state, summary, url, text, run: Number(id), job: app?.slug === 'github-actions' });
-    }
-    if (answer.check_runs.length === 0 || runs.length >= answer.total_count) break;
-  }
-  return runs;
+  const route = 'GET /repos/{owner}/{repo}/commits/{ref}/check-runs';
+  const runs = await allPages(async (page) => {
+    const { check_runs: items, total_count: total } = await client.read(route, { ref, ...page }, signal);
+    return { items, total };
+  });
+  return runs.map(({ id, name, status, conclusion, html_url: url, output, app }) => {
+    const ended = status === 'completed' && conclusion !== null && !WAITS.includes(conclusion);
+    return {
+      ...{ name, url, run: Number(id), job: app?.slug === 'github-actions' },
+      state: !ended ? 'pending' : PASSED.includes(conclusion) ? 'passed' : 'failed',
+      summary: output.title ?? conclusion ?? status,
+      text: [output.summary, output.text].filter((part) => part !== null && part !== '').join('\n\n'),
+    };
+  });
 }
 
 async function commitStatuses(client: GitHubClient, ref: string, signal: AbortSignal): Promise<OneCheck[]> {
   const route = 'GET /repos/{owner}/{repo}/commits/{ref}/status';
-  const { statuses } = await client.read(route, { ref, per_page: 100 }, signal);
+  const statuses = await allPages(async (page) => {
+    const { statuses: items, total_count: total } = await client.read(route, { ref, ...page }, signal);
+    return { items, total };
+  });
   return statuses.map(({ context, state, description, target_url: url }) => ({
     name: context,
     state: state === 'success' ? 'passed' : state === 'pending' ? 'pending' : 'failed',
@@ -91,11 +92,24 @@ async function commitStatuses(client: GitHubClient, ref: string, signal: AbortSi
   }));
 }
 
+/** What is on all pages of a list. */
+async function allPages<T>(
+  read: (page: { per_page: number; page: number }) => Promise<{ items: readonly T[]; total: number }>,
+): Promise<T[]> {
+  const all: T[] = [];
+  for (let page = 1; page <= MOST_PAGES; page += 1) {
+    const { items, total } = await read({ per_page: PAGE, page });
+    all.push(...items);
+    if (items.length === 0 || all.length >= total) break;
+  }
+  return all;
+}
+
 /** Names of the checks that the branch requires, by its protection or by rules. */
 async function requiredChecks(client: GitHubClient, branch: string, signal: AbortSignal): Promise<Set<string>> {
   const [protectedBranch, rules] = await Promise.all([
     client.readIfThere('GET /repos/{owner}/{repo}/branches/{branch}', { branch }, signal),
-    client.readIfThere('GET /repos/{owner}/{repo}/rules/branches/{branch}', { branch, per_page: 100 }, signal),
+    client.readIfThere('GET /repos/{owner}/{repo}/rules/branches/{branch}', { branch, per_page: PAGE }, signal),
   ]);
   const names = new Set(protectedBranch?.protection.required_status_checks?.contexts ?? []);
   for (const rule of rules ?? []) {

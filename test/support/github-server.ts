@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { components } from '@octokit/openapi-types';
+import { answer, graphqlAnswer } from './github-answers.ts';
+import { called, problemsOfAnswer, problemsOfRequest, recording, type Called } from './github-contract.ts';
 import { GitHubState, Refusal } from './github-state.ts';
 
 /** An answer that takes the place of the next one. */
@@ -9,12 +10,15 @@ export interface Fault {
   /** By default any request. */
   when?: RegExp;
   /** `cut`: the line breaks; `late`: it is done, and then the line breaks. */
-  answer: { status: number; headers?: Record<string, string>; message?: string } | 'cut' | 'late';
+  answer: { status: number; headers?: Record<string, string>; message?: string; body?: unknown } | 'cut' | 'late';
   /** For `late`: what happens before the line breaks. */
   meanwhile?: () => Promise<void>;
 }
 
-/** A stand-in for GitHub's REST API on loopback. */
+/**
+ * A stand-in for GitHub's API on loopback. Every request to it, and every answer of it, is held to GitHub's own description
+ * of the operation, and its answers are recorded ones with the state's part in place of what was recorded.
+ */
 export interface GitHubServer {
   /** For `GITHUB_API_URL`. */
   url: string;
@@ -25,21 +29,34 @@ export interface GitHubServer {
   faults: Fault[];
   /** The tokens that the host of logs was shown. */
   storeSaw: (string | null)[];
+  /** What was asked or answered otherwise than GitHub has it. */
+  problems: string[];
+  /** @throws if there are problems */
   close(): Promise<void>;
 }
 
 const DOCS = 'https://docs.github.com/rest';
 const REPO = '/repos/team/project';
+const HEADERS = { 'content-type': 'application/json; charset=utf-8', 'x-ratelimit-remaining': '4999' };
+
+type Sent = Readonly<Record<string, unknown>>;
+
+/** The answer that was recorded under this name, in place of the next one. */
+export function replayed(name: string): Exclude<Fault['answer'], string> {
+  const { status, headers, body } = recording(name);
+  return { status, headers: { ...headers }, body };
+}
 
 /** Serves a state that begins without requests. */
 export async function gitHubServer(gitDir: string, token: string): Promise<GitHubServer> {
   const state = new GitHubState(gitDir);
   const server = createServer((request, response) => void handle(request, response));
   const self: GitHubServer = {
-    ...{ url: '', state, token, log: [], faults: [], storeSaw: [] },
+    ...{ url: '', state, token, log: [], faults: [], storeSaw: [], problems: [] },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
+      if (self.problems.length > 0) throw new Error(`not as GitHub has it:\n${[...new Set(self.problems)].join('\n')}`);
     },
   };
 
@@ -47,8 +64,11 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const target = new URL(request.url ?? '/', 'http://localhost');
-    const what = `${request.method ?? ''} ${decodeURIComponent(target.pathname)}`;
-    const body = chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>);
+    const pathname = target.pathname.replace(/^\/repositories\/\d+/, REPO);
+    const what = `${request.method ?? ''} ${decodeURIComponent(pathname)}`;
+    const sent = chunks.length === 0 ? null : (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>);
+    const operation = called(request.method ?? '', pathname);
+    if (operation !== null) self.problems.push(...problemsOfRequest(operation, target.searchParams, sent));
     const job = /^GET .*\/(?:jobs|log-store)\/(\d+)/.exec(what)?.[1];
     if (job !== undefined) {
       serveLog(request, response, what, Number(job));
@@ -56,44 +76,62 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     }
     const fault = takeFault(what);
     const send = (status: number, data: unknown, headers: Record<string, string> = {}): void => {
+      if (operation !== null) self.problems.push(...problemsOfAnswer(operation.route, status, data));
       const text = JSON.stringify(data);
-      const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 20)}"`;
+      const etag = `W/"${createHash('sha256').update(text).digest('hex')}"`;
       const same = request.method === 'GET' && status === 200 && request.headers['if-none-match'] === etag;
       self.log.push({ what, status: same ? 304 : status });
-      response.writeHead(same ? 304 : status, { 'content-type': 'application/json; charset=utf-8', etag, ...headers });
+      response.writeHead(same ? 304 : status, { ...HEADERS, etag, ...headers });
       response.end(same ? undefined : text);
     };
-    const answers = fault?.answer;
-    if (answers === 'cut') {
+    const cut = (): void => {
       self.log.push({ what, status: 0 });
       request.socket.destroy();
+    };
+    const refuse = (status: number, message: string, more: object = {}): void =>
+      send(status, { message, documentation_url: DOCS, status: String(status), ...more });
+    const replaces = fault?.answer;
+    if (replaces === 'cut') {
+      cut();
       return;
     }
-    if (answers !== undefined && answers !== 'late') {
-      send(answers.status, { message: answers.message ?? 'a fault', documentation_url: DOCS }, answers.headers);
+    if (replaces !== undefined && replaces !== 'late') {
+      const { status, headers, message = 'a fault', body } = replaces;
+      send(status, body ?? { message, documentation_url: DOCS, status: String(status) }, headers);
       return;
     }
-    if (
-      ![`token ${self.token}`, `bearer ${self.token}`, `Bearer ${self.token}`].includes(
-        request.headers.authorization ?? '',
-      )
-    ) {
-      send(401, { message: 'Bad credentials', documentation_url: DOCS });
+    if (!isOurs(request.headers.authorization)) {
+      refuse(401, 'Bad credentials');
       return;
     }
     try {
-      const [status, data] = answer(state, what, target.searchParams, body);
-      if (answers === 'late') {
+      const [status, data] = decide(what, operation, target.searchParams, sent ?? {});
+      if (replaces === 'late') {
         await fault?.meanwhile?.();
-        self.log.push({ what, status: 0 });
-        request.socket.destroy();
+        cut();
         return;
       }
       send(status, data);
     } catch (error) {
-      if (error instanceof Refusal) send(error.status, { message: error.message, documentation_url: DOCS });
-      else send(500, { message: String(error) });
+      if (error instanceof Refusal) refuse(error.status, error.message, error.errors ? { errors: error.errors } : {});
+      else {
+        self.problems.push(`${what}: ${String(error)}`);
+        refuse(500, String(error));
+      }
     }
+  };
+
+  const isOurs = (authorization = ''): boolean => /^(?:token|bearer) (.*)$/i.exec(authorization)?.[1] === self.token;
+
+  const decide = (what: string, operation: Called | null, query: URLSearchParams, body: Sent): [number, unknown] => {
+    if (what === 'POST /graphql') {
+      const { result, problems } = graphqlAnswer(state, body as { query: string; variables?: object });
+      self.problems.push(...problems);
+      return [200, result];
+    }
+    if (operation === null) throw new Error(`there is no operation ${what}`);
+    if (!what.includes(` ${REPO}`)) throw new Refusal(404, 'Not Found');
+    return answer(state, { ...operation, query, body });
   };
 
   /** Logs lie on another host, which the first one sends to. */
@@ -117,105 +155,4 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   self.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return self;
-}
-
-type Body = Record<string, unknown>;
-
-/** A part of what GitHub says that it answers: a name that it does not know, or another type, is no valid program. */
-type Part<T> = T extends readonly (infer Item)[]
-  ? Part<Item>[]
-  : T extends object
-    ? { [Key in keyof T]?: Part<T[Key]> }
-    : T;
-
-function told<Name extends keyof components['schemas']>(data: Part<components['schemas'][Name]>): unknown {
-  return data;
-}
-
-function answer(state: GitHubState, what: string, query: URLSearchParams, body: Body): [number, unknown] {
-  if (what === 'POST /graphql') return [200, graphql(state, body)];
-  if (!what.includes(` ${REPO}`)) throw new Refusal(404, 'Not Found');
-  const [method = '', path = ''] = what.split(` ${REPO}`);
-  const number = Number(/^\/(?:pulls|issues|check-runs)\/(\d+)/.exec(path)?.[1] ?? 0);
-  const commit = /^\/commits\/([0-9a-f]+)\//.exec(path)?.[1] ?? '';
-  const strings = (key: string): string[] => (body[key] as string[] | undefined) ?? [];
-  const route = `${method} ${path.replace(/^(\/(?:pulls|issues|check-runs))\/\d+/, '$1/N').replace(commit || '\0', 'C')}`;
-  switch (route) {
-    case 'GET ':
-      return [200, told<'full-repository'>({ archived: false, permissions: { push: state.canPush } })];
-    case 'GET /pulls': {
-      const head = (query.get('head') ?? '').replace(/^team:/, '');
-      const found = state.pulls.filter((pull) => pull.head === head && pull.open === (query.get('state') === 'open'));
-      return [200, found.map((pull) => state.view(pull))];
-    }
-    case 'POST /pulls':
-      return [201, state.open(body as unknown as Parameters<GitHubState['open']>[0])];
-    case 'GET /pulls/N':
-      return [200, state.view(state.pull(number))];
-    case 'PATCH /pulls/N':
-      Object.assign(state.pull(number), body);
-      return [200, state.view(state.pull(number))];
-    case 'PUT /pulls/N/merge': {
-      const message = `${String(body['commit_title'])}\n\n${String(body['commit_message'])}`;
-      const method = body['merge_method'] as 'merge' | 'squash';
-      const sha = state.merge(number, 'signalbox-bot', { sha: String(body['sha']), method, message });
-      return [
-        200,
-        told<'pull-request-merge-result'>({ sha, merged: true, message: 'Pull Request successfully merged' }),
-      ];
-    }
-    case 'POST /pulls/N/requested_reviewers':
-      state.askReviewers(number, [...strings('reviewers'), ...strings('team_reviewers')]);
-      return [201, state.view(state.pull(number))];
-    case 'GET /issues/N': {
-      const { by, merge } = state.pull(number);
-      return [200, told<'issue'>({ number, closed_by: by === null || merge !== null ? null : { login: by } })];
-    }
-    case 'POST /issues/N/labels': {
-      const pull = state.pull(number);
-      pull.labels = [...new Set([...pull.labels, ...strings('labels')])];
-      return [200, pull.labels.map((name) => told<'label'>({ name }))];
-    }
-    case 'GET /commits/C/check-runs': {
-      const runs = state.runs.get(commit) ?? [];
-      const from = (Number(query.get('page') ?? 1) - 1) * Number(query.get('per_page') ?? 30);
-      return [
-        200,
-        { total_count: runs.length, check_runs: runs.slice(from, from + Number(query.get('per_page') ?? 30)) },
-      ];
-    }
-    case 'GET /commits/C/status':
-      return [200, told<'combined-commit-status'>({ sha: commit, statuses: state.statuses.get(commit) ?? [] })];
-    case 'GET /check-runs/N/annotations':
-      return [200, state.notes.get(number) ?? []];
-    case 'GET /branches/main':
-      return [
-        200,
-        told<'branch-with-protection'>({
-          name: 'main',
-          protection: { required_status_checks: { contexts: state.required } },
-        }),
-      ];
-    case 'GET /rules/branches/main': {
-      const checks = state.ruled.map((context) => ({ context }));
-      const parameters = { required_status_checks: checks };
-      return [200, [told<'repository-rule-required-status-checks'>({ type: 'required_status_checks', parameters })]];
-    }
-    case 'GET /git/ref/heads/main':
-      return [
-        200,
-        told<'git-ref'>({ ref: 'refs/heads/main', object: { type: 'commit', sha: state.tip('main') ?? '' } }),
-      ];
-    default:
-      throw new Refusal(404, `Not Found: ${route}`);
-  }
-}
-
-function graphql(state: GitHubState, body: Body): unknown {
-  const { id } = body['variables'] as { id: string };
-  if (!String(body['query']).includes('markPullRequestReadyForReview')) {
-    return { data: null, errors: [{ message: 'unknown mutation' }] };
-  }
-  state.ready(Number(id.replace('PR_', '')));
-  return { data: { markPullRequestReadyForReview: { pullRequest: { isDraft: false } } } };
 }

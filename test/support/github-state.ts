@@ -36,7 +36,8 @@ export type StatusView = Pick<Schemas['simple-commit-status'], 'context' | 'stat
 /** A note of a check run on a line. */
 export type NoteView = Pick<Schemas['check-annotation'], 'path' | 'start_line' | 'message'>;
 
-interface Pull {
+/** A request, as the state keeps it. */
+export interface Pull {
   number: number;
   title: string;
   body: string | null;
@@ -55,11 +56,19 @@ interface Pull {
 /** Why a wish was not granted, as GitHub answers it. */
 export class Refusal extends Error {
   readonly status: number;
+  /** What is wrong with the fields, where that is the reason. */
+  readonly errors: Schemas['validation-error']['errors'];
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, errors?: Schemas['validation-error']['errors']) {
     super(message);
     this.status = status;
+    this.errors = errors;
   }
+}
+
+function invalid(error: { message: string } | { field: string }): Refusal {
+  const code = 'message' in error ? 'custom' : 'invalid';
+  return new Refusal(422, 'Validation Failed', [{ resource: 'PullRequest', code, ...error }]);
 }
 
 /** GitHub's part in pull requests, in memory, over a real bare repository: merges are real merges. */
@@ -107,12 +116,14 @@ export class GitHubState {
     return found;
   }
 
-  open(wish: { head: string; base: string; title: string; body: string; draft: boolean }): PullView {
-    if (this.tip(wish.head) === null || this.tip(wish.base) === null) throw new Refusal(422, 'Validation Failed: head');
-    if (this.pulls.some((pull) => pull.open && pull.head === wish.head))
-      throw new Refusal(422, `Validation Failed: A pull request already exists for team:${wish.head}.`);
-    if (this.git('rev-list', '--count', `${wish.base}..${wish.head}`) === '0')
-      throw new Refusal(422, `Validation Failed: No commits between ${wish.base} and ${wish.head}`);
+  open(wish: { head: string; base: string; title: string; body: string; draft: boolean }): Pull {
+    const { head, base } = wish;
+    if (this.tip(head) === null) throw invalid({ field: 'head' });
+    if (this.tip(base) === null) throw invalid({ field: 'base' });
+    if (this.pulls.some((pull) => pull.open && pull.head === head))
+      throw invalid({ message: `A pull request already exists for team:${head}.` });
+    if (this.git('rev-list', '--count', `${base}..${head}`) === '0')
+      throw invalid({ message: `No commits between ${base} and ${head}` });
     if (wish.draft && !this.drafts) throw new Refusal(422, 'Draft pull requests are not supported in this repository.');
     const pull: Pull = {
       ...wish,
@@ -120,14 +131,15 @@ export class GitHubState {
     };
     this.pulls.push(pull);
     this.events.push(`${pull.number} opened${pull.draft ? ' as a draft' : ''}`);
-    return this.view(pull);
+    return pull;
   }
 
-  askReviewers(number: number, names: readonly string[]): void {
+  askReviewers(number: number, names: readonly string[]): Pull {
     const refused = names.find((name) => this.strangers.includes(name));
     if (refused !== undefined) throw new Refusal(422, 'Reviews may only be requested from collaborators.');
     const pull = this.pull(number);
     pull.reviewers = [...new Set([...pull.reviewers, ...names])];
+    return pull;
   }
 
   /** Merges a request as the API does, or a person with the button. */
@@ -156,9 +168,11 @@ export class GitHubState {
     this.events.push(`${number} closed by ${by}`);
   }
 
-  ready(number: number): void {
-    this.pull(number).draft = false;
+  ready(number: number): Pull {
+    const pull = this.pull(number);
+    pull.draft = false;
     this.events.push(`${number} made ready`);
+    return pull;
   }
 
   view(pull: Pull): PullView {
