@@ -42,18 +42,14 @@ const label = (name: string) =>
   told<'label'>(LABEL, { name, description: name }) as Schemas['pull-request-simple']['labels'][number];
 
 function listed(state: GitHubState, pull: Pull): Part<Schemas['pull-request-simple']> {
-  const {
-    merged: _merged,
-    merged_by: _by,
-    mergeable_state: _state,
-    labels,
-    requested_reviewers,
-    ...view
-  } = state.view(pull);
+  const view = state.view(pull);
+  const { merged: _merged, merged_by: _by, mergeable_state: _state, merge_commit_sha: merge, ...rest } = view;
   return {
-    ...view,
-    labels: labels.map(({ name }) => label(name)),
-    requested_reviewers: requested_reviewers.map(({ login }) => person(login)),
+    ...rest,
+    // What is not merged has one, too: that of GitHub's trial.
+    ...(merge === null ? {} : { merge_commit_sha: merge }),
+    labels: view.labels.map(({ name }) => label(name)),
+    requested_reviewers: view.requested_reviewers.map(({ login }) => person(login)),
     requested_teams: [],
   };
 }

@@ -144,11 +144,11 @@ export function like(was: unknown, ours: unknown, place = ''): unknown {
   if (was === null || was === undefined || ours === null) return ours;
   if (Array.isArray(ours) && Array.isArray(was)) return ours.map((item) => like(was[0], item, `${place}[]`));
   if (typeof ours !== typeof was || Array.isArray(ours) !== Array.isArray(was))
-    throw new Error(`GitHub's ${place} is ${JSON.stringify(was)}, not ${JSON.stringify(ours)}`);
+    throw new Error(`GitHub’s ${place} is ${JSON.stringify(was)}, not ${JSON.stringify(ours)}`);
   if (typeof ours !== 'object') return ours;
   const whole = { ...(was as Record<string, unknown>) };
   for (const [name, value] of Object.entries(ours)) {
-    if (!(name in whole)) throw new Error(`GitHub's ${place === '' ? 'answer' : place} has no ${name}`);
+    if (!(name in whole)) throw new Error(`GitHub’s ${place === '' ? 'answer' : place} has no ${name}`);
     whole[name] = like(whole[name], value, `${place}.${name}`);
   }
   return whole;

@@ -5,12 +5,23 @@ import { answer, graphqlAnswer } from './github-answers.ts';
 import { called, problemsOfAnswer, problemsOfRequest, recording, type Called } from './github-contract.ts';
 import { GitHubState, Refusal } from './github-state.ts';
 
+/** Another answer. */
+export interface Replaced {
+  status: number;
+  headers?: Record<string, string>;
+  message?: string;
+  /** By default that of an error with this message. */
+  body?: unknown;
+  /** It was recorded, so that nothing has to vouch for it; old ones lack what came later. */
+  recorded?: boolean;
+}
+
 /** An answer that takes the place of the next one. */
 export interface Fault {
   /** By default any request. */
   when?: RegExp;
   /** `cut`: the line breaks; `late`: it is done, and then the line breaks. */
-  answer: { status: number; headers?: Record<string, string>; message?: string; body?: unknown } | 'cut' | 'late';
+  answer: Replaced | 'cut' | 'late';
   /** For `late`: what happens before the line breaks. */
   meanwhile?: () => Promise<void>;
 }
@@ -42,9 +53,9 @@ const HEADERS = { 'content-type': 'application/json; charset=utf-8', 'x-ratelimi
 type Sent = Readonly<Record<string, unknown>>;
 
 /** The answer that was recorded under this name, in place of the next one. */
-export function replayed(name: string): Exclude<Fault['answer'], string> {
+export function replayed(name: string): Replaced {
   const { status, headers, body } = recording(name);
-  return { status, headers: { ...headers }, body };
+  return { status, headers: { ...headers }, body, recorded: true };
 }
 
 /** Serves a state that begins without requests. */
@@ -69,14 +80,15 @@ export async function gitHubServer(gitDir: string, token: string): Promise<GitHu
     const sent = chunks.length === 0 ? null : (JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>);
     const operation = called(request.method ?? '', pathname);
     if (operation !== null) self.problems.push(...problemsOfRequest(operation, target.searchParams, sent));
+    const fault = takeFault(what);
     const job = /^GET .*\/(?:jobs|log-store)\/(\d+)/.exec(what)?.[1];
-    if (job !== undefined) {
+    if (job !== undefined && fault === null) {
       serveLog(request, response, what, Number(job));
       return;
     }
-    const fault = takeFault(what);
     const send = (status: number, data: unknown, headers: Record<string, string> = {}): void => {
-      if (operation !== null) self.problems.push(...problemsOfAnswer(operation.route, status, data));
+      const isRecorded = typeof fault?.answer === 'object' && fault.answer.recorded === true;
+      if (operation !== null && !isRecorded) self.problems.push(...problemsOfAnswer(operation.route, status, data));
       const text = JSON.stringify(data);
       const etag = `W/"${createHash('sha256').update(text).digest('hex')}"`;
       const same = request.method === 'GET' && status === 200 && request.headers['if-none-match'] === etag;
