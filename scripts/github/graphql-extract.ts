@@ -1,6 +1,5 @@
 import {
   buildASTSchema,
-  getNamedType,
   Kind,
   parse,
   print,
@@ -30,17 +29,18 @@ export function graphqlExtract(sdl: string, documents: readonly string[]): strin
     const [problem] = validate(schema, document);
     if (problem !== undefined) throw problem;
     const info = new TypeInfo(schema);
+    // `[Name!]!` is of the type Name.
+    const touch = (type = ''): unknown => touched.add(type.replaceAll(/\W/g, ''));
     const enter = (): void => {
-      const types = [info.getParentType(), info.getType(), info.getInputType()];
-      for (const type of types) if (type) touched.add(getNamedType(type).name);
+      touch(info.getParentType()?.toString());
+      touch(info.getType()?.toString());
+      touch(info.getInputType()?.toString());
       asked.add(`${info.getParentType()?.name ?? ''}.${info.getFieldDef()?.name ?? ''}`);
     };
     visit(document, visitWithTypeInfo(info, { enter }));
   }
 
-  const byName = new Map(
-    definitions.flatMap((one) => ('name' in one && one.name ? [[one.name.value, one] as const] : [])),
-  );
+  const byName = new Map(definitions.flatMap((one) => ('name' in one ? [[one.name.value, one] as const] : [])));
   const isPlain = (field: FieldDefinitionNode): boolean => {
     const name = nameOf(field.type);
     const { kind } = byName.get(name) ?? {};

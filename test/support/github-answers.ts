@@ -1,7 +1,7 @@
 import type { components } from '@octokit/openapi-types';
 import { graphqlSync } from 'graphql';
 import { examples, graphqlSchema, like, recording, type Called } from './github-contract.ts';
-import { Refusal, type GitHubState, type Pull } from './github-state.ts';
+import { Refusal, type GitHubState, type PullView } from './github-state.ts';
 
 type Schemas = components['schemas'];
 
@@ -29,7 +29,9 @@ const LISTED = recording('review requested').body as Schemas['pull-request-simpl
 const MERGED = recording('pull merged').body;
 const [LABEL] = recording('labels added').body as unknown[];
 const ISSUE = recording('issue closed').body;
-const { check_runs: [RUN] = [] } = recording('check runs').body as { check_runs: unknown[] };
+const {
+  check_runs: [RUN],
+} = recording('check runs').body as { check_runs: unknown[] };
 const COMBINED = recording('combined status').body as { statuses: unknown[] };
 const RULES = recording('branch rules').body as unknown[];
 // Of these there is no recording, or only older ones.
@@ -41,11 +43,10 @@ const person = (login: string): Schemas['simple-user'] => ({ ...LISTED.user, log
 const label = (name: string) =>
   told<'label'>(LABEL, { name, description: name }) as Schemas['pull-request-simple']['labels'][number];
 
-function listed(state: GitHubState, pull: Pull): Part<Schemas['pull-request-simple']> {
-  const view = state.view(pull);
-  const { merged: _merged, merged_by: _by, mergeable_state: _state, merge_commit_sha: merge, ...rest } = view;
+function listed(view: PullView): Part<Schemas['pull-request-simple']> {
+  const { number, node_id, html_url, title, body, draft, state, head, base, merge_commit_sha: merge } = view;
   return {
-    ...rest,
+    ...{ number, node_id, html_url, title, body, draft: draft === true, state, head, base },
     // What is not merged has one, too: that of GitHub's trial.
     ...(merge === null ? {} : { merge_commit_sha: merge }),
     labels: view.labels.map(({ name }) => label(name)),
@@ -54,12 +55,11 @@ function listed(state: GitHubState, pull: Pull): Part<Schemas['pull-request-simp
   };
 }
 
-function whole(state: GitHubState, pull: Pull): unknown {
-  const { merged, merged_by: by, mergeable_state } = state.view(pull);
-  const merger = by === null ? null : person(by.login);
+function whole(view: PullView): unknown {
+  const { merged, merged_by: by, mergeable_state } = view;
   return told<'pull-request'>(PULL, {
-    ...(listed(state, pull) as Part<Schemas['pull-request']>),
-    ...{ merged, mergeable_state, merged_by: merger },
+    ...(listed(view) as Part<Schemas['pull-request']>),
+    ...{ merged, mergeable_state, merged_by: by === null ? null : person(by.login) },
   });
 }
 
@@ -82,14 +82,14 @@ export function answer(state: GitHubState, { route, named, query, body }: Asked)
     case 'GET /repos/{owner}/{repo}/pulls': {
       const head = (query.get('head') ?? '').replace(/^team:/, '');
       const found = state.pulls.filter((pull) => pull.head === head && pull.open === (query.get('state') === 'open'));
-      return [200, page(found, query).map((pull) => told<'pull-request-simple'>(LISTED, listed(state, pull)))];
+      return [200, page(found, query).map((pull) => told<'pull-request-simple'>(LISTED, listed(state.view(pull))))];
     }
     case 'POST /repos/{owner}/{repo}/pulls':
-      return [201, whole(state, state.open(body as unknown as Parameters<GitHubState['open']>[0]))];
+      return [201, whole(state.view(state.open(body as unknown as Parameters<GitHubState['open']>[0])))];
     case 'GET /repos/{owner}/{repo}/pulls/{pull_number}':
-      return [200, whole(state, state.pull(number))];
+      return [200, whole(state.view(state.pull(number)))];
     case 'PATCH /repos/{owner}/{repo}/pulls/{pull_number}':
-      return [200, whole(state, Object.assign(state.pull(number), body))];
+      return [200, whole(state.view(Object.assign(state.pull(number), body)))];
     case 'PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge': {
       const message = `${String(body['commit_title'])}\n\n${String(body['commit_message'])}`;
       const method = body['merge_method'] as 'merge' | 'squash';
@@ -98,7 +98,7 @@ export function answer(state: GitHubState, { route, named, query, body }: Asked)
     }
     case 'POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers': {
       const pull = state.askReviewers(number, [...strings('reviewers'), ...strings('team_reviewers')]);
-      return [201, told<'pull-request-simple'>(LISTED, listed(state, pull))];
+      return [201, told<'pull-request-simple'>(LISTED, listed(state.view(pull)))];
     }
     case 'GET /repos/{owner}/{repo}/issues/{issue_number}': {
       const { by, merge, open } = state.pull(number);
@@ -117,8 +117,13 @@ export function answer(state: GitHubState, { route, named, query, body }: Asked)
     }
     case 'GET /repos/{owner}/{repo}/commits/{ref}/status': {
       const all = state.statuses.get(commit) ?? [];
+      const has = (...states: string[]): boolean => all.some((status) => states.includes(status.state));
+      const sum = has('failure', 'error') ? 'failure' : has('pending') || all.length === 0 ? 'pending' : 'success';
       const statuses = page(all, query);
-      return [200, told<'combined-commit-status'>(COMBINED, { sha: commit, total_count: all.length, statuses })];
+      return [
+        200,
+        told<'combined-commit-status'>(COMBINED, { sha: commit, state: sum, total_count: all.length, statuses }),
+      ];
     }
     case 'GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations': {
       const notes = page(state.notes.get(number) ?? [], query);
