@@ -76,9 +76,10 @@ async function findOwn(client: GitHubClient, { branch, known }: RequestWish): Pr
   return over.find(({ number, head }) => number === known.number || head.sha === known.head) ?? null;
 }
 
-/** The newest requests of a branch. */
+/** The newest requests of a branch. They are asked for by the owner's name of today, which no redirect puts right. */
 async function findRequests(client: GitHubClient, branch: string, state: 'open' | 'closed'): Promise<OpenRequest[]> {
-  const head = `${client.repository.owner}:${branch}`;
+  const { owner } = await client.read('GET /repos/{owner}/{repo}', {});
+  const head = `${owner.login}:${branch}`;
   const found = await client.request('GET /repos/{owner}/{repo}/pulls', { head, state, per_page: 30 });
   return found.filter((request) => request.head.ref === branch);
 }

@@ -78,10 +78,18 @@ export function answer(state: GitHubState, { route, named, query, body }: Asked)
   if (named['branch'] !== undefined && named['branch'] !== 'main') throw new Refusal(404, 'Branch not found');
   switch (route) {
     case 'GET /repos/{owner}/{repo}':
-      return [200, told<'full-repository'>(REPOSITORY, { archived: false, permissions: { push: state.canPush } })];
+      return [
+        200,
+        told<'full-repository'>(REPOSITORY, {
+          ...{ name: 'project', full_name: `${state.owner}/project`, owner: { login: state.owner } },
+          ...{ archived: false, permissions: { push: state.canPush } },
+        }),
+      ];
     case 'GET /repos/{owner}/{repo}/pulls': {
-      const head = (query.get('head') ?? '').replace(/^team:/, '');
-      const found = state.pulls.filter((pull) => pull.head === head && pull.open === (query.get('state') === 'open'));
+      const isOpen = query.get('state') === 'open';
+      const found = state.pulls.filter(
+        ({ head, open }) => `${state.owner}:${head}` === query.get('head') && open === isOpen,
+      );
       return [200, page(found, query).map((pull) => told<'pull-request-simple'>(LISTED, listed(state.view(pull))))];
     }
     case 'POST /repos/{owner}/{repo}/pulls':

@@ -85,6 +85,8 @@ export class GitHubState {
   required: string[] = [];
   ruled: string[] = [];
   canPush = true;
+  /** Whose the repository is now; requests are known by this name only, addresses by the old one, too. */
+  owner = 'team';
   drafts = true;
   /** Who may not be asked for a review. */
   strangers: string[] = [];
@@ -121,7 +123,7 @@ export class GitHubState {
     if (this.tip(head) === null) throw invalid({ field: 'head' });
     if (this.tip(base) === null) throw invalid({ field: 'base' });
     if (this.pulls.some((pull) => pull.open && pull.head === head))
-      throw invalid({ message: `A pull request already exists for team:${head}.` });
+      throw invalid({ message: `A pull request already exists for ${this.owner}:${head}.` });
     if (this.git('rev-list', '--count', `${base}..${head}`) === '0')
       throw invalid({ message: `No commits between ${base} and ${head}` });
     if (wish.draft && !this.drafts) throw new Refusal(422, 'Draft pull requests are not supported in this repository.');

@@ -9,7 +9,7 @@ import { openRequest, type RequestWish } from '../../../activities/remotes/open-
 import { requestChecks } from '../../../activities/remotes/request-checks.ts';
 import { viewRequest } from '../../../activities/remotes/view-request.ts';
 import type { RequestReport } from '../../../core/request-body.ts';
-import { examples, recording } from '../../support/github-contract.ts';
+import { examples, like, recording } from '../../support/github-contract.ts';
 import { gitHubServer, replayed, type GitHubServer, type Replaced } from '../../support/github-server.ts';
 
 const MERGE = 'PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge';
@@ -247,6 +247,21 @@ describe('merging', () => {
       });
     },
   );
+});
+
+describe('merging on a base', () => {
+  test('that moved while GitHub was asked to merge is told as moved, not as a person’s matter', async () => {
+    const REF = 'GET /repos/{owner}/{repo}/git/ref/{ref}';
+    const [ref] = examples(REF, 200) as { object: { sha: string } }[];
+    const now = 'b'.repeat(40);
+    const wish: MergeWish = {
+      ...{ number: 479, head: HEAD, branch: 'main', base: ref?.object.sha ?? '', style: 'squash', message: 'Merge' },
+    };
+    answers([/pulls\/479$/, 'pull clean'], [/git\/ref/, { status: 200, body: ref }]);
+    answers([/^PUT/, { status: 405, message: 'Base branch was modified. Review and try the merge again.' }]);
+    answers([/pulls\/479$/, 'pull clean'], [/git\/ref/, { status: 200, body: like(ref, { object: { sha: now } }) }]);
+    expect(await mergeRequest(client, wish, signal)).toEqual({ outcome: 'moved', what: 'base', now });
+  });
 });
 
 describe('a repository', () => {

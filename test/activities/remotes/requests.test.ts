@@ -58,6 +58,13 @@ describe('opening', () => {
     );
   });
 
+  test('finds its own where the repository has another owner by now', async () => {
+    await open();
+    world.api.state.owner = 'crew';
+    expect(await open()).toMatchObject({ outcome: 'updated', number: 100 });
+    expect(world.api.state.pulls).toHaveLength(1);
+  });
+
   test('again with nothing new changes nothing', async () => {
     await open();
     world.api.log.length = 0;
