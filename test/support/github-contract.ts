@@ -59,6 +59,15 @@ export interface Called {
   named: Readonly<Record<string, string>>;
 }
 
+/** The values that a property of a schema may have besides `null`. */
+export function valuesOf(schema: string, property: string): string[] {
+  const { properties } = openapi.schemas[schema] as {
+    properties: Record<string, { enum?: string[]; anyOf?: Schema[] }>;
+  };
+  const parts = [properties[property], ...(properties[property]?.anyOf ?? [])] as { enum?: string[] }[];
+  return parts.flatMap((part) => part.enum ?? []);
+}
+
 /** The operation of a request, or `null`. @param pathname as it was sent: what is encoded in it is no separator */
 export function called(method: string, pathname: string): Called | null {
   for (const route of routes) {

@@ -3,13 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { GraphQLEnumType } from 'graphql';
 import { GitHubClient } from '../../../activities/remotes/github-client.ts';
 import { mergeRequest, type MergeWish } from '../../../activities/remotes/merge-request.ts';
 import { openRequest, type RequestWish } from '../../../activities/remotes/open-request.ts';
 import { requestChecks } from '../../../activities/remotes/request-checks.ts';
 import { viewRequest } from '../../../activities/remotes/view-request.ts';
 import type { RequestReport } from '../../../core/request-body.ts';
-import { examples, like, recording } from '../../support/github-contract.ts';
+import { examples, graphqlSchema, like, recording, valuesOf } from '../../support/github-contract.ts';
 import { gitHubServer, replayed, type GitHubServer, type Replaced } from '../../support/github-server.ts';
 
 const MERGE = 'PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge';
@@ -91,6 +92,37 @@ describe('looking at a request', () => {
       failed: [
         { name: 'example/1', ...{ summary: 'create-status failure test', url: 'https://example.com' }, output: '' },
       ],
+    });
+  });
+
+  test('judges every status, conclusion and state of merging that GitHub describes', async () => {
+    for (const status of valuesOf('check-run', 'status').filter((value) => value !== 'completed'))
+      api.state.report(HEAD, { name: status, status: status as 'queued', conclusion: null });
+    for (const conclusion of valuesOf('check-run', 'conclusion'))
+      api.state.report(HEAD, { name: conclusion, conclusion: conclusion as 'success' });
+    const target = { commit: HEAD, branch: 'main', which: 'required' } as const;
+    const judged: Record<string, string> = {};
+    for (const { name } of api.state.runs.get(HEAD) ?? []) {
+      api.state.required = [name];
+      const { pending, failed } = await requestChecks(client, target, signal);
+      judged[name] = pending.length > 0 ? 'pending' : failed.length > 0 ? 'failed' : 'passed';
+    }
+    expect(judged).toEqual({
+      ...{ queued: 'pending', in_progress: 'pending', waiting: 'pending', requested: 'pending', pending: 'pending' },
+      ...{ success: 'passed', neutral: 'passed', skipped: 'passed', action_required: 'pending' },
+      ...{ failure: 'failed', cancelled: 'failed', timed_out: 'failed' },
+    });
+    const merging: Record<string, string> = {};
+    for (const { name } of (graphqlSchema.getType('MergeStateStatus') as GraphQLEnumType).getValues()) {
+      const state = name.toLowerCase();
+      const body = like(recording('pull clean').body, { mergeable_state: state });
+      answers([/pulls\/1$/, { status: 200, body }]);
+      const seen = await viewRequest(client, { number: 1, checks: 'all' }, signal);
+      merging[state] = 'view' in seen ? seen.view.mergeable : seen.reason;
+    }
+    expect(merging).toEqual({
+      ...{ clean: 'yes', has_hooks: 'yes', unstable: 'yes', dirty: 'conflict', behind: 'behind', blocked: 'blocked' },
+      ...{ unknown: 'unknown', draft: 'unknown' },
     });
   });
 
