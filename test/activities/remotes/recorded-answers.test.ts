@@ -177,6 +177,23 @@ describe('opening a request', () => {
     expect(await openRequest(client, wish)).toMatchObject({ outcome: 'opened', number: 321, draft: true });
   });
 
+  const NO_DRAFTS = 'Draft pull requests are not supported in this repository.';
+  test.each([
+    ['of the whole', { status: 422, message: NO_DRAFTS }],
+    [
+      'of a field, in the shape of the recorded one',
+      {
+        status: 422,
+        body: like(recording('pull exists').body, { errors: [{ message: NO_DRAFTS }] }),
+      },
+    ],
+  ])('opens no draft where GitHub says that there are none, as an error %s', async (_, refusal) => {
+    const opened = like(recording('draft opened').body, { draft: false });
+    answers([LIST, nothing], [/^POST .*\/pulls$/, refusal], [/^POST .*\/pulls$/, { status: 201, body: opened }]);
+    answers([PATCH, 'pull updated']);
+    expect(await openRequest(client, wish)).toMatchObject({ outcome: 'opened', draft: false });
+  });
+
   test('adds labels, asks for reviews and makes it ready, as recorded', async () => {
     answers([LIST, 'pulls of a branch'], [/labels$/, 'labels added'], [/requested_reviewers$/, 'review requested']);
     answers([/graphql$/, 'made ready'], [PATCH, 'pull updated']);

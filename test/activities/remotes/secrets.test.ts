@@ -35,7 +35,8 @@ test('the token is in no file, argument, environment, answer or output, however 
   await round();
   // The same against a server that shows what it was given, with errors and cuts.
   server.cuts = { requests: 1, answers: 1 };
-  world.api.faults.push({ answer: { status: 422, message: `no: Bearer ${token} ${basic}` } }, { answer: 'cut' });
+  const refusal = { status: 422, message: `no: Bearer ${token} ${basic}` };
+  world.api.faults.push({ when: /GET .*pulls$/, answer: refusal }, { answer: 'cut' });
   await round();
   server.password = 'changed';
   await round();
