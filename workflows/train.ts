@@ -27,8 +27,8 @@ const RETRIES = [2, 4, 8, 15, 30];
 const SLOWEST = 300;
 
 /** Tasks that finish in one moment ride together: so long after the last, if no more come, and at most so often. */
-const GATHERING = '100ms';
-const MOST_WAITS = 5;
+const GATHERING = '50ms';
+const MOST_WAITS = 10;
 
 /**
  * The train into one branch: merges finished tasks onto candidates, checks exactly those trees, several at once, accepts

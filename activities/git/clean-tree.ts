@@ -4,6 +4,8 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Piscina } from 'piscina';
 import type { BareRepository } from './bare-repository.ts';
+import type { advance, AdvancedTree } from './tree-advance.ts';
+import { treeDifference } from './tree-difference.ts';
 import type { Owner, settle, scrub, ScannedTree } from './tree-scan.ts';
 
 /** What was found of a tree when all that does not belong there was removed: see `tree-scan.ts`. */
@@ -17,9 +19,10 @@ let threads: Piscina | null = null;
 /** Looks at every file of a tree in another thread: a worker has heartbeats to send, and other trees to look at. */
 async function scan(what: 'scrub', tree: ScannedTree): Promise<Scrubbed>;
 async function scan(what: 'settle', tree: ScannedTree): ReturnType<typeof settle>;
-async function scan(what: 'scrub' | 'settle', tree: ScannedTree): Promise<unknown> {
+async function scan(what: 'advance', tree: AdvancedTree): ReturnType<typeof advance>;
+async function scan(what: 'scrub' | 'settle' | 'advance', tree: ScannedTree): Promise<unknown> {
   threads ??= new Piscina({
-    filename: path.join(import.meta.dirname, `tree-scan${path.extname(import.meta.filename)}`),
+    filename: path.join(import.meta.dirname, `tree-thread${path.extname(import.meta.filename)}`),
     minThreads: 0,
     maxThreads: Math.min(4, availableParallelism()),
     idleTimeout: IDLE,
@@ -50,7 +53,7 @@ export interface CleanTree {
 /**
  * Makes a directory hold exactly the tree of a commit. What is there already and matches is kept: a tree that was used
  * before takes a few milliseconds instead of a whole checkout. Nothing that lies in the tree is run or trusted. One
- * process, or none where nothing is missing. Returns the id of the tree, where git noted it in the index.
+ * process, or none where little is missing. Returns the id of the tree, where git noted it in the index.
  */
 export async function makeCleanTree({
   bare,
@@ -76,7 +79,11 @@ export async function makeCleanTree({
     rmSync(indexFile, { force: true });
     mkdirSync(tree, { mode: 0o755 });
   }
-  if (held === null || held !== bare.freshCommit(commit)?.tree) {
+  const wanted = bare.freshCommit(commit)?.tree;
+  if (held !== null && wanted !== undefined && held !== wanted) {
+    if (await advanceTree(bare, { tree, indexFile, owner, from: held }, wanted)) return wanted;
+  }
+  if (held === null || held !== wanted) {
     await bare.git(['read-tree', '--reset', '-u', commit], {
       workTree: tree,
       indexFile,
@@ -84,4 +91,19 @@ export async function makeCleanTree({
     });
   }
   return await scan('settle', { tree, indexFile, owner });
+}
+
+/** Changes the few files in which the two trees differ, if that can be done without git. */
+async function advanceTree(
+  bare: BareRepository,
+  held: ScannedTree & Pick<AdvancedTree, 'from'>,
+  wanted: string,
+): Promise<boolean> {
+  try {
+    const difference = await treeDifference(bare, held.from, wanted);
+    return difference !== null && (await scan('advance', { ...held, difference, gitDir: bare.gitDir }));
+  } catch {
+    // Git looks at each file, and says what is wrong.
+    return false;
+  }
 }

@@ -14,6 +14,10 @@ export interface IndexEntry {
 export interface GitIndex {
   bytes: Buffer;
   entries: Map<string, IndexEntry>;
+  /** 2 or 3; 0 where there is none. */
+  version: number;
+  /** Where, after the entries, the extensions start. */
+  extensions: number;
   /** Every directory that holds an entry, at any depth. */
   directories: Set<string>;
   /** The tree that the entries make, where git noted it when it last wrote that tree or read it in. */
@@ -22,9 +26,21 @@ export interface GitIndex {
 
 export const GITLINK = 0o160000;
 
+/** An index that holds nothing. */
+export function emptyIndex(): GitIndex {
+  return {
+    bytes: Buffer.alloc(0),
+    entries: new Map(),
+    version: 0,
+    extensions: 0,
+    directories: new Set(),
+    tree: null,
+  };
+}
+
 /** Reads an index file; one that does not exist is empty. */
 export function readIndex(file: string): GitIndex {
-  const index: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set(), tree: null };
+  const index = emptyIndex();
   try {
     index.bytes = readFileSync(file);
   } catch (error) {
@@ -50,6 +66,8 @@ export function readIndex(file: string): GitIndex {
     }
     offset += (end - offset + 8) & ~7;
   }
+  index.version = version;
+  index.extensions = offset;
   index.tree = notedTree(bytes, offset);
   return index;
 }
@@ -123,7 +141,8 @@ export function modifiedSeconds(index: GitIndex, entry: IndexEntry): number {
 const LOW = 0xffffffffn;
 const BILLION = 1_000_000_000n;
 
-function put(bytes: Buffer, offset: number, stat: BigIntStats): void {
+/** Writes times and owner of a file into its entry. */
+export function putStat(bytes: Buffer, offset: number, stat: BigIntStats): void {
   const field = (at: number, value: bigint): number => bytes.writeUInt32BE(Number(value & LOW), offset + at);
   field(0, stat.ctimeNs / BILLION);
   field(4, stat.ctimeNs % BILLION);
@@ -141,19 +160,25 @@ function write(file: string, bytes: Buffer): void {
   writeFileSync(file, bytes);
 }
 
-/**
- * Writes the stat data of entries anew, after their files' owner and times were changed and nothing else. The index gets
- * a time stamp later than theirs, which takes up to a tick of the file system's clock, so that {@link matches} can tell
- * them from whatever is written afterwards.
- */
+/** Writes the stat data of entries anew, after their files' owner and times were changed and nothing else. */
 export async function restat(file: string, index: GitIndex, stats: ReadonlyMap<string, BigIntStats>): Promise<void> {
   const bytes = Buffer.from(index.bytes);
   let newest = 0n;
   for (const [path, stat] of stats) {
     const entry = index.entries.get(path);
-    if (entry !== undefined) put(bytes, entry.offset, stat);
+    if (entry !== undefined) putStat(bytes, entry.offset, stat);
     if (stat.ctimeNs > newest) newest = stat.ctimeNs;
   }
+  await writeIndexAfter(file, bytes, newest);
+}
+
+/**
+ * Writes an index, with a time stamp later than those of its files, which takes up to a tick of the file system's clock:
+ * {@link matches} can tell them then from whatever is written afterwards.
+ *
+ * @param newest when one of its files last changed, in nanoseconds since 1970
+ */
+export async function writeIndexAfter(file: string, bytes: Buffer, newest: bigint): Promise<void> {
   const draft = `${file}.new`;
   write(draft, bytes);
   for (let tries = 0; tries < 20 && lstatSync(draft, { bigint: true }).mtimeNs <= newest; tries += 1) {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import type { BareRepository } from './bare-repository.ts';
-import { readLooseObject } from './objects.ts';
+import { RecentMap } from '../recent-map.ts';
+import { readLooseObject, writeLooseObject } from './objects.ts';
 
 /** An entry of one tree object. */
 export interface TreeEntry {
@@ -30,6 +31,32 @@ export async function readTree(
 ): Promise<TreeEntry[]> {
   const fresh = freshTree(bare, tree, names);
   return fresh ?? parseTree((await bare.git(['cat-file', 'tree', tree])).stdout, names);
+}
+
+/** How many directories are remembered for a repository: those of the last merges are those of the next. */
+const REMEMBERED = 500;
+
+const remembered = new WeakMap<BareRepository, RecentMap<string, TreeEntry[]>>();
+
+/** As {@link readTree}, names as `latin1`; each tree is read once while it is remembered. */
+export async function rememberedTree(bare: BareRepository, tree: string): Promise<TreeEntry[]> {
+  const trees = treesOf(bare);
+  const entries = trees.get(tree) ?? (await readTree(bare, tree, 'latin1'));
+  trees.set(tree, entries);
+  return entries;
+}
+
+/** Writes a tree, whose entries' names are `latin1`, and remembers it. @returns its id */
+export function writeTree(bare: BareRepository, entries: TreeEntry[]): string {
+  const tree = writeLooseObject(bare.gitDir, 'tree', serializeTree(entries));
+  treesOf(bare).set(tree, entries);
+  return tree;
+}
+
+function treesOf(bare: BareRepository): RecentMap<string, TreeEntry[]> {
+  const trees = remembered.get(bare) ?? new RecentMap<string, TreeEntry[]>(REMEMBERED);
+  remembered.set(bare, trees);
+  return trees;
 }
 
 function parseTree(content: Buffer, names: 'utf8' | 'latin1'): TreeEntry[] {

@@ -64,7 +64,8 @@ async function removeOthers(tree: string, indexFile: string): Promise<string | n
   return missing === 0 ? index.tree : null;
 }
 
-const SETTLED_SECONDS = 3;
+/** So much older than now is what was just written; see {@link settle}. */
+export const SETTLED_SECONDS = 3;
 
 /**
  * Gives what was just written its owner and a modification time in the past, and the index the new facts. Git's index

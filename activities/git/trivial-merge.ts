@@ -1,15 +1,8 @@
-import { RecentMap } from '../recent-map.ts';
 import type { BareRepository } from './bare-repository.ts';
-import { writeLooseObject } from './objects.ts';
-import { readTree, serializeTree, TREE_MODE, type TreeEntry } from './tree-objects.ts';
+import { rememberedTree, TREE_MODE, writeTree, type TreeEntry } from './tree-objects.ts';
 
 /** How many commits are looked at to find out what two commits have in common. */
 const NEAR = 500;
-
-/** How many directories are remembered for a repository: those of the last merges are those of the next. */
-const REMEMBERED = 500;
-
-const remembered = new WeakMap<BareRepository, RecentMap<string, TreeEntry[]>>();
 
 /**
  * The tree of a merge that asks for no decision: no path was changed on both sides, not even alike, and where both changed
@@ -76,7 +69,7 @@ async function mergeDirectory(
   if (before === theirs) return ours;
   if (before === ours) return theirs;
   const [base, mine, other] = await Promise.all(
-    [before, ours, theirs].map(async (tree) => (tree === null ? [] : await entriesOf(bare, tree))),
+    [before, ours, theirs].map(async (tree) => (tree === null ? [] : await rememberedTree(bare, tree))),
   );
   const known = byName(base ?? []);
   const merged = byName(mine ?? []);
@@ -87,10 +80,7 @@ async function mergeDirectory(
     if (entry === null) return null;
     merged.set(name, entry);
   }
-  const entries = [...merged.values()];
-  const tree = writeLooseObject(bare.gitDir, 'tree', serializeTree(entries));
-  treesOf(bare).set(tree, entries);
-  return tree;
+  return writeTree(bare, [...merged.values()]);
 }
 
 async function mergeEntry(
@@ -113,17 +103,4 @@ function isSame(one: TreeEntry, other: TreeEntry | undefined): boolean {
 
 function byName(entries: readonly TreeEntry[]): Map<string, TreeEntry> {
   return new Map(entries.map((entry) => [entry.name, entry]));
-}
-
-async function entriesOf(bare: BareRepository, tree: string): Promise<TreeEntry[]> {
-  const trees = treesOf(bare);
-  const entries = trees.get(tree) ?? (await readTree(bare, tree, 'latin1'));
-  trees.set(tree, entries);
-  return entries;
-}
-
-function treesOf(bare: BareRepository): RecentMap<string, TreeEntry[]> {
-  const trees = remembered.get(bare) ?? new RecentMap<string, TreeEntry[]>(REMEMBERED);
-  remembered.set(bare, trees);
-  return trees;
 }

@@ -1,6 +1,6 @@
 import { SignalboxError } from '../../core/failures.ts';
 import { chmodSync, lstatSync, readdirSync } from 'node:fs';
-import { GITLINK, matches, type GitIndex } from './index-file.ts';
+import { emptyIndex, GITLINK, matches, type GitIndex } from './index-file.ts';
 import { declaredSubmodules } from './submodules.ts';
 import { isGitDirectoryName, isGitmodulesName, onDisk, shownPath } from './paths.ts';
 import { isRulesName, removeFalseRules, RULES_SIZE, setRulesAside } from './rule-files.ts';
@@ -59,8 +59,7 @@ export async function walkTree(tree: string, index: GitIndex, written: number, o
 
 /** Lists the files of new directories, whatever their number. */
 export async function walkNew(tree: string, directories: readonly string[], options: WalkOptions): Promise<Walk> {
-  const empty: GitIndex = { bytes: Buffer.alloc(0), entries: new Map(), directories: new Set(), tree: null };
-  const walk = new TreeWalk(tree, empty, 0, options);
+  const walk = new TreeWalk(tree, emptyIndex(), 0, options);
   for (const directory of directories) await walk.directory(directory, false);
   return walk.found;
 }
