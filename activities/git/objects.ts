@@ -38,6 +38,9 @@ export interface CommitInfo {
   committedAt: number;
 }
 
+/** Most of a small object are ids, which do not get smaller; git reads any window. */
+const QUICK = { level: 1, windowBits: 13, memLevel: 6 };
+
 function loosePath(gitDir: string, id: string): string {
   return path.join(gitDir, 'objects', id.slice(0, 2), id.slice(2));
 }
@@ -63,7 +66,7 @@ export function writeLooseObject(gitDir: string, type: 'commit' | 'tree' | 'blob
   const draft = path.join(gitDir, 'objects', id.slice(0, 2), `tmp_obj_${randomUUID().slice(0, 8)}`);
   try {
     mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(draft, deflateSync(whole), { mode: 0o444, flag: 'wx' });
+    writeFileSync(draft, deflateSync(whole, QUICK), { mode: 0o444, flag: 'wx' });
     renameSync(draft, file);
   } catch (error) {
     rmSync(draft, { force: true });

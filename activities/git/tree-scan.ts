@@ -44,18 +44,13 @@ async function removeOthers(tree: string, indexFile: string): Promise<string | n
   const visit = (directory: string): void => {
     const here = onDisk(tree, directory);
     if ((statSync(here).mode & 0o777) !== 0o755) chmodSync(here, 0o755);
-    for (const found of readdirSync(here, { withFileTypes: true, encoding: 'buffer' })) {
-      const name = found.name.toString('latin1');
+    for (const name of readdirSync(here, 'latin1')) {
       const file = directory === '' ? name : `${directory}/${name}`;
-      if (found.isDirectory()) {
-        if (index.directories.has(file)) visit(file);
-        else doomed.push(onDisk(tree, file));
-        continue;
-      }
       const entry = index.entries.get(file);
-      const stat = entry === undefined ? undefined : lstatSync(onDisk(tree, file));
-      const kept = entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written);
-      if (kept) missing -= 1;
+      const known = entry !== undefined || index.directories.has(file);
+      const stat = known ? lstatSync(onDisk(tree, file)) : undefined;
+      if (stat?.isDirectory() === true && index.directories.has(file)) visit(file);
+      else if (entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written)) missing -= 1;
       else doomed.push(onDisk(tree, file));
     }
   };
