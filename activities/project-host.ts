@@ -15,6 +15,7 @@ import { inspectUserRepository } from './git/inspect-user-repository.ts';
 import type { UserRepository } from './git/user-repository.ts';
 import { makePrivateDirectory, type Home } from './home.ts';
 import type { ManifestReader } from './records/manifest-reader.ts';
+import { MergeCommits } from './merge/merge-commits.ts';
 import { RecentMap } from './recent-map.ts';
 import { environmentRedactor } from './redaction/environment-secrets.ts';
 import type { Redactor } from './redaction/redactor.ts';
@@ -62,6 +63,7 @@ export class ProjectHost {
   readonly verdicts: VerdictStore;
   /** Merges that were made, by what was merged onto what: a candidate that lands is made once more. */
   readonly merges = new RecentMap<string, MergeResult>(MERGES);
+  readonly mergeCommits = new MergeCommits(this);
   readonly #repositories = new Map<string, Promise<BareRepository>>();
   readonly #pools = new Map<string, Promise<CheckoutPool>>();
   readonly #users = new Map<string, Promise<UserRepository>>();

@@ -29,16 +29,16 @@ export interface Plan {
   queue: TrainQueue;
   /** What is to be merged for them. */
   planned: PlannedChecks[];
-  /** Are there new ones for which nothing is to be merged? */
-  begun: boolean;
+  /** The new ones for which nothing is to be merged, by their ids. */
+  begun: number[];
 }
 
 function planFor(queue: TrainQueue, isMeant: (lane: Lane) => boolean): Plan {
-  if (queue.halt !== null) return { queue, planned: [], begun: false };
+  if (queue.halt !== null) return { queue, planned: [], begun: [] };
   const places = Math.max(1, ...queue.lanes.map((lane) => lane.ride.slots));
   const planned: PlannedChecks[] = [];
   let free = places - running(queue).length;
-  let begun = false;
+  const begun: number[] = [];
   let { serial } = queue;
   const next = [...queue.lanes];
   const order = next
@@ -57,7 +57,7 @@ function planFor(queue: TrainQueue, isMeant: (lane: Lane) => boolean): Plan {
     free -= checks.length;
     next[index] = { ...lane, checks: [...lane.checks, ...checks] };
     const unmerged = checks.filter(({ candidate }) => candidate === null);
-    if (unmerged.length < checks.length) begun = true;
+    begun.push(...checks.filter(({ candidate }) => candidate !== null).map(({ id }) => id));
     if (unmerged.length > 0) planned.push({ checks: unmerged.map(({ id, size }) => ({ id, size })) });
   }
   return { queue: { ...queue, lanes: next, serial }, planned, begun };

@@ -1,7 +1,7 @@
-import { allHandlersFinished, condition, continueAsNew, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import { packMembers, packTrain, unpackTrain, type TrainArguments } from '../core/packed-train.ts';
 import type { RunRef } from '../core/run-ref.ts';
-import { plan } from '../core/train-checks.ts';
+import { notMerged, plan } from '../core/train-checks.ts';
 import { resume } from '../core/train-halt.ts';
 import { isBusy } from '../core/train-lane.ts';
 import { membersOf, submit, withdraw, type RequestedMember, type TrainQueue } from '../core/train-queue.ts';
@@ -26,9 +26,8 @@ const RETRIES = [2, 4, 8, 15, 30];
 /** Seconds between looks at a branch that does not go with the train, the longest. */
 const SLOWEST = 300;
 
-/** Tasks that finish in one moment ride together: so long after the last, if no more come, and at most so often. */
-const GATHERING = '50ms';
-const MOST_WAITS = 10;
+/** Tasks that finish in one moment ride together: more may come while the first are merged, and so on, but not for long. */
+const MOST_GATHERINGS = 20;
 
 /**
  * The train into one branch: merges finished tasks onto candidates, checks exactly those trees, several at once, accepts
@@ -47,7 +46,7 @@ export async function train(...args: TrainArguments): Promise<void> {
   const lander = new TrainLander(repository, state, news);
   const builder = new TrainBuilder(repository, state);
   const tip = new TrainTip(repository, firstExecutionRunId, state, builder);
-  let isGathering = true;
+  let gatherings = 0;
   /** Somebody mended what kept work from landing, and says so. */
   let isAsked = false;
   const joinHint = `merge refs/remotes/signalbox/${repository.branch} into ${repository.branch} yourself`;
@@ -67,13 +66,19 @@ export async function train(...args: TrainArguments): Promise<void> {
     return !state.isChanged;
   };
 
-  /** Waits while more keep coming, but not for long. */
-  const gather = async (): Promise<void> => {
-    for (let waits = 0; waits < MOST_WAITS; waits += 1) {
-      const before = membersOf(state.queue).length;
-      await sleep(GATHERING);
-      if (membersOf(state.queue).length === before) return;
-    }
+  /** Merges what is to be checked next, unless it is. @returns whether there is anything */
+  const prepareChecks = async (): Promise<boolean> => {
+    const { queue, planned, begun } = plan(state.queue);
+    state.queue = queue;
+    const isGathering = gatherings < MOST_GATHERINGS;
+    if (begun.length > 0 && !isGathering) runner.reconcile(queue);
+    for (const checks of planned) await builder.build(checks, joinHint);
+    const isMore = membersOf(state.queue).length > membersOf(queue).length;
+    const ids = [...begun, ...planned.flatMap(({ checks }) => checks.map(({ id }) => id))];
+    // The first who came would be checked without the others. They are not merged again.
+    if (isGathering && isMore) change((before) => notMerged(before, ids));
+    if (ids.length > 0) gatherings = isMore ? gatherings + 1 : MOST_GATHERINGS;
+    return ids.length > 0;
   };
 
   /** Tries again to land; joins what the user committed meanwhile if that is what keeps the two apart. */
@@ -116,7 +121,7 @@ export async function train(...args: TrainArguments): Promise<void> {
   /** What only time brings about, when nothing else is to be done. @returns whether the train goes home */
   const waitForMore = async (): Promise<boolean> => {
     const { halt: why, unlanded, lanes, culprits, requests: asked } = state.queue;
-    isGathering = lanes.length === 0;
+    if (lanes.length === 0) gatherings = 0;
     const isQuiet = !lanes.some(isBusy) && culprits.length === 0;
     const isEmpty = lanes.every(({ members }) => members.length === 0);
     // Requests wait for days: work that has not reached the user's branch is landed meanwhile.
@@ -163,16 +168,7 @@ export async function train(...args: TrainArguments): Promise<void> {
       await runErrand(errand);
       continue;
     }
-    if (isGathering && state.queue.lanes.length > 0) {
-      // The first of them would otherwise be checked alone.
-      await gather();
-      isGathering = false;
-    }
-    const next = plan(state.queue);
-    state.queue = next.queue;
-    if (next.begun) runner.reconcile(state.queue);
-    for (const checks of next.planned) await builder.build(checks, joinHint);
-    if (next.begun || next.planned.length > 0) continue;
+    if (await prepareChecks()) continue;
     // Not before: who waits for the next checks waits longer than who waits for this.
     lander.reconcile();
     if (await waitForMore()) return;

@@ -12,7 +12,6 @@ import { provideOutputs } from '../bootstrap/provide-outputs.ts';
 import type { BareRepository } from '../git/bare-repository.ts';
 import { findBase } from '../git/base-commit.ts';
 import { createWorkspace } from '../git/workspace.ts';
-import { MergeCommits } from '../merge/merge-commits.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { StepControl } from '../step-control.ts';
 import { checksOf } from './task-checks.ts';
@@ -92,7 +91,7 @@ async function takeNumber(
       continue;
     }
     if (attempt < first) continue;
-    const policy = () => new MergeCommits(host).policy(run);
+    const policy = () => host.mergeCommits.policy(run);
     const base = await findBase({ bare, user: await host.user(run.repository), branch, policy });
     if ('kind' in base) {
       throw new SignalboxError('refused', `commits on ${branch} conflict with accepted work that has not landed yet`, {

@@ -26,6 +26,9 @@ async function scan(what: 'scrub' | 'settle' | 'advance', tree: ScannedTree): Pr
     minThreads: 0,
     maxThreads: Math.min(4, availableParallelism()),
     idleTimeout: IDLE,
+    // A scan leaves megabytes behind: with the little room that the rest of a worker has, most of its time would go to
+    // collecting them.
+    resourceLimits: { maxYoungGenerationSizeMb: 48 },
   });
   const answer: unknown = await threads.run(tree, { name: what });
   return answer;

@@ -4,12 +4,10 @@ import { unpackMembers } from '../../core/packed-train.ts';
 import { distinctRuns } from '../../core/train-queue.ts';
 import { memberKey, type TrainMember } from '../../core/train.ts';
 import { followUser } from '../git/base-commit.ts';
-import type { BareRepository } from '../git/bare-repository.ts';
 import { changedPaths } from '../git/diff.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { StepControl } from '../step-control.ts';
-import { MergeCommits } from './merge-commits.ts';
-import { makeCandidates, mergeMembers, type MergedMembers } from './merge-members.ts';
+import { makeCandidates, mergeMembers, type MergedMembers, type Merging } from './merge-members.ts';
 import { lanesOfPaths } from './ride.ts';
 
 /** Accepts a green candidate. */
@@ -35,23 +33,15 @@ async function mergeNext(
 ): Promise<CandidatesResult | null> {
   if (next === null) return null;
   try {
-    const commits = new MergeCommits(host);
     for (const run of distinctRuns(unpackMembers(next.members).map((member) => member.run))) {
       const { config } = await host.manifests.manifest(run);
-      const { signer = null } = await commits.policy(run);
+      const { signer = null } = await host.mergeCommits.policy(run);
       if (signer !== null || mergeSettings(config).drivers.some(({ command }) => command !== undefined)) return null;
     }
-    return await makeCandidates(host, { repository, ...next }, control, commits);
+    return await makeCandidates(host, { repository, ...next }, control);
   } catch {
     return null;
   }
-}
-
-/** Where it is done. */
-interface Place {
-  host: ProjectHost;
-  bare: BareRepository;
-  control: StepControl;
 }
 
 /** A tip that was moved. */
@@ -65,7 +55,7 @@ interface MovedTip {
 
 /** Makes the candidate the accepted tip. @returns `null` if the tip was moved */
 async function moveTip(
-  { host, bare, control }: Place,
+  { host, bare, control }: Merging,
   { repository, candidate, lane }: AcceptRequest,
   members: readonly TrainMember[],
 ): Promise<MovedTip | null> {
@@ -95,7 +85,7 @@ async function moveTip(
  * @returns `null` if it is not
  */
 async function mergeInLane(
-  place: Place,
+  place: Merging,
   { candidate, lane, accepted }: { candidate: AcceptRequest['candidate']; lane: string; accepted: string },
   members: readonly TrainMember[],
 ): Promise<MergedMembers['merged'] | null> {
@@ -103,7 +93,7 @@ async function mergeInLane(
   const [first] = members;
   if (first === undefined || !(await bare.isAncestor(candidate.base, accepted))) return null;
   const { config } = await host.manifests.manifest(first.run);
-  const { merged, conflicts, cut } = await mergeMembers({ ...place, commits: new MergeCommits(host) }, accepted, members);
+  const { merged, conflicts, cut } = await mergeMembers(place, accepted, members);
   const commit = merged.at(-1)?.commit;
   if (commit === undefined || conflicts.length > 0 || cut !== null) return null;
   const lanesOf = lanesOfPaths(config);

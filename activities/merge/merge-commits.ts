@@ -12,6 +12,7 @@ import type { CommitPolicy } from '../git/candidate.ts';
 import { readUserGit, type UserGit } from '../git/user-git.ts';
 import type { UserRepository } from '../git/user-repository.ts';
 import type { ProjectHost } from '../project-host.ts';
+import { RecentMap } from '../recent-map.ts';
 
 /** What the commit that merges a member is like. */
 export interface MergeCommit extends CommitPolicy {
@@ -19,13 +20,16 @@ export interface MergeCommit extends CommitPolicy {
   style: MergeStyle;
 }
 
-/**
- * Tells what the commits are like that merge tasks. Made anew for each activity: within one, the settings of a run are
- * read once, however many of its tasks are merged.
- */
+/** For how long the user's git settings are taken to be what they were, in milliseconds. */
+const SETTLED = 10_000;
+
+/** How many runs' policies are remembered. */
+const REMEMBERED = 100;
+
+/** Tells what the commits are like that merge tasks. A run's settings are read once for all that is merged in a while. */
 export class MergeCommits {
   readonly #host: ProjectHost;
-  readonly #policies = new Map<string, Promise<CommitPolicy>>();
+  readonly #policies = new RecentMap<string, { policy: Promise<CommitPolicy>; readAt: number }>(REMEMBERED);
 
   constructor(host: ProjectHost) {
     this.#host = host;
@@ -39,9 +43,10 @@ export class MergeCommits {
   async policy(run: RunRef): Promise<CommitPolicy> {
     const key = runWorkflowId(run.project, run.run);
     const known = this.#policies.get(key);
-    if (known !== undefined) return await known;
+    if (known !== undefined && Date.now() - known.readAt < SETTLED) return await known.policy;
     const policy = this.#readPolicy(run);
-    this.#policies.set(key, policy);
+    this.#policies.set(key, { policy, readAt: Date.now() });
+    policy.catch(() => this.#policies.delete(key));
     return await policy;
   }
 

@@ -9,7 +9,6 @@ import { mergeCandidate, type MergeResult } from '../git/candidate.ts';
 import type { ProjectHost } from '../project-host.ts';
 import type { StepControl } from '../step-control.ts';
 import { memberMergeOptions } from './driver-steps.ts';
-import { MergeCommits } from './merge-commits.ts';
 
 /** Members merged one after the other. */
 export interface MergedMembers {
@@ -26,13 +25,12 @@ export async function makeCandidates(
   host: ProjectHost,
   request: CandidatesRequest,
   control: StepControl,
-  commits = new MergeCommits(host),
 ): Promise<CandidatesResult> {
   const { repository, run, prefixes } = request;
   const { branch } = repository;
   const bare = await host.bare(repository);
   const user = await host.user(repository);
-  const policy = () => commits.policy(run);
+  const policy = () => host.mergeCommits.policy(run);
   const base = await findBase({ bare, user, branch, policy });
   if ('kind' in base) {
     const what = `your new commits on ${branch} conflict with accepted work that has not reached it`;
@@ -40,7 +38,7 @@ export async function makeCandidates(
     return { kind: 'conflict', tip: bare.tip(branch) ?? '', reason: summary, detail };
   }
   const members = unpackMembers(request.members);
-  const { merged, conflicts, cut } = await mergeMembers({ host, bare, control, commits }, base.commit, members);
+  const { merged, conflicts, cut } = await mergeMembers({ host, bare, control }, base.commit, members);
   const left = new Set(conflicts.map(({ member }) => memberKey(member)));
   return {
     kind: 'merged',
@@ -90,11 +88,10 @@ export async function mergeMembers(
 }
 
 /** What merging members takes. */
-interface Merging {
+export interface Merging {
   host: ProjectHost;
   bare: BareRepository;
   control: StepControl;
-  commits: MergeCommits;
 }
 
 async function mergeMember(merging: Merging, tip: string, member: TrainMember): Promise<MergeResult> {
@@ -108,14 +105,14 @@ async function mergeMember(merging: Merging, tip: string, member: TrainMember): 
 }
 
 async function mergeNow(
-  { host, bare, control, commits }: Merging,
+  { host, bare, control }: Merging,
   tip: string,
   member: TrainMember,
 ): Promise<MergeResult> {
   const { run, commit } = member;
   const how = await memberMergeOptions({ host, run, member, control });
   // Also what others have done already: the commit is how later runs know that the task is done.
-  return await mergeCandidate({ bare, tip, commit, ...(await commits.of(member)), ...how, evenIfEmpty: true });
+  return await mergeCandidate({ bare, tip, commit, ...(await host.mergeCommits.of(member)), ...how, evenIfEmpty: true });
 }
 
 function aboutMember({ attempt, commit }: TrainMember): Parameters<typeof conflictEvidence>[1] {

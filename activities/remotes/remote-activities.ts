@@ -10,7 +10,6 @@ import type { TrainMember } from '../../core/train.ts';
 import { checksOf } from '../attempt/task-checks.ts';
 import { findingsOf } from '../attempt/work-facts.ts';
 import { fileStats } from '../git/diff.ts';
-import { MergeCommits } from '../merge/merge-commits.ts';
 import { KeyedMutex } from '../keyed-mutex.ts';
 import type { ProjectHost } from '../project-host.ts';
 import { attended, type StepControl } from '../step-control.ts';
@@ -124,7 +123,7 @@ export function createRemoteActivities(host: ProjectHost, pauses: RemotePauses =
       const answer = await withRemote(member.run, ['pull_request'], async ({ access }, { ended, detached }) => {
         const client = clients.of(access);
         if ('outcome' in client) return client;
-        const { message, style } = await new MergeCommits(host).of(member);
+        const { message, style } = await host.mergeCommits.of(member);
         const { branch } = member.run.repository;
         const wish = { number, head, branch, base, style, message };
         return await mergeRequest(client, wish, AbortSignal.any([ended, detached]));

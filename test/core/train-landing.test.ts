@@ -102,7 +102,7 @@ describe('accepting', () => {
       expect(jobs(after).map(({ id, commit }) => [id, commit])).toEqual(begun.map(({ id, commit }) => [id, commit]));
       for (const { candidate } of after.lanes[0]!.checks)
         expect(candidate).toMatchObject({ base: short.commit, tip: short.commit });
-      expect(plan(after)).toMatchObject({ planned: [], begun: false });
+      expect(plan(after)).toMatchObject({ planned: [], begun: [] });
     });
 
     test('ends the search if it cannot be accepted', () => {
