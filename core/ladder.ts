@@ -44,10 +44,10 @@ export function rungs(state: LadderState, slots: number, places: number, belief:
   const span = red > 0 ? red : Math.min(waiting, horizon(belief));
   const block = Math.ceil(span / GRID);
   const blocks = Math.ceil(span / block);
-  const known = Math.min(GRID, red > 0 ? Math.max(blocks, Math.ceil(waiting / block)) : blocks);
-  const round = new Round(known, red > 0 ? blocks : 0);
+  // Who waits behind a red segment waits whatever is found in it: that makes no difference to the search.
+  const round = new Round(blocks, red > 0 ? blocks : 0);
   for (const { rate, weight } of belief)
-    if (weight >= UNLIKELY) round.consider(planFor(rate, block, Math.max(1, places)).reach(known), weight);
+    if (weight >= UNLIKELY) round.consider(planFor(rate, block, Math.max(1, places)).reach(blocks), weight);
   const longest = red > 0 ? red - 1 : span;
   return [...new Set(round.best(slots).rungs.map((rung) => Math.min(rung * block, longest)))];
 }
