@@ -53,19 +53,24 @@ my $known = @texts ? join('|', map quotemeta, @texts) : '(?!)';
 $known = qr/$known/;
 my @patterns = map { /^~(.+)/s ? pattern($1) : () } @told;
 
-my (@rules, %keywords);
+# Read before the command can touch it, taken apart when there is something to look at: most streams stay empty.
 open my $file, '<', $ARGV[0] or withhold("$ARGV[0] cannot be read");
-while (<$file>) {
-  chomp;
-  next if /^#/;
-  my (undef, $entropy, $words, $pattern) = split /\t/;
-  my @words = split /,/, $words;
-  $keywords{$_} = 1 for @words;
-  push @rules, { entropy => $entropy, words => \@words, pattern => $pattern };
-}
+my $rules = do { local $/; <$file> };
 close $file;
-my $keyword = join '|', map quotemeta, keys %keywords;
-$keyword = qr/$keyword/;
+my (@rules, $keyword);
+
+sub prepare {
+  my %keywords;
+  for (split /\n/, $rules) {
+    next if /^#/;
+    my (undef, $entropy, $words, $pattern) = split /\t/;
+    my @words = split /,/, $words;
+    $keywords{$_} = 1 for @words;
+    push @rules, { entropy => $entropy, words => \@words, pattern => $pattern };
+  }
+  my $any = join '|', map quotemeta, keys %keywords;
+  return qr/$any/;
+}
 
 # Bits a character.
 sub entropy {
@@ -82,6 +87,7 @@ sub shapes {
   my ($text) = @_;
   my @found;
   my $lower = lc $text;
+  $keyword //= prepare();
   return () unless $lower =~ $keyword;
   $text =~ s/(\\u001b\[[0-9;]*m)/' ' x length $1/ge if index($lower, 'u001b') >= 0;
   $text =~ s/(\e\[[0-9;]*[A-Za-z])/' ' x length $1/ge if index($text, "\e") >= 0;
