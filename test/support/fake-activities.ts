@@ -45,6 +45,8 @@ export class FakeWorld {
   landings = 0;
   /** What each landing waits for. */
   beforeLanding: () => Promise<void> = () => Promise.resolve();
+  /** Called when candidates are asked for. */
+  whenMerging: () => Promise<void> = () => Promise.resolve();
   /** Called when something was accepted, before the train hears of it. */
   whenAccepted: () => Promise<void> = () => Promise.resolve();
   /** What the user's repository says to the next landings; landed when it is used up. */
@@ -208,7 +210,10 @@ export class FakeWorld {
         this.#note('close', task);
         return Promise.resolve({ commit: `commit-${task}-${attempt}` });
       },
-      candidates: (request) => Promise.resolve(this.#candidates(request)),
+      candidates: async (request) => {
+        await this.whenMerging();
+        return this.#candidates(request);
+      },
       check: async ({ commit }) => {
         this.#note('check', commit);
         this.checking += 1;
@@ -229,18 +234,16 @@ export class FakeWorld {
         // Nested prefixes: what has landed of them since is part of the candidate.
         if (tip !== this.tip && !commit.startsWith(this.tip)) return { outcome: 'moved' };
         this.tip = commit;
-        const commits: Record<string, string> = {};
-        for (const [index, member] of members.entries()) {
+        for (const member of members) {
           this.merged.push(member.task);
           this.working.delete(member.task);
-          commits[memberKey(member)] = commitOf(members.slice(0, index + 1));
         }
         await this.whenAccepted();
         return {
           outcome: 'accepted',
           commit,
           base: base === tip ? before : base,
-          commits,
+          commits: {},
           next: request.next === null ? null : this.#candidates(request.next),
         };
       },

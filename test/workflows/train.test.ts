@@ -96,6 +96,51 @@ describe('the train', () => {
       return name == null || name === 'land' ? [] : [name];
     });
 
+  test('who comes while the first is merged rides with it; who comes then is not waited for', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      world.whenMerging = async () => {
+        world.whenMerging = () => Promise.resolve();
+        await submit('b', { slots: 1 });
+        await submit('c', { slots: 1 });
+      };
+      world.hanging.add('merge-a-b-c');
+      await submit('a', { slots: 1 });
+      await until(() => world.count('check merge-a-b-c') === 1);
+      await submit('d', { slots: 1 });
+      world.release('merge-a-b-c');
+      await until(isEmpty);
+      expect(world.merged).toEqual(['a', 'b', 'c', 'd']);
+      const list = await steps(handle());
+      expect(list).toEqual(['candidates', 'candidates', 'check', 'accept', 'check', 'accept']);
+      expect(world.count('check merge-a')).toBe(0);
+    });
+  });
+
+  test('a search behind what is accepted begins before that is over, and is not merged again', async () => {
+    await withTrain(env, async ({ world, submit, handle, until }) => {
+      const tasks = [...'abcdefghijklmnop'];
+      world.isRed = (commit) => commit.endsWith('-p');
+      let isFirst = true;
+      world.whenMerging = async () => {
+        if (!isFirst) return;
+        isFirst = false;
+        for (const task of tasks.slice(1)) await submit(task);
+      };
+      // The train hears of the acceptance only when more than the first two run.
+      world.whenAccepted = async () => {
+        world.whenAccepted = () => Promise.resolve();
+        await until(() => world.calls.filter((call) => call.startsWith('check ')).length > 2);
+      };
+      await submit('a');
+      await until(isEmpty);
+      expect(world.merged).toEqual(tasks.slice(0, -1));
+      const list = await steps(handle());
+      expect(list.slice(0, list.indexOf('accept')).filter((step) => step === 'check').length).toBeGreaterThan(2);
+      // Nothing is merged but once for those who came first, and with them all for the others.
+      expect(list.filter((step) => step === 'candidates')).toHaveLength(2);
+    });
+  });
+
   test('what comes next is merged along with what is accepted', async () => {
     await withTrain(env, async ({ world, submit, handle, until }) => {
       world.hanging.add('merge-a');
