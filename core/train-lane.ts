@@ -199,7 +199,10 @@ export function built(lane: Lane, made: BuiltPrefixes, movedByOthers: boolean): 
     return [{ ...check, size: prefix.size, candidate: { commit, base, tip } }];
   });
   // Of those behind, somebody may have left since.
-  const longest = Math.max(0, ...checks.filter(({ id }) => prefixes.some((one) => one.id === id)).map(({ size }) => size));
+  const longest = Math.max(
+    0,
+    ...checks.filter(({ id }) => prefixes.some((one) => one.id === id)).map(({ size }) => size),
+  );
   const chain = { tip, commits: commits.slice(0, longest) };
   const confirmed = keep && lane.confirmed !== null && lane.confirmed === lane.base ? base : lane.confirmed;
   const known = keep ? {} : { red: 0, failure: null };

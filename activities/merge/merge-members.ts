@@ -104,15 +104,18 @@ async function mergeMember(merging: Merging, tip: string, member: TrainMember): 
   return merge;
 }
 
-async function mergeNow(
-  { host, bare, control }: Merging,
-  tip: string,
-  member: TrainMember,
-): Promise<MergeResult> {
+async function mergeNow({ host, bare, control }: Merging, tip: string, member: TrainMember): Promise<MergeResult> {
   const { run, commit } = member;
   const how = await memberMergeOptions({ host, run, member, control });
   // Also what others have done already: the commit is how later runs know that the task is done.
-  return await mergeCandidate({ bare, tip, commit, ...(await host.mergeCommits.of(member)), ...how, evenIfEmpty: true });
+  return await mergeCandidate({
+    bare,
+    tip,
+    commit,
+    ...(await host.mergeCommits.of(member)),
+    ...how,
+    evenIfEmpty: true,
+  });
 }
 
 function aboutMember({ attempt, commit }: TrainMember): Parameters<typeof conflictEvidence>[1] {

@@ -78,7 +78,7 @@ describe('accepting', () => {
   });
 
   describe('of a green prefix before a red one', () => {
-    const tasks = [...'abcdefghijklmnopqrst'];
+    const tasks = Array.from('abcdefghijklmnopqrst');
     const built = planAndMerge(train(tasks, { slots: 2 }));
     const [short, long] = jobs(built) as [Job, Job];
     const searching = checked(checked(built, long.id, integrationFailure()), short.id, null);

@@ -118,7 +118,7 @@ describe('the train', () => {
 
   test('a search behind what is accepted begins before that is over, and is not merged again', async () => {
     await withTrain(env, async ({ world, submit, handle, until }) => {
-      const tasks = [...'abcdefghijklmnop'];
+      const tasks = Array.from('abcdefghijklmnop');
       world.isRed = (commit) => commit.endsWith('-p');
       let isFirst = true;
       world.whenMerging = async () => {
