@@ -103,7 +103,7 @@ async function advanceTree(
   wanted: string,
 ): Promise<boolean> {
   try {
-    const difference = await treeDifference(bare, held.from, wanted);
+    const difference = treeDifference(bare, held.from, wanted);
     return difference !== null && (await scan('advance', { ...held, difference, gitDir: bare.gitDir }));
   } catch {
     // Git looks at each file, and says what is wrong.

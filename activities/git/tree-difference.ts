@@ -1,9 +1,8 @@
 import type { BareRepository } from './bare-repository.ts';
-import { rememberedTree, TREE_MODE, type TreeEntry } from './tree-objects.ts';
+import { knownTree, TREE_MODE, type TreeEntry } from './tree-objects.ts';
 
 /** What makes one tree of another. Paths are byte strings (`latin1`). */
 export interface TreeDifference {
-  to: string;
   /** Files that are other ones then; `null`: gone. */
   files: { path: string; file: { mode: number; object: string } | null }[];
   /** Directories whose tree is another one then, the root (`''`) among them; `null`: gone. */
@@ -20,25 +19,25 @@ const PLAIN = /^(?!\.git)\.?[a-z0-9_][a-z0-9_.+@=,-]*$/i;
 
 /**
  * What differs between two trees, where that are a few plain files: no links, no submodules, no files that git reads, no
- * names that some file system takes for others.
+ * names that some file system takes for others. No process.
  *
- * @returns `null` where it is more than that
+ * @returns `null` where it is more than that, or a tree is in a pack and not remembered
  */
-export async function treeDifference(bare: BareRepository, from: string, to: string): Promise<TreeDifference | null> {
-  const difference: TreeDifference = { to, files: [], directories: [] };
-  const isPlain = await compare(bare, difference, '', from, to);
-  return isPlain ? difference : null;
+export function treeDifference(bare: BareRepository, from: string, to: string): TreeDifference | null {
+  const difference: TreeDifference = { files: [], directories: [] };
+  return compare(bare, difference, '', from, to) ? difference : null;
 }
 
-async function compare(
+function compare(
   bare: BareRepository,
   found: TreeDifference,
   path: string,
   from: string | null,
   to: string | null,
-): Promise<boolean> {
+): boolean {
   found.directories.push({ path, tree: to });
-  const [before, after] = [await entriesOf(bare, from), await entriesOf(bare, to)];
+  const [before, after] = [entriesOf(bare, from), entriesOf(bare, to)];
+  if (before === null || after === null) return false;
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const [old, now] = [before.get(name), after.get(name)];
     if (old?.mode === now?.mode && old?.object === now?.object) continue;
@@ -46,16 +45,16 @@ async function compare(
     const [oldTree, newTree] = [treeOf(old), treeOf(now)];
     const [oldFile, newFile] = [fileOf(old), fileOf(now)];
     if (!PLAIN.test(name) || oldFile === 'other' || newFile === 'other') return false;
-    if ((oldTree !== null || newTree !== null) && !(await compare(bare, found, below, oldTree, newTree))) return false;
+    if ((oldTree !== null || newTree !== null) && !compare(bare, found, below, oldTree, newTree)) return false;
     if (oldFile !== null || newFile !== null) found.files.push({ path: below, file: newFile });
     if (found.files.length > MOST_FILES) return false;
   }
   return true;
 }
 
-async function entriesOf(bare: BareRepository, tree: string | null): Promise<Map<string, TreeEntry>> {
-  const entries = tree === null ? [] : await rememberedTree(bare, tree);
-  return new Map(entries.map((entry) => [entry.name, entry]));
+function entriesOf(bare: BareRepository, tree: string | null): Map<string, TreeEntry> | null {
+  const entries = tree === null ? [] : knownTree(bare, tree);
+  return entries === null ? null : new Map(entries.map((entry) => [entry.name, entry]));
 }
 
 function treeOf(entry: TreeEntry | undefined): string | null {

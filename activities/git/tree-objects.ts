@@ -40,16 +40,24 @@ const remembered = new WeakMap<BareRepository, RecentMap<string, TreeEntry[]>>()
 
 /** As {@link readTree}, names as `latin1`; each tree is read once while it is remembered. */
 export async function rememberedTree(bare: BareRepository, tree: string): Promise<TreeEntry[]> {
-  const trees = treesOf(bare);
-  const entries = trees.get(tree) ?? (await readTree(bare, tree, 'latin1'));
-  trees.set(tree, entries);
+  return knownTree(bare, tree) ?? remember(bare, tree, await readTree(bare, tree, 'latin1'));
+}
+
+/** The same where it is remembered, or not packed; `null` else. No process. */
+export function knownTree(bare: BareRepository, tree: string): TreeEntry[] | null {
+  const entries = treesOf(bare).get(tree) ?? freshTree(bare, tree, 'latin1');
+  return entries === null ? null : remember(bare, tree, entries);
+}
+
+function remember(bare: BareRepository, tree: string, entries: TreeEntry[]): TreeEntry[] {
+  treesOf(bare).set(tree, entries);
   return entries;
 }
 
 /** Writes a tree, whose entries' names are `latin1`, and remembers it. @returns its id */
 export function writeTree(bare: BareRepository, entries: TreeEntry[]): string {
   const tree = writeLooseObject(bare.gitDir, 'tree', serializeTree(entries));
-  treesOf(bare).set(tree, entries);
+  remember(bare, tree, entries);
   return tree;
 }
 

@@ -49,8 +49,10 @@ async function removeOthers(tree: string, indexFile: string): Promise<string | n
       const entry = index.entries.get(file);
       const known = entry !== undefined || index.directories.has(file);
       const stat = known ? lstatSync(onDisk(tree, file)) : undefined;
-      if (stat?.isDirectory() === true && index.directories.has(file)) visit(file);
-      else if (entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written)) missing -= 1;
+      if (stat?.isDirectory() === true) {
+        if (index.directories.has(file)) visit(file);
+        else doomed.push(onDisk(tree, file));
+      } else if (entry !== undefined && stat?.nlink === 1 && matches(index, entry, stat, written)) missing -= 1;
       else doomed.push(onDisk(tree, file));
     }
   };

@@ -207,10 +207,10 @@ describe('a tree that becomes another', () => {
   });
 });
 
-test('a difference names what is gone, and directories whose trees are others', async () => {
+test('a difference names what is gone, and directories whose trees are others', () => {
   const [one, other] = [commit(BASE), commit({ 'README.md': 'hello', 'a/one.txt': 'other', tools: 'a file now' })];
   const tree = (of: string): string => git(fixture.bare.gitDir, 'rev-parse', `${of}^{tree}`);
-  const difference = await treeDifference(fixture.bare, tree(one), tree(other));
+  const difference = treeDifference(fixture.bare, tree(one), tree(other));
   const files = difference!.files.map(({ path: name, file }) => `${name} ${file?.mode.toString(8) ?? 'gone'}`);
   expect(files.sort()).toEqual([
     'a/b/three.txt gone',
