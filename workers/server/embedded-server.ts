@@ -8,7 +8,7 @@ import { withProcessLock } from '../../activities/process-lock.ts';
 import { SignalboxError } from '../../core/failures.ts';
 import { type AskedPorts, choosePorts } from './choose-ports.ts';
 import { raiseRetention, registerSearchAttributes, RETENTION_DAYS } from './namespace.ts';
-import { isPortFree, LOOPBACK } from './ports.ts';
+import { isPortFree, listenerOn, LOOPBACK } from './ports.ts';
 import { connectTemporal } from './reach.ts';
 import { serverLayout } from './server-layout.ts';
 import { endProcess, findStrayServer, logTail, spawnServer } from './server-process.ts';
@@ -110,8 +110,9 @@ export function createEmbeddedServer({ home, env, onProgress }: EmbeddedServerOp
   const untilItAnswers = async (state: ServerState): Promise<Connection> => {
     const deadline = Date.now() + START_TIMEOUT;
     for (;;) {
+      let connection: Connection;
       try {
-        return await connectTemporal({ address: `${LOOPBACK}:${state.grpcPort}` }, 1000);
+        connection = await connectTemporal({ address: `${LOOPBACK}:${state.grpcPort}` }, 1000);
       } catch (error) {
         if (livingPid(state) === null) {
           throw new SignalboxError('environment', `the Temporal server ended at once:\n${logTail(layout)}`, {
@@ -125,7 +126,13 @@ export function createEmbeddedServer({ home, env, onProgress }: EmbeddedServerOp
           });
         }
         await delay(50);
+        continue;
       }
+      const listener = await listenerOn(state.grpcPort);
+      if (listener === null || listener === livingPid(state)) return connection;
+      // Another home's server took the port in the same moment, and answers in the place of ours, which is about to end.
+      await connection.close();
+      throw new SignalboxError('environment', `port ${state.grpcPort}: address already in use by process ${listener}`);
     }
   };
 

@@ -18,9 +18,14 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** The process that listens on a port, or `null` when this cannot be found out. */
+export async function listenerOn(port: number): Promise<number | null> {
+  return process.platform === 'linux' ? holderFromProc(port) : await holderFromLsof(port);
+}
+
 /** Says who listens on a port, such as `nginx (pid 812)`, or `null` when this cannot be found out. */
 export async function portHolder(port: number): Promise<string | null> {
-  const pid = process.platform === 'linux' ? holderFromProc(port) : await holderFromLsof(port);
+  const pid = await listenerOn(port);
   if (pid === null) return null;
   const { stdout, failed } = await execa('ps', ['-o', 'comm=', '-p', String(pid)], { reject: false });
   return failed || stdout.trim() === '' ? `pid ${pid}` : `${stdout.trim()} (pid ${pid})`;

@@ -61,6 +61,22 @@ describe('the embedded server', () => {
     expect(() => readFileSync(path.join(home.server, 'server.json'))).toThrow(/ENOENT/);
   });
 
+  test('of two homes that start at the same moment each has a server of its own', async () => {
+    const others = [createTestHome(), createTestHome(), createTestHome()];
+    const servers = others.map((other) =>
+      createEmbeddedServer({ home: other, env: process.env, onProgress: () => undefined }),
+    );
+    try {
+      const all = await Promise.all(servers.map((server) => server.start()));
+      expect(all.map(({ running, started }) => [running, started])).toEqual(all.map(() => [true, true]));
+      expect(new Set(all.map(({ address }) => address)).size).toBe(all.length);
+      expect(new Set(all.map(({ pid }) => pid)).size).toBe(all.length);
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+      for (const other of others) rmSync(other.root, { recursive: true, force: true });
+    }
+  });
+
   test('a started server is tuned, keeps workflows for 90 days, knows our search attributes and shows its Web UI', async () => {
     const status = await embedded().start({ port: await freePort(), uiPort: await freePort() });
     expect(status).toMatchObject({ running: true, started: true, tuned: true });
