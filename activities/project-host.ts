@@ -61,7 +61,7 @@ export class ProjectHost {
   readonly usage: UsageLedger;
   /** What checks said about trees. */
   readonly verdicts: VerdictStore;
-  /** Merges that were made, by what was merged onto what: a candidate that lands is made once more. */
+  /** Merges that were made, by what was merged onto what: who comes later is merged onto those before. */
   readonly merges = new RecentMap<string, MergeResult>(MERGES);
   readonly mergeCommits = new MergeCommits(this);
   readonly #repositories = new Map<string, Promise<BareRepository>>();

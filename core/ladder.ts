@@ -14,7 +14,7 @@ import type { FailureBelief } from './failure-belief.ts';
 /** Most members that one check takes: a payload names them all. */
 const LARGEST_BATCH = 250;
 
-/** Longest queue that is planned to the member; longer ones are planned in equal blocks. Odd, so that a half is exact. */
+/** Longest queue that is planned to the member; longer ones are planned in equal blocks. */
 const GRID = 48;
 
 /** A rate that is believed with less than this weight does not count in a plan. */
@@ -57,7 +57,7 @@ function horizon(belief: FailureBelief): number {
   let members = 0;
   let left: FailureBelief = belief;
   let green = 1;
-  while (members === 0 || (green > FAINT && members < LARGEST_BATCH)) {
+  while (green > FAINT && members < LARGEST_BATCH) {
     left = left.map(({ rate, weight }) => ({ rate, weight: weight * (1 - rate) }));
     green = left.reduce((sum, { weight }) => sum + weight, 0);
     members += 1;

@@ -83,10 +83,9 @@ export async function makeCleanTree({
     mkdirSync(tree, { mode: 0o755 });
   }
   const wanted = bare.freshCommit(commit)?.tree;
-  if (held !== null && wanted !== undefined && held !== wanted) {
-    if (await advanceTree(bare, { tree, indexFile, owner, from: held }, wanted)) return wanted;
-  }
   if (held === null || held !== wanted) {
+    const isKnown = held !== null && wanted !== undefined;
+    if (isKnown && (await advanceTree(bare, { tree, indexFile, owner, from: held }, wanted))) return wanted;
     await bare.git(['read-tree', '--reset', '-u', commit], {
       workTree: tree,
       indexFile,

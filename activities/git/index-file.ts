@@ -16,8 +16,8 @@ export interface GitIndex {
   entries: Map<string, IndexEntry>;
   /** 2 or 3; 0 where there is none. */
   version: number;
-  /** Where, after the entries, the extensions start. */
-  extensions: number;
+  /** Where git noted the trees of directories, in its extension of cached trees; `null` if it did not. */
+  noted: number | null;
   /** Every directory that holds an entry, at any depth. */
   directories: Set<string>;
   /** The tree that the entries make, where git noted it when it last wrote that tree or read it in. */
@@ -32,7 +32,7 @@ export function emptyIndex(): GitIndex {
     bytes: Buffer.alloc(0),
     entries: new Map(),
     version: 0,
-    extensions: 0,
+    noted: null,
     directories: new Set(),
     tree: null,
   };
@@ -67,20 +67,23 @@ export function readIndex(file: string): GitIndex {
     offset += (end - offset + 8) & ~7;
   }
   index.version = version;
-  index.extensions = offset;
-  index.tree = notedTree(bytes, offset);
+  index.noted = cachedTrees(bytes, offset);
+  index.tree = index.noted === null ? null : notedTree(bytes, index.noted);
   return index;
 }
 
-/** Reads the root of the cached-tree extension: a count of entries, negative when it is out of date, and an object id. */
-function notedTree(bytes: Buffer, extensions: number): string | null {
-  for (let at = extensions; at + 28 < bytes.length; at += 8 + bytes.readUInt32BE(at + 4)) {
-    if (bytes.toString('latin1', at, at + 4) !== 'TREE') continue;
-    const end = bytes.indexOf(10, at + 9);
-    const valid = !bytes.toString('latin1', at + 9, end).startsWith('-');
-    return valid ? bytes.toString('hex', end + 1, end + 21) : null;
-  }
+/** Where the content of the cached-tree extension starts. @param extensions where the first extension does */
+function cachedTrees(bytes: Buffer, extensions: number): number | null {
+  for (let at = extensions; at + 28 < bytes.length; at += 8 + bytes.readUInt32BE(at + 4))
+    if (bytes.toString('latin1', at, at + 4) === 'TREE') return at + 8;
   return null;
+}
+
+/** Reads the root of the cached trees: a count of entries, negative when it is out of date, and an object id. */
+function notedTree(bytes: Buffer, start: number): string | null {
+  const end = bytes.indexOf(10, start + 1);
+  const valid = !bytes.toString('latin1', start + 1, end).startsWith('-');
+  return valid ? bytes.toString('hex', end + 1, end + 21) : null;
 }
 
 /** The paths whose entries differ between two states of an index, as byte strings in git's order. */

@@ -42,7 +42,8 @@ export async function rewriteIndex(file: string, index: GitIndex, change: IndexC
   });
   const header = Buffer.from(index.bytes.subarray(0, HEADER));
   header.writeUInt32BE(sorted.length, 8);
-  const cached = cachedTrees(index);
+  const cached: CachedTree =
+    index.noted === null ? { tree: null, children: new Map() } : parse(index.bytes, index.noted).node;
   for (const { path, tree } of change.directories) note(cached, path, tree);
   const noted = extension(cached, countByDirectory(sorted));
   const size = Buffer.alloc(4);
@@ -74,14 +75,6 @@ function entryOf(path: string, { mode, object, stat }: NewFile & { stat: BigIntS
   entry.writeUInt16BE(Math.min(path.length, LONGEST_NAME), 60);
   entry.write(path, NAME, 'latin1');
   return entry;
-}
-
-/** The trees that git noted. */
-function cachedTrees({ bytes, extensions }: GitIndex): CachedTree {
-  const none: CachedTree = { tree: null, children: new Map() };
-  for (let at = extensions; at + 28 < bytes.length; at += 8 + bytes.readUInt32BE(at + 4))
-    if (bytes.toString('latin1', at, at + 4) === 'TREE') return parse(bytes, at + 8).node;
-  return none;
 }
 
 function parse(bytes: Buffer, start: number): { name: string; node: CachedTree; end: number } {

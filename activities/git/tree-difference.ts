@@ -1,5 +1,5 @@
 import type { BareRepository } from './bare-repository.ts';
-import { knownTree, TREE_MODE, type TreeEntry } from './tree-objects.ts';
+import { byName, knownTree, TREE_MODE, type TreeEntry } from './tree-objects.ts';
 
 /** What makes one tree of another. Paths are byte strings (`latin1`). */
 export interface TreeDifference {
@@ -54,7 +54,7 @@ function compare(
 
 function entriesOf(bare: BareRepository, tree: string | null): Map<string, TreeEntry> | null {
   const entries = tree === null ? [] : knownTree(bare, tree);
-  return entries === null ? null : new Map(entries.map((entry) => [entry.name, entry]));
+  return entries === null ? null : byName(entries);
 }
 
 function treeOf(entry: TreeEntry | undefined): string | null {

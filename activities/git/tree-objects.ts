@@ -80,6 +80,11 @@ function parseTree(content: Buffer, names: 'utf8' | 'latin1'): TreeEntry[] {
   return entries;
 }
 
+/** The entries of a tree, by their names. */
+export function byName(entries: readonly TreeEntry[]): Map<string, TreeEntry> {
+  return new Map(entries.map((entry) => [entry.name, entry]));
+}
+
 /** The bytes of a tree object whose entries' names were read as `latin1`, in any order. */
 export function serializeTree(entries: readonly TreeEntry[]): Buffer {
   // Git sorts a directory as if its name ended in a slash.

@@ -1,5 +1,5 @@
 import type { BareRepository } from './bare-repository.ts';
-import { rememberedTree, TREE_MODE, writeTree, type TreeEntry } from './tree-objects.ts';
+import { byName, rememberedTree, TREE_MODE, writeTree, type TreeEntry } from './tree-objects.ts';
 
 /** How many commits are looked at to find out what two commits have in common. */
 const NEAR = 500;
@@ -99,8 +99,4 @@ async function mergeEntry(
 
 function isSame(one: TreeEntry, other: TreeEntry | undefined): boolean {
   return one.mode === other?.mode && one.object === other.object;
-}
-
-function byName(entries: readonly TreeEntry[]): Map<string, TreeEntry> {
-  return new Map(entries.map((entry) => [entry.name, entry]));
 }

@@ -9,8 +9,12 @@ interface Answered {
 
 /** What kinds of GraphQL errors are as HTTP; others say that the request is wrong. */
 const KINDS: Readonly<Record<string, number>> = {
-  ...{ RATE_LIMIT: 429, RATE_LIMITED: 429 },
-  ...{ FORBIDDEN: 403, INSUFFICIENT_SCOPES: 403, NOT_FOUND: 404, INTERNAL: 500 },
+  RATE_LIMIT: 429,
+  RATE_LIMITED: 429,
+  FORBIDDEN: 403,
+  INSUFFICIENT_SCOPES: 403,
+  NOT_FOUND: 404,
+  INTERNAL: 500,
 };
 
 /** What errors may have, as octokit's own classes, its plugins and GitHub write it. */

@@ -119,7 +119,8 @@ function begin(before: TrainQueue, tip: string): TrainQueue {
     if (lane === undefined) return next;
     const { checks } = one;
     const ids = checks.map(({ id }) => id);
-    const commits = lane.members.map((_, index) => [tip, ...lane.members.slice(0, index + 1).map(memberKey)].join(' '));
+    const keys = lane.members.slice(0, Math.max(...checks.map(({ size }) => size))).map(memberKey);
+    const commits = keys.map((_, index) => [tip, ...keys.slice(0, index + 1)].join(' '));
     return merged(next, ids, { base: tip, tip, prefixes: [...checks], commits, cut: null, conflicts: [] });
   }, queue);
 }
